@@ -1,0 +1,189 @@
+"""`python -m pipeline STAGE`: one sub-command per stage, each usable without Snakemake. `--help` explains each."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from tqdm import tqdm
+
+from pipeline import attrition, check, merge
+from pipeline import scans as found
+from pipeline.attrition import Dropped
+from pipeline.build import Recipe, records_of
+from pipeline.config import RECIPE
+from pipeline.fetch import fetch as fetch_files
+from pipeline.fetch import write_receipt
+from pipeline.manifest import Manifest, load_manifest
+from pipeline.unpack import unpack as unpack_files
+from pipeline.volume import BadScan
+from universeg import catalogue as table
+from universeg.files import written_whole
+from universeg.store import Packed, Store, pack, write_store
+
+Geometry = Literal["isotropic", "stretch"]
+
+
+def fetch(manifest: Path, root: Path, out: Path, mirror: str | None = None, have: Path | None = None) -> None:
+    """Obtain every file of a dataset, by URL, mirror or a person, and write the receipt."""
+    facts = load_manifest(manifest)
+    files = [] if have else fetch_files(facts.archives, root / "downloads", mirror)
+    write_receipt(out, facts.name, files)
+
+
+def unpack(manifest: Path, root: Path, out: Path, have: Path | None = None) -> None:
+    """Unpack a dataset's archives, or take the folder that somebody has, and note where its files are."""
+    facts = load_manifest(manifest)
+    folder = have or root / "raw" / facts.name
+    if not have:
+        unpack_files([(s, root / "downloads" / str(s.name) / s.file) for s in facts.archives], folder)
+    with written_whole(out) as part:
+        part.write_text(json.dumps({"root": str(folder)}), encoding="utf-8")
+
+
+def scans(manifest: Path, raw: Path, out: Path) -> None:
+    """Match files to subjects, modalities and labels by the manifest's patterns."""
+    facts = load_manifest(manifest)
+    root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
+    good, dropped = found.scans_of(facts, root)
+    if not good:
+        patterns = "; ".join(form.image for group in facts.groups for form in group.scans)
+        raise ValueError(
+            f"{root}: no file fits the image patterns of {facts.name}: {patterns}; is it the right folder?"
+        )
+    found.write(out, root, good, dropped)
+
+
+def shard(
+    manifest: Path,
+    scans: Path,
+    chunk: int,
+    chunks: int,
+    out: Path,
+    size: int = 128,
+    geometry: Geometry = "isotropic",
+    min_pixels: int = 1,
+) -> None:
+    """Read, normalise, resample and slice one chunk of a dataset's scans."""
+    facts = load_manifest(manifest)
+    groups = {group.name: group for group in facts.groups}
+    root, everything, _ = found.read(scans)
+    recipe = Recipe(size, geometry, min_pixels)
+    packed: list[Packed] = []
+    dropped: list[Dropped] = []
+    for scan in tqdm(everything[chunk::chunks], desc=facts.name, unit="scan", disable=None):
+        try:
+            results = list(records_of(scan, groups[scan.group], root, recipe))
+        except BadScan as bad:
+            dropped.append(Dropped.scan(scan.group, scan.subject, scan.modality, bad))
+            continue
+        dropped += [result for result in results if isinstance(result, Dropped)]
+        packed += [pack(result) for result in results if not isinstance(result, Dropped)]
+    attrition.write(out.with_suffix(".csv"), dropped)
+    write_store(out, {"dataset": facts.name, "size": size}, sorted(packed))
+
+
+def synthetic(
+    manifest: Path, chunk: int, chunks: int, out: Path, tasks: int, subjects: int, seed: int, size: int
+) -> None:
+    """Generate one chunk of synthetic tasks (paper, section D)."""
+    from pipeline.synthetic import records_of_task  # loads torch, which no other stage needs
+
+    facts = load_manifest(manifest)
+    numbers = tqdm(range(tasks)[chunk::chunks], desc=facts.name, unit="task", disable=None)
+    records = (
+        record for number in numbers for record in records_of_task(str(facts.generator), seed, number, subjects, size)
+    )
+    attrition.write(out.with_suffix(".csv"), [])
+    write_store(out, {"dataset": facts.name, "size": size}, sorted(pack(record) for record in records))
+
+
+def store(
+    manifest: Path,
+    shards: tuple[Path, ...],
+    out: Path,
+    report: Path,
+    receipt: Path | None = None,
+    scans: Path | None = None,
+    size: int = 128,
+    geometry: Geometry = "isotropic",
+    min_pixels: int = 1,
+    strict: bool = False,
+) -> None:
+    """Merge a dataset's shards into its store, split its subjects, and report what was not kept and why."""
+    facts = load_manifest(manifest)
+    dropped = [row for path in shards for row in attrition.read(path.with_suffix(".csv"))]
+    if scans is not None:
+        _, good, unmatched = found.read(scans)
+        failed = {(row.group, row.subject, row.modality) for row in dropped if not row.label}
+        usable = [scan for scan in good if (scan.group, scan.subject, scan.modality) not in failed]
+        dropped += [*unmatched, *merge.unexpected_counts(facts, usable)]
+    attrition.write(report, dropped)
+    surprises = [row for row in dropped if row.surprising]
+    _announce(facts, dropped, surprises, report)
+    if strict and surprises:
+        raise ValueError(
+            f"{facts.name}: strict is on and {len(surprises)} surprises are listed above: no store is made"
+        )
+    recipe = {"recipe": RECIPE, "size": size, "geometry": geometry, "min_pixels": min_pixels}
+    merge.merge(shards, merge.header_of(facts, receipt, recipe), out)
+
+
+def _announce(facts: Manifest, dropped: list[Dropped], surprises: list[Dropped], report: Path) -> None:
+    slices = Counter((row.slicing, row.label) for row in dropped if row.label)
+    lines = [f"{facts.name}: {row}" for row in surprises]
+    lines += [f"{facts.name}: {n} {slicing} slices without enough {label}" for (slicing, label), n in slices.items()]
+    if lines:
+        sys.stderr.write("\n".join([*lines, f"{facts.name}: all rows in {report}\n"]))
+
+
+def catalogue(stores: tuple[Path, ...], out: Path) -> None:
+    """Write one row per task over all stores: subjects, splits, areas."""
+    table.write(out, table.rows(Store(path) for path in stores))
+
+
+def sheet(store: Path, out: Path) -> None:
+    """Draw a contact sheet of a store: images with mask outlines."""
+    from pipeline.sheet import draw
+
+    draw(Store(store), out)
+
+
+def summary(root: Path, waiting: tuple[str, ...] = ()) -> None:
+    """Show what has been built below a root, what was not kept, and what a person must ask for first."""
+    from pipeline.summary import show
+
+    show(root, waiting)
+
+
+STAGES = {
+    function.__name__: function
+    for function in (
+        check.check,
+        check.schema,
+        fetch,
+        unpack,
+        scans,
+        shard,
+        synthetic,
+        store,
+        catalogue,
+        sheet,
+        summary,
+    )
+}
+
+
+def main() -> None:
+    """Run one stage; an error that a person can mend is a sentence, not a traceback."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(STAGES, prog="python -m pipeline", description=__doc__)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""From a scan's files to the records of a store. READ THIS FIRST: it is the pipeline in one function."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.attrition import Dropped
+from pipeline.labels import LABELS
+from pipeline.manifest import Group
+from pipeline.readers import read
+from pipeline.scans import Scan
+from pipeline.slices import cut, largest, middle
+from pipeline.volume import BadScan, Volume
+from universeg.standardise.normalise import INTENSITY, luminance
+from universeg.standardise.resample import Grid
+from universeg.store.format import Pixels, Record, area
+from universeg.tables import choose
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of the pre-processing; they are the config's."""
+
+    size: int = 128
+    geometry: str = "isotropic"
+    min_pixels: int = 1
+
+
+def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator[Record | Dropped]:
+    """Every slice of one scan with its masks, or why it is not kept; raises BadScan for the whole scan."""
+    image = _image(scan, group, root)
+    grid = Grid(image.shape, image.spacing, recipe.size, recipe.geometry)
+    axes: tuple[int, ...] = group.axes if len(image.shape) == 3 else (0,)
+    middles: dict[int, dict[str, Pixels]] = {axis: {} for axis in axes}
+
+    def record(slicing: str, axis: int, index: int, masks: dict[str, Pixels]) -> Record:
+        shown = cut(image.values, grid.image_weights, axis, index)
+        return Record(slicing, scan.group, scan.modality, axis, scan.subject, shown, masks)
+
+    for label, inside in _masks(scan, group, root, image):
+        for axis, slicing, index in _places(inside, grid, axes):
+            mask = cut(inside, grid.mask_weights, axis, index)
+            if area(mask) < recipe.min_pixels:
+                yield _too_small(scan, axis, slicing, label, mask, recipe)
+            elif slicing == "mid":
+                middles[axis][label] = mask
+            else:
+                yield record(slicing, axis, index, {label: mask})
+    yield from (record("mid", axis, middle(grid), masks) for axis, masks in middles.items() if masks)
+
+
+def _image(scan: Scan, group: Group, root: Path) -> Volume:
+    """The scan's image, grey, with intensities in [0, 1]."""
+    form, path = group.scans[scan.form], root / scan.image
+    image = read(form.reader, path, scan.channel)
+    try:
+        values = luminance(image.values) if image.coloured else image.values
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise BadScan(f"{np.count_nonzero(~np.isfinite(values))} samples are not finite numbers")
+        values = choose(INTENSITY, form.intensity, "intensity rule")(values, form.window)
+    except ValueError as error:
+        raise BadScan(str(error), str(path), "look at the image; if it is as published, add it to known_bad") from error
+    return Volume(values, image.spacing, image.origin)
+
+
+def _masks(scan: Scan, group: Group, root: Path, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
+    labels = group.labels
+    reader = getattr(labels, "reader", None) or group.scans[scan.form].reader
+    paths = {name: root / path for name, path in scan.labels.items()}
+    return choose(LABELS, labels.kind, "label kind")(labels, paths, reader, image)
+
+
+def _places(inside: NDArray[Any], grid: Grid, axes: tuple[int, ...]) -> Iterator[tuple[int, str, int]]:
+    """Axis, slicing and index of the slices that one label of a scan gives; a 2-D picture has only one."""
+    for axis in axes:
+        yield axis, "mid", middle(grid)
+        if inside.ndim == 3:
+            yield axis, "max", largest(inside, grid, axis)
+
+
+def _too_small(scan: Scan, axis: int, slicing: str, label: str, mask: Pixels, recipe: Recipe) -> Dropped:
+    return Dropped(
+        scan.group,
+        scan.subject,
+        scan.modality,
+        str(axis),
+        slicing,
+        label,
+        reason=f"{area(mask)} of {recipe.size} x {recipe.size} pixels in the mask, min_pixels is {recipe.min_pixels}",
+        remedy="none if the structure is not there; else check the label file",
+        file=scan.labels.get(label) or scan.labels.get("", ""),
+    )

@@ -1,0 +1,97 @@
+"""What config/config.yaml may say, and which datasets it asks for."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.manifest import Manifest
+
+# Step it whenever pipeline code changes what a store contains: stores made by another recipe are then rebuilt.
+RECIPE = 1
+
+
+class ConfigError(ValueError):
+    """A config that cannot be used; the message lists each key that is wrong."""
+
+
+class Synthetic(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: Annotated[int, Field(ge=1)] = 1000
+    subjects: Annotated[int, Field(ge=2)] = 100
+    seed: int = 0
+
+
+class Config(BaseModel):
+    """The workflow's settings; config/config.yaml explains each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    root: Path = Path("data")
+    manifests: tuple[Path, ...] = (Path("dataset_manifests"),)
+    datasets: tuple[str, ...] | Literal["obtainable", "all"] = "obtainable"
+    mirror: str | None = None
+    have: dict[str, Path] = {}
+    resolution: Annotated[int, Field(ge=16, le=1024)] = 128
+    geometry: Literal["isotropic", "stretch"] = "isotropic"
+    min_pixels: Annotated[int, Field(ge=1)] = 1
+    chunks: Annotated[int, Field(ge=1, le=1000)] = 8
+    strict: bool = False
+    synthetic: Synthetic = Synthetic()
+
+    @model_validator(mode="after")
+    def _have_exists(self) -> Self:
+        gone = [f"{name}: {folder}" for name, folder in self.have.items() if not folder.is_dir()]
+        if gone:
+            raise ValueError(f"'have' names folders that do not exist: {', '.join(gone)}")
+        return self
+
+
+class Plan(NamedTuple):
+    """Datasets to build, and those that a person must ask for first."""
+
+    build: list[str]
+    waiting: dict[str, str]  # name -> what to do
+
+
+def parse(settings: Mapping[str, Any]) -> Config:
+    """Check the settings; raises ConfigError with every mistake."""
+    try:
+        return Config.model_validate(dict(settings))
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        raise ConfigError("\n".join(["the config cannot be used (config/config.yaml explains it):", *lines])) from error
+
+
+def plan(config: Config, manifests: Mapping[str, Manifest]) -> Plan:
+    """Divide the datasets that the config asks for into those that can be built now and those that wait."""
+    for name in (*config.have, *(config.datasets if isinstance(config.datasets, tuple) else ())):
+        if name not in manifests:
+            near = get_close_matches(name, manifests, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(manifests))}"
+            raise ConfigError(f"no manifest for dataset {name!r}; {hint}")
+    wanted = config.datasets if isinstance(config.datasets, tuple) else sorted(manifests)
+    missing = {name: missing_sources(config, manifests[name]) for name in dict.fromkeys(wanted)}
+    waiting = {name: "\n".join(steps) for name, steps in missing.items() if steps}
+    return Plan([name for name, steps in missing.items() if not steps], waiting)
+
+
+def missing_sources(config: Config, manifest: Manifest) -> list[str]:
+    """For each file of a dataset that only a person can get and that is not there yet: what to do."""
+    if manifest.name in config.have:
+        return []
+    return [
+        f"{source.file}: {(source.get or '').strip()} Save it as {place}."
+        for source in manifest.archives
+        for place in [config.root / "downloads" / str(source.name) / source.file]
+        if source.url is None and not place.exists() and not _in_mirror(config.mirror, str(source.name), source.file)
+    ]
+
+
+def _in_mirror(mirror: str | None, name: str, file: str) -> bool:
+    if mirror is None:
+        return False
+    return mirror.startswith(("http://", "https://")) or (Path(mirror) / name / file).exists()

@@ -1,0 +1,43 @@
+"""Write a task store whole, in key order."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import msgpack
+import numpy as np
+
+from universeg.files import written_whole
+from universeg.store.format import FORMAT, HEADER, INDEX, Packed, StoreError, Task, unpack
+
+_ROOM = 1 << 40  # bytes a store may grow to; only what is used takes disk space
+
+
+def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed]) -> None:
+    """Write records that come sorted by key, with their index; all of them, or no file.
+
+    `header` must hold `dataset`; a repeated key (a subject twice) raises StoreError.
+    """
+    subjects: dict[str, int] = {}
+    tasks: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    with (
+        written_whole(path) as part,
+        lmdb.open(str(part), subdir=False, lock=False, map_size=_ROOM) as env,
+        env.begin(write=True) as txn,
+    ):
+        for key, value in packed:
+            if not txn.put(key, value, append=True, overwrite=False):
+                raise StoreError(f"{path}: {key.decode()} is there twice or out of order")
+            slicing, group, modality, axis, subject, *_ = key.decode().split("/")
+            number = subjects.setdefault(subject, len(subjects))
+            for label, (pixels, _) in unpack(value, key.decode())[2].items():
+                task = Task(header["dataset"], group, modality, label, int(axis)).key
+                tasks.setdefault(task, {}).setdefault(slicing, []).append((number, pixels))
+        index = {
+            task: {slicing: np.array(rows, "<u4").tobytes() for slicing, rows in slicings.items()}
+            for task, slicings in sorted(tasks.items())
+        }
+        txn.put(HEADER, json.dumps({"format": FORMAT, **header}, sort_keys=True).encode(), append=True)
+        txn.put(INDEX, msgpack.packb([list(subjects), index]), append=True)
