@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from pipeline.unpack import unpack as unpack_files
 from pipeline.volume import BadScan
 from universeg import catalogue as table
 from universeg.files import written_whole
-from universeg.store import Packed, Store, pack, write_store
+from universeg.store import Record, Store, pack, write_store
 
 Geometry = Literal["isotropic", "stretch"]
 
@@ -71,18 +72,15 @@ def shard(
     groups = {group.name: group for group in facts.groups}
     root, everything, _ = found.read(scans)
     recipe = Recipe(size, geometry, min_pixels)
-    packed: list[Packed] = []
-    dropped: list[Dropped] = []
-    for scan in tqdm(everything[chunk::chunks], desc=facts.name, unit="scan", disable=None):
-        try:
-            results = list(records_of(scan, groups[scan.group], root, recipe))
-        except BadScan as bad:
-            dropped.append(Dropped.scan(scan.group, scan.subject, scan.modality, bad))
-            continue
-        dropped += [result for result in results if isinstance(result, Dropped)]
-        packed += [pack(result) for result in results if not isinstance(result, Dropped)]
-    attrition.write(out.with_suffix(".csv"), dropped)
-    write_store(out, {"dataset": facts.name, "size": size}, sorted(packed))
+
+    def results() -> Iterator[Record | Dropped]:
+        for scan in tqdm(everything[chunk::chunks], desc=facts.name, unit="scan", disable=None):
+            try:
+                yield from list(records_of(scan, groups[scan.group], root, recipe))  # all of a scan or nothing
+            except BadScan as bad:
+                yield Dropped.scan(scan.group, scan.subject, scan.modality, bad)
+
+    _write_shard(out, facts, size, results())
 
 
 def synthetic(
@@ -93,11 +91,20 @@ def synthetic(
 
     facts = load_manifest(manifest)
     numbers = tqdm(range(tasks)[chunk::chunks], desc=facts.name, unit="task", disable=None)
-    records = (
-        record for number in numbers for record in records_of_task(str(facts.generator), seed, number, subjects, size)
-    )
-    attrition.write(out.with_suffix(".csv"), [])
-    write_store(out, {"dataset": facts.name, "size": size}, sorted(pack(record) for record in records))
+    family = str(facts.generator)
+    results = (result for number in numbers for result in records_of_task(family, seed, number, subjects, size))
+    _write_shard(out, facts, size, results)
+
+
+def _write_shard(out: Path, facts: Manifest, size: int, results: Iterable[Record | Dropped]) -> None:
+    packed, dropped = [], []
+    for result in results:
+        if isinstance(result, Dropped):
+            dropped.append(result)
+        else:
+            packed.append(pack(result))
+    attrition.write(out.with_suffix(".csv"), dropped)
+    write_store(out, {"dataset": facts.name, "size": size}, sorted(packed))
 
 
 def store(

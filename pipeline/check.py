@@ -19,7 +19,8 @@ from universeg.files import written_whole
 def problems(manifest: Manifest) -> Iterator[str]:
     """What the schema cannot see: names that no table has, and facts that contradict each other."""
     for group in manifest.groups:
-        readers = {*(form.reader for form in group.scans), getattr(group.labels, "reader", None)} - {None}
+        readers = {form.reader for form in group.scans}
+        readers.update(filter(None, [getattr(group.labels, "reader", None)]))
         unknown = [f"label kind {group.labels.kind!r}"] if group.labels.kind not in LABELS else []
         unknown += [f"reader {reader!r}" for reader in sorted(readers) if reader not in READERS]
         yield from (f"{group.name}: no code for {what}" for what in unknown)

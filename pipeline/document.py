@@ -21,14 +21,15 @@ def load(path: Path, model: type[M]) -> M:
     try:
         if path.stat().st_size > LARGEST:
             raise DocumentError(f"{path}: larger than {LARGEST} bytes; this is not a manifest or config")
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        text = path.read_text(encoding="utf-8")
+        root, content = yaml.compose(text, Loader=yaml.CSafeLoader), yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: not YAML: {error}") from error
     mistakes = [(line, f"{key!r} is given twice") for line, key in _repeated(root, set())]
     try:
-        value = model.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        value = model.model_validate(content)
     except ValidationError as error:
         mistakes += [(_line(root, e["loc"]), _sentence(e["loc"], e["msg"])) for e in error.errors()]
     if mistakes:

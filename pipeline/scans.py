@@ -8,7 +8,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from universeg.files import written_whole
 from universeg.store.format import FRAME
 
 JUNK_FOLDERS, JUNK_FILES = {"__MACOSX"}, {".DS_Store", "Thumbs.db"}
+
+
+LabelIndex = dict[tuple[str, ...], list[Match]]
 
 
 @dataclass(frozen=True, order=True)
@@ -53,7 +56,10 @@ def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]
     scans: list[Scan] = []
     dropped: list[Dropped] = []
     for group in manifest.groups:
-        found = [result for form in range(len(group.scans)) for result in _scans_of_form(group, form, paths)]
+        labels = _LabelFiles()
+        forms = range(len(group.scans))
+        found = [result for form in forms for result in _scans_of_form(group, form, paths, labels)]
+        found += labels.without_image(group)
         unique, twice = _without_repeats(result for result in found if isinstance(result, Scan))
         good, known = _without_known_bad(group, unique)
         bad = [result for result in found if isinstance(result, Dropped)]
@@ -63,36 +69,39 @@ def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]
     return sorted(scans), sorted(set(dropped))
 
 
-def _scans_of_form(group: Group, form: int, paths: list[str]) -> Iterator[Scan | Dropped]:
+def _scans_of_form(group: Group, form: int, paths: list[str], labels: "_LabelFiles") -> Iterator[Scan | Dropped]:
     scans = group.scans[form]
     label_files = {name: _by_parts(scans, text, paths) for name, text in _label_patterns(group).items()}
     # A pattern for images may also describe label files (image.nii, image_seg.nii): those are no images.
-    taken = {match.path for index in label_files.values() for matches in index.values() for match in matches}
-    used: set[str] = set()
-    for match in scans.template.matches(path for path in paths if path not in taken):
+    found = {match.path: match for _, index in label_files.values() for matches in index.values() for match in matches}
+    labels.there.update(found)
+    for match in scans.template.matches(path for path in paths if path not in found):
         subject = group.subject.format(**match.parts)
         name = subject if group.frame is None else f"{subject}{FRAME}{group.frame.format(**match.parts)}"
+        fitting = _fitting(scans, match, label_files)
+        labels.used.update(label.path for matches in fitting.values() for label in matches)
         for channel, modality in _modalities(scans, match):
             try:
-                labels = _labels_of(group, scans, match, label_files)
+                files = _one_each(group, match, fitting)
+                yield Scan(group.name, name, modality, form, match.path, channel, files)
             except BadScan as bad:
                 yield Dropped.scan(group.name, name, modality, bad)
-                continue
-            used.update(labels.values())
-            yield Scan(group.name, name, modality, form, match.path, channel, labels)
-    if len(group.scans) == 1:  # else another form may own the label
-        for path in sorted(taken - used):
-            match = next(m for index in label_files.values() for ms in index.values() for m in ms if m.path == path)
-            yield Dropped(
-                group.name,
-                _subject_or_stem(group, match),
-                reason="label without an image",
-                file=path,
-                remedy="fetch the image, or ignore this label",
-            )
 
 
-def _subject_or_stem(group: Group, match: Match) -> str:
+@dataclass(frozen=True)
+class _LabelFiles:
+    """Label files of a group, and those that some image has."""
+
+    there: dict[str, Match] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def without_image(self, group: Group) -> Iterator[Dropped]:
+        for path in sorted(self.there.keys() - self.used):
+            subject, remedy = _subject_or_name(group, self.there[path]), "fetch the image, or ignore this label"
+            yield Dropped(group.name, subject, reason="label without an image", remedy=remedy, file=path)
+
+
+def _subject_or_name(group: Group, match: Match) -> str:
     try:
         return group.subject.format(**match.parts)
     except KeyError:
@@ -104,39 +113,44 @@ def _label_patterns(group: Group) -> dict[str, str]:
     return dict(labels.names) if isinstance(labels, FileLabels) else {"": labels.path}
 
 
-def _by_parts(scans: Scans, text: str, paths: list[str]) -> dict[tuple[str, ...], list[Match]]:
-    """Label files by the values of the parts that they share with the image pattern."""
-    parts = scans.template.parts
+def _by_parts(scans: Scans, text: str, paths: list[str]) -> tuple[frozenset[str], LabelIndex]:
+    """The parts that a label pattern shares with the image pattern, and its files by the values of these."""
     names = Template(text, {}).names
-    template = Template(text, {name: regex for name, regex in parts.items() if name in names})
-    index: dict[tuple[str, ...], list[Match]] = defaultdict(list)
+    template = Template(text, {name: regex for name, regex in scans.template.parts.items() if name in names})
+    shared = names & scans.template.names
+    index: LabelIndex = defaultdict(list)
     for match in template.matches(paths):
-        index[tuple(match.parts[name] for name in sorted(names & scans.template.names))].append(match)
-    return index
+        index[tuple(match.parts[name] for name in sorted(shared))].append(match)
+    return shared, index
 
 
-def _labels_of(
-    group: Group, scans: Scans, image: Match, label_files: Mapping[str, Mapping[tuple[str, ...], list[Match]]]
-) -> dict[str, str]:
-    absent_is_fine = isinstance(group.labels, FileLabels) and group.labels.missing == "absent"
-    labels = {}
-    for name, text in _label_patterns(group).items():
-        shared = sorted(Template(text, {}).names & scans.template.names)
-        matches = label_files[name].get(tuple(image.parts[part] for part in shared), [])
+def _fitting(
+    scans: Scans, image: Match, label_files: Mapping[str, tuple[frozenset[str], LabelIndex]]
+) -> dict[str, list[Match]]:
+    """The files of each label whose shared parts read as the image's do."""
+    fitting = {}
+    for name, (shared, index) in label_files.items():
+        matches = index.get(tuple(image.parts[part] for part in sorted(shared)), [])
         if len(matches) > 1:  # two copies of the dataset side by side: each image has the label next to it
             matches = [match for match in matches if match.root == image.root] or matches
+        fitting[name] = matches
+    return fitting
+
+
+def _one_each(group: Group, image: Match, fitting: Mapping[str, list[Match]]) -> dict[str, str]:
+    """Label -> its file; raises BadScan where there is none or more than one."""
+    absent_is_fine = isinstance(group.labels, FileLabels) and group.labels.missing == "absent"
+    labels = {}
+    for name, matches in fitting.items():
         if len(matches) == 1:
             labels[name] = matches[0].path
         elif matches:
             what = ", ".join(match.path for match in matches)
             raise BadScan(f"{len(matches)} label files fit: {what}", image.path, "keep one of them")
         elif not absent_is_fine:
-            wanted = text.format_map(_Known(image.parts))
-            raise BadScan(
-                f"no label file{f' for {name}' if name else ''}: expected {wanted}",
-                image.path,
-                "fetch the label again, or add the scan to known_bad",
-            )
+            wanted = _label_patterns(group)[name].format_map(_Known(image.parts))
+            reason = f"no label file{f' for {name}' if name else ''}: expected {wanted}"
+            raise BadScan(reason, image.path, "fetch the label again, or add the scan to known_bad")
     return labels
 
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 
-import torch
-
+from pipeline.attrition import Dropped
 from universeg.store import Record
-from universeg.synth import FAMILIES
-from universeg.tables import choose
+from universeg.synth import SynthConfig, make_task
 
 MODALITY = "synthetic"
 
 
-def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record]:
-    """The subjects of one task, each with all its labels."""
-    torch.set_num_threads(1)  # Snakemake runs one process per core
-    made = choose(FAMILIES, family, "family of synthetic tasks")(seed, task, subjects, size)
+def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record | Dropped]:
+    """The subjects of one task, each with all its labels; and the shapes that are too small to be labels."""
+    made = make_task(seed, task, subjects, size, SynthConfig(family=family))
+    group = f"task{task:04d}"
     for subject, image in enumerate(made.images):
         masks = {label: pixels[subject] for label, pixels in made.labels.items()}
-        yield Record("mid", f"task{task:04d}", MODALITY, 0, f"subject{subject:03d}", image, masks)
+        yield Record("mid", group, MODALITY, 0, f"subject{subject:03d}", image, masks)
+    for label, share in made.dropped.items():
+        reason = f"covers only {share:.3%} of some subject's image: too small for a task"
+        yield Dropped(group, "", MODALITY, label=label, reason=reason, remedy="none", known=True)

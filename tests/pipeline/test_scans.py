@@ -1,0 +1,131 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.manifest import Group
+from pipeline.scans import listing, read, scans_of, write
+
+
+def group(**changes):
+    facts = {
+        "name": "G",
+        "scans": [{"image": "images/{subject}.png", "modality": "X", "reader": "raster", "intensity": "unit"}],
+        "labels": {"kind": "values", "path": "labels/{subject}.png", "names": {1: "a"}},
+        "axes": [0],
+        "expect": {"scans": None},
+    }
+    return Group.model_validate({**facts, **changes})
+
+
+class Facts:
+    def __init__(self, *groups):
+        self.groups = groups
+
+
+def tree(root: Path, *files: str) -> Path:
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def found(root, *groups):
+    scans, dropped = scans_of(Facts(*groups), root)
+    return [(s.subject, s.modality, s.image, s.labels) for s in scans], [str(row) for row in dropped]
+
+
+def test_images_meet_their_labels(tmp_path):
+    root = tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png", "labels/2.png", "images/._2.png",
+                "__MACOSX/images/3.png", "labels/Thumbs.db")  # fmt: skip
+    scans, dropped = found(root, group())
+    assert scans == [(n, "X", f"images/{n}.png", {"": f"labels/{n}.png"}) for n in "12"]
+    assert dropped == []
+
+
+def test_what_has_no_partner_is_named(tmp_path):
+    scans, dropped = found(tree(tmp_path, "images/1.png", "labels/2.png"), group())
+    assert scans == []
+    assert dropped == [
+        "G 1 X: no label file: expected labels/1.png [images/1.png];"
+        " fetch the label again, or add the scan to known_bad",
+        "G 2: label without an image [labels/2.png]; fetch the image, or ignore this label",
+    ]
+
+
+def test_a_subject_twice_is_used_neither_time(tmp_path):
+    files = ["images/1.png", "labels/1.png", "copy/images/1.png", "copy/labels/1.png", "images/2.png", "labels/2.png"]
+    scans, dropped = found(tree(tmp_path, *files), group())
+    assert [subject for subject, *_ in scans] == ["2"]
+    assert len(dropped) == 2
+    assert "the subject is there 2 times: copy/images/1.png, images/1.png" in dropped[0]
+
+
+def test_label_files_are_no_images(tmp_path):
+    beside = group(
+        scans=[{"image": "{subject}.nii", "modality": "X", "reader": "nifti", "intensity": "mr"}],
+        labels={"kind": "values", "path": "{subject}_seg.nii", "names": {1: "a"}},
+    )
+    scans, dropped = found(tree(tmp_path, "a.nii", "a_seg.nii"), beside)
+    assert scans == [("a", "X", "a.nii", {"": "a_seg.nii"})]
+    assert dropped == []
+
+
+def test_modalities_by_name_and_by_channel(tmp_path):
+    by_name = group(
+        scans=[{"image": "{subject}/{subject}_{modality}.nii", "modality": {"t1": "T1", "t1ce": "T1c"},
+                "reader": "nifti", "intensity": "mr"}],
+        labels={"kind": "values", "path": "{subject}/{subject}_seg.nii", "names": {1: "a"}},
+    )  # fmt: skip
+    scans, dropped = found(tree(tmp_path, "p/p_t1.nii", "p/p_t1ce.nii", "p/p_t2.nii", "p/p_seg.nii"), by_name)
+    assert [(subject, modality) for subject, modality, *_ in scans] == [("p", "T1"), ("p", "T1c")]
+    assert dropped == []
+    by_channel = group(scans=[{"image": "images/{subject}.png", "modality": "-", "channels": {0: "T2", 1: "ADC"},
+                               "reader": "raster", "intensity": "mr"}])  # fmt: skip
+    scans, _ = found(tree(tmp_path, "images/1.png", "labels/1.png"), by_channel)
+    assert [modality for _, modality, *_ in scans] == ["ADC", "T2"]
+
+
+def test_frames_of_one_subject(tmp_path):
+    video = group(
+        scans=[{"image": "{video}/images/{frame}.png", "modality": "X", "reader": "raster", "intensity": "unit"}],
+        subject="v-{video}", frame="{frame}",
+        labels={"kind": "values", "path": "{video}/masks/{frame}_mask.png", "names": {1: "a"}},
+    )  # fmt: skip
+    scans, _ = found(tree(tmp_path, "1/images/07.png", "1/masks/07_mask.png"), video)
+    assert scans[0][0] == "v-1@07"
+
+
+def test_one_file_per_label(tmp_path):
+    labels = {"kind": "files", "names": {"a": "{subject}_a.png", "b": "{subject}_b.png"}}
+    images = [{"image": "{subject}.jpg", "modality": "X", "reader": "raster", "intensity": "unit"}]
+    root = tree(tmp_path, "1.jpg", "1_a.png", "1_b.png", "2.jpg", "2_a.png")
+    scans, dropped = found(root, group(scans=images, labels=labels))
+    assert [subject for subject, *_ in scans] == ["1"]
+    assert "no label file for b: expected 2_b.png" in dropped[0]
+    scans, dropped = found(root, group(scans=images, labels={**labels, "missing": "absent"}))
+    assert [labels for *_, labels in scans] == [{"a": "1_a.png", "b": "1_b.png"}, {"a": "2_a.png"}]
+    assert dropped == []
+
+
+def test_known_bad_is_foreseen_and_one_that_is_not_there_is_not(tmp_path):
+    root = tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png")
+    facts = group(known_bad={"1": "upside down", "2": "label lost", "9": "blank"})
+    scans, dropped = scans_of(Facts(facts), root)
+    assert scans == []
+    assert {(row.subject, row.reason, row.known) for row in dropped} == {
+        ("1", "upside down", True),
+        ("2", "label lost", True),
+        ("9", "known_bad names this scan, but it is not there", False),
+    }
+
+
+def test_findings_survive_on_disk(tmp_path):
+    scans, dropped = scans_of(Facts(group()), tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png"))
+    write(tmp_path / "scans.json", tmp_path, scans, dropped)
+    assert read(tmp_path / "scans.json") == (tmp_path, scans, dropped)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(NotADirectoryError, match="check 'have' and 'root'"):
+        listing(tmp_path / "gone")
