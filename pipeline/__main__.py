@@ -139,7 +139,7 @@ def store(
 
 
 def _announce(facts: Manifest, dropped: list[Dropped], surprises: list[Dropped], report: Path) -> None:
-    slices = Counter((row.slicing, row.label) for row in dropped if row.label)
+    slices = Counter((row.slicing, row.label) for row in dropped if row.label and not row.known)
     lines = [f"{facts.name}: {row}" for row in surprises]
     lines += [f"{facts.name}: {n} {slicing} slices without enough {label}" for (slicing, label), n in slices.items()]
     if lines:

@@ -11,7 +11,7 @@ from universeg.picture import Panel, outlined, sheet
 from universeg.store import Pixels, Store, Task
 
 T = TypeVar("T")
-MOST_ROWS, COLUMNS = 24, 6
+MOST_ROWS, COLUMNS = 16, 6
 VIEWS = ("sagittal, front to the right", "coronal, patient's right to the right", "axial, patient's right to the right")
 
 
@@ -21,8 +21,8 @@ def draw(store: Store, path: Path) -> None:
     views = sorted({(task.group, task.modality, task.axis) for task in tasks})
     labels = list(dict.fromkeys(task.label for task in tasks))
     rows = [_row(store, labels, [t for t in tasks if (t.group, t.modality, t.axis) == view]) for view in _spread(views)]
-    shown = f"{len(rows)} of {len(views)} views" if len(rows) < len(views) else f"{len(views)} views"
-    title = f"{store.header['dataset']}: {store.header['title']} ({shown}, {len(tasks)} tasks)"
+    left_out = f"; {len(rows)} of {len(views)} views" if len(rows) < len(views) else ""
+    title = f"{store.header['dataset']}: {store.header['title']}{left_out}"
     with written_whole(path) as part:
         sheet(rows, title, labels).save(part, format="png")
 

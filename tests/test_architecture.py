@@ -12,8 +12,11 @@ LONGER_THAN_250: set[str] = set()  # shrink only
 # What the pipeline may take from the library: the contract, and what must be the same code on both sides.
 SHARED = {"store", "catalogue", "synth", "standardise", "picture", "files", "rng", "tables"}
 # These open without torch, whatever they import in turn.
-TORCH_FREE = ["universeg.store", "universeg.catalogue", "universeg.standardise.resample", "universeg.picture",
-              "universeg.images", "pipeline.__main__"]  # fmt: skip
+TORCH_FREE = [
+    "pipeline.__main__",
+    *(f"universeg.{name}" for name in ("store", "catalogue", "standardise.resample")),
+    *(f"universeg.{name}" for name in ("picture", "images", "pairs", "prepared", "overlay")),
+]
 
 
 def imported(path: Path) -> set[str]:

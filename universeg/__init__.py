@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from universeg.model import UniverSeg, load_model
-    from universeg.predict import predict
+    from universeg.predictor import predict
     from universeg.store import Store
 
 __version__ = version("universeg")
 __all__ = ["Store", "UniverSeg", "load_model", "predict"]
 
-_HOME = {"Store": "store", "UniverSeg": "model", "load_model": "model", "predict": "predict"}
+_HOME = {"Store": "store", "UniverSeg": "model", "load_model": "model", "predict": "predictor"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,184 @@
+"""Grey images with the outlines of masks, and contact sheets of them. No torch here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+Grey = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+# Distinct for the colour-blind, and from grey; after Okabe and Ito.
+COLOURS: tuple[Colour, ...] = (
+    (255, 176, 0),
+    (86, 190, 245),
+    (226, 105, 180),
+    (0, 190, 140),
+    (240, 228, 66),
+    (225, 90, 0),
+    (70, 120, 255),
+)
+# From unlikely to certain: brightness rises, so that it also reads in grey.
+HEAT: tuple[Colour, ...] = ((40, 10, 90), (140, 40, 130), (225, 85, 75), (252, 165, 60), (252, 240, 160))
+LINE = 1.7  # width of an outline in pixels of the picture
+INK, FAINT, PAPER = (25, 25, 30), (100, 100, 108), (255, 255, 255)
+GAP, MARGIN = 8, 16
+TITLE_SIZE, TEXT_SIZE = 17, 12
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One image of a sheet and the words under it."""
+
+    image: Image.Image
+    caption: str = ""
+
+
+def outlined(image: Grey, masks: Mapping[str, NDArray[np.bool_]], side: int = 256) -> Image.Image:
+    """The image (H, W) with its longer side at `side` pixels, each mask (H, W) outlined in its colour.
+
+    The n-th mask of the mapping has the n-th of COLOURS, from the start again after the last. Raises ValueError
+    where a mask has another shape than the image.
+    """
+    _check(image, masks)
+    picture = _enlarged(image, side).convert("RGB")
+    for colour, mask in zip(cycle(COLOURS), masks.values(), strict=False):
+        for ink, width, strength in (((0, 0, 0), LINE + 2, 0.45), (colour, LINE, 1.0)):
+            line = _line(mask, picture.size, width / 2)
+            picture.paste(ink, mask=line.point([round(level * strength) for level in range(256)]))
+    return picture
+
+
+def heat(image: Grey, probability: NDArray[np.floating], side: int = 256) -> Image.Image:
+    """The image (H, W) under a soft prediction (H, W) in [0, 1]: clear at 0, through HEAT, to pale yellow at 1."""
+    _check(image, {"probability": probability})
+    grey = np.asarray(_enlarged(image, side), np.float32)[..., None].repeat(3, axis=2)
+    picture = Image.fromarray(np.ascontiguousarray(probability, np.float32))
+    share = np.clip(np.asarray(picture.resize((grey.shape[1], grey.shape[0]), Image.Resampling.BICUBIC)), 0, 1)
+    stops = np.linspace(0, 1, len(HEAT))
+    colour = np.stack([np.interp(share, stops, channel) for channel in zip(*HEAT, strict=True)], axis=-1)
+    alpha = 0.8 * np.clip(share * 3, 0, 1)[..., None]  # clear near 0: an empty prediction leaves the image as it is
+    return Image.fromarray((grey * (1 - alpha) + colour * alpha).round().astype(np.uint8))
+
+
+def sheet(rows: Sequence[Sequence[Panel]], title: str = "", legend: Sequence[str] = ()) -> Image.Image:
+    """Panels in rows on white, with a title and the names of COLOURS in their order; rows may differ in length."""
+    widths = [sum(panel.image.width + GAP for panel in row) - GAP for row in rows if row]
+    if not widths:
+        raise ValueError("a sheet needs at least one panel")
+    inner = max(max(widths), 320)
+    head = _wrapped(title, ImageFont.load_default(TITLE_SIZE), inner)
+    parts = [*([_text(head, TITLE_SIZE, INK)] if head else []), *_legend(legend, inner)]
+    parts += [_row(row) for row in rows if row]
+    height = sum(part.height + GAP for part in parts) - GAP
+    paper = Image.new("RGB", (inner + 2 * MARGIN, height + 2 * MARGIN), PAPER)
+    top = MARGIN
+    for part in parts:
+        paper.paste(part, (MARGIN, top))
+        top += part.height + GAP
+    return paper
+
+
+def _check(image: Grey, others: Mapping[str, NDArray[np.generic]]) -> None:
+    if image.ndim != 2 or image.dtype != np.uint8:
+        raise ValueError(f"expected a grey uint8 image (H, W), got {image.dtype} {image.shape}")
+    for name, other in others.items():
+        if other.shape != image.shape:
+            raise ValueError(f"{name} has shape {other.shape}, its image {image.shape}")
+
+
+def _enlarged(image: Grey, side: int) -> Image.Image:
+    high, wide = image.shape
+    scale = side / max(high, wide)
+    size = max(1, round(wide * scale)), max(1, round(high * scale))
+    return Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BICUBIC)
+
+
+def _line(mask: NDArray[np.bool_], size: tuple[int, int], half: float) -> Image.Image:
+    """Opacity of the mask's outline, `half` pixels to either side of its edge.
+
+    A straight edge that is blurred by s becomes the normal distribution function of distance / s, whose inverse is
+    about a logit / 1.7. So the distance to the edge is read off the blurred mask; what is thinner than the line is
+    filled rather than lost.
+    """
+    # Fine masks are traced at their own resolution, else thin structures would vanish before they are traced.
+    fine = min(max(2, -(-max(mask.shape) // max(size))), 4)
+    work = size[0] * fine, size[1] * fine
+    filled = Image.fromarray(np.ascontiguousarray(mask, np.uint8) * np.uint8(255))
+    filled = filled.resize(work, Image.Resampling.BICUBIC)
+    blur = max(half * fine, 0.5 * max(work) / max(mask.shape))  # at least half a mask pixel: no stairs
+    inside = np.asarray(filled.filter(ImageFilter.GaussianBlur(blur)), np.float32) / 255
+    inside = np.clip(inside, 1e-3, 1 - 1e-3)
+    distance = np.abs(np.log(inside / (1 - inside))) / 1.7 * blur
+    opacity = np.clip(half * fine - distance + 0.5, 0, 1)
+    return Image.fromarray((opacity * 255).round().astype(np.uint8)).resize(size, Image.Resampling.BOX)
+
+
+def _row(row: Sequence[Panel]) -> Image.Image:
+    """Panels side by side, their captions at one height under the tallest image."""
+    font = ImageFont.load_default(TEXT_SIZE)
+    captions = [_wrapped(panel.caption, font, panel.image.width) for panel in row]
+    texts = [_text(caption, TEXT_SIZE, FAINT) if caption else None for caption in captions]
+    tall = max(panel.image.height for panel in row)
+    below = max((text.height + 4 for text in texts if text), default=0)
+    strip = Image.new("RGB", (sum(panel.image.width + GAP for panel in row) - GAP, tall + below), PAPER)
+    left = 0
+    for panel, text in zip(row, texts, strict=True):
+        strip.paste(panel.image, (left, tall - panel.image.height))
+        if text:
+            strip.paste(text, (left, tall + 4))
+        left += panel.image.width + GAP
+    return strip
+
+
+def _legend(names: Sequence[str], width: int) -> list[Image.Image]:
+    """Lines of coloured squares, each with its name, no wider than `width` unless one name is."""
+    font = ImageFont.load_default(TEXT_SIZE)
+    square, lines = TEXT_SIZE, list[Image.Image]()
+    left = width + 1  # the first name opens a line
+    for colour, name in zip(cycle(COLOURS), names, strict=False):
+        need = square + 5 + round(font.getlength(name)) + 14
+        if left + need > width:
+            lines.append(Image.new("RGB", (width, square + 6), PAPER))
+            left = 0
+        pen = ImageDraw.Draw(lines[-1])
+        pen.rounded_rectangle((left, 3, left + square - 1, square + 2), radius=3, fill=colour, outline=FAINT)
+        pen.text((left + square + 5, 1), name, INK, font)
+        left += need
+    return lines
+
+
+def _text(lines: Sequence[str], size: int, ink: Colour) -> Image.Image:
+    font = ImageFont.load_default(size)
+    wide = max(round(font.getlength(line)) for line in lines) + 2
+    image = Image.new("RGB", (wide, round(size * 1.3) * len(lines) + 2), PAPER)
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(image).text((0, round(size * 1.3) * number), line, ink, font)
+    return image
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Lines of at most `width` pixels; what has no space to break at is broken anywhere."""
+    lines = list[str]()
+    for paragraph in text.splitlines():
+        lines.append("")
+        for word in paragraph.split():
+            line = f"{lines[-1]} {word}".lstrip()
+            if font.getlength(line) <= width:
+                lines[-1] = line
+                continue
+            pieces = _broken(word, font, width)
+            lines[-1:] = [*([lines[-1]] if lines[-1] else []), *pieces]
+    return lines
+
+
+def _broken(word: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and font.getlength(pieces[-1] + letter) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
