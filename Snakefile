@@ -1,8 +1,8 @@
 """manifest -> fetch -> unpack -> scans -> shard -> store -> catalogue, sheet. Rules name files; pipeline/ does the work.
 
-    snakemake --cores 32                            every dataset that can be had without asking anybody
-    snakemake --cores 32 --configfile my.yaml       as my.yaml says; config/config.yaml explains each key
-    snakemake -n                                    what would be done; needs no data
+snakemake --cores 32                            every dataset that can be had without asking anybody
+snakemake --cores 32 --configfile my.yaml       as my.yaml says; config/config.yaml explains each key
+snakemake -n                                    what would be done; needs no data
 """
 
 import shlex
@@ -31,7 +31,7 @@ GENERATED = [name for name in PLAN.build if MANIFESTS[name].generator]
 PUBLISHED = [name for name in PLAN.build if not MANIFESTS[name].generator]
 ROOT = CONFIG.root.as_posix()
 WAITING = " ".join(shlex.quote(f"{name}: {steps}") for name, steps in PLAN.waiting.items())
-RUN = f"PYTHONPATH='{workflow.basedir}' '{sys.executable}' -m pipeline"
+RUN = f"PYTHONPATH={shlex.quote(workflow.basedir)} {shlex.quote(sys.executable)} -m pipeline"
 
 
 wildcard_constraints:
@@ -46,12 +46,13 @@ localrules:
 
 
 def manifest_of(wildcards):
-    return ancient(FILES[wildcards.dataset])  # its facts count (params below), not when it was saved
+    # Its facts count, in each rule's params, and not when it was saved: a comment rebuilds nothing.
+    return ancient(FILES[wildcards.dataset])
 
 
 def have(wildcards):
     folder = CONFIG.have.get(wildcards.dataset)
-    return f"--have '{folder}'" if folder else ""
+    return f"--have {shlex.quote(str(folder))}" if folder else ""
 
 
 def digest(*fields):
@@ -70,11 +71,11 @@ def evidence(wildcards):
 
 
 onsuccess:
-    shell(f"{RUN} summary --root '{ROOT}' --waiting {WAITING}")
+    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING}")
 
 
 onerror:
-    shell(f"{RUN} summary --root '{ROOT}' --waiting {WAITING}")
+    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING}")
 
 
 rule all:
@@ -95,7 +96,7 @@ rule fetch:
     params:
         facts=digest("sources"),
         have=have,
-        mirror=f"--mirror '{CONFIG.mirror}'" if CONFIG.mirror else "",
+        mirror=f"--mirror {shlex.quote(CONFIG.mirror)}" if CONFIG.mirror else "",
     shell:
         "{RUN} fetch --manifest {input.manifest:q} --root {ROOT:q} {params.mirror} {params.have} --out {output:q} 2> {log:q}"
 
@@ -141,13 +142,13 @@ rule shard:
         f"{ROOT}/logs/shard/{{dataset}}/{{chunk}}.log",
     wildcard_constraints:
         dataset="|".join(PUBLISHED) or "none",
+    resources:
+        mem_mb=8000,
     params:
         facts=digest("groups"),
         recipe=settings.RECIPE,
         form=f"--size {CONFIG.resolution} --geometry {CONFIG.geometry} --min-pixels {CONFIG.min_pixels}",
         chunks=CONFIG.chunks,
-    resources:
-        mem_mb=8000,
     shell:
         "{RUN} shard --manifest {input.manifest:q} --scans {input.scans:q} --chunk {wildcards.chunk}"
         " --chunks {params.chunks} {params.form} --out {output[0]:q} 2> {log:q}"
@@ -163,14 +164,14 @@ rule synthetic:
         f"{ROOT}/logs/shard/{{dataset}}/{{chunk}}.log",
     wildcard_constraints:
         dataset="|".join(GENERATED) or "none",
+    resources:
+        mem_mb=4000,
     params:
         facts=digest("generator"),
         recipe=settings.RECIPE,
         chunks=CONFIG.chunks,
         what=f"--tasks {CONFIG.synthetic.tasks} --subjects {CONFIG.synthetic.subjects}"
         f" --seed {CONFIG.synthetic.seed} --size {CONFIG.resolution}",
-    resources:
-        mem_mb=4000,
     shell:
         "{RUN} synthetic --manifest {input.manifest:q} {params.what} --chunk {wildcards.chunk}"
         " --chunks {params.chunks} --out {output[0]:q} 2> {log:q}"
@@ -192,7 +193,9 @@ rule store:
         form=f"--size {CONFIG.resolution} --geometry {CONFIG.geometry} --min-pixels {CONFIG.min_pixels}",
         strict="--strict" if CONFIG.strict else "",
         evidence=lambda wildcards, input: (
-            f"--receipt '{input.receipt}' --scans '{input.scan}'" if wildcards.dataset in PUBLISHED else ""
+            f"--receipt {shlex.quote(input.receipt)} --scans {shlex.quote(input.scan)}"
+            if wildcards.dataset in PUBLISHED
+            else ""
         ),
     shell:
         "{RUN} store --manifest {input.manifest:q} {params.evidence} {params.form} {params.strict}"

@@ -61,7 +61,7 @@ def hippocampus(folder: Path, count: int = 10) -> Path:
     for n in range(1, 2 * count, 2):
         rng = rng_for("fake hippocampus", n)
         shape = (20 + n % 3, 26, 18)
-        front, back = blob(shape, (10, 17, 9), 4), blob(shape, (10, 9, 9), 4)
+        front, back = blob(shape, (10, 17, 9), 5), blob(shape, (10, 9, 9), 5)
         values = (rng.normal(300, 20, shape) + 250 * front + 150 * back).astype(np.float32)
         labels = np.where(front, 1, np.where(back, 2, 0)).astype(np.uint8)
         affine = np.diag([1.0, 1, 1, 1])

@@ -1,0 +1,185 @@
+"""Archives into one folder: whole or not at all, never outside it, never more than fits."""
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from pipeline.archives import BLOCK, Member, UnpackError, explained, reader_of
+from pipeline.download import off, say
+from pipeline.manifest import Source
+from universeg.files import written_whole
+
+__all__ = ["Inventory", "UnpackError", "unpack"]
+
+MOST_MEMBERS = 2_000_000  # of one archive
+MOST_BYTES, MOST_TIMES = 1 << 30, 200  # an archive may grow to these bytes, or these times its own size if more
+
+JUNK = re.compile(r"__MACOSX|\._.*|\.DS_Store|Thumbs\.db", re.DOTALL)  # what desktops leave in archives
+CHOOSE = "name the members to unpack under `members` in the manifest, or repack the archive without it"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What unpacking gave; `junk` counts desktop files that were left out."""
+
+    root: Path
+    files: int
+    bytes: int
+    junk: int
+
+
+@dataclass
+class _Tally:
+    files: int = 0
+    bytes: int = 0
+    junk: int = 0
+
+
+def unpack(archives: Sequence[tuple[Source, Path]], into: Path, progress: bool | None = None) -> Inventory:
+    """Fill the folder `into` from the archives; one that these very archives have filled before is kept.
+
+    A note beside it remembers what it was filled from. A folder filled from others is replaced; one without a note
+    is not ours and never touched. Raises UnpackError, and leaves `into` as it was.
+    """
+    memory, part, old = (into.with_name(f".{into.name}.{what}") for what in ("unpacked.json", "part", "old"))
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(into.with_name(f".{into.name}.lock")):
+        wanted = [_identity(source, path) for source, path in archives]
+        known = json.loads(memory.read_text(encoding="utf-8")) if memory.exists() else None
+        if known is not None and known["archives"] == wanted and into.exists():
+            say(f"{into}: kept, it was unpacked from the same archives")
+            return Inventory(into, **known["found"])
+        if into.is_symlink() or (known is None and into.exists()):
+            raise UnpackError(f"{into}: is there but was not unpacked here; move it away, or give it as `have`")
+        for left in (part, old):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        tally = _Tally()
+        try:
+            part.mkdir()
+            for source, path in archives:
+                with explained(path):
+                    _add(source, path, part, tally, progress)
+            _swap(part, into, old, memory, {"archives": wanted, "found": asdict(tally)})
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return Inventory(into, **asdict(tally))
+
+
+def _identity(source: Source, path: Path) -> dict[str, Any]:
+    """All that decides what an archive unpacks to."""
+    with explained(path), path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"file": source.file, "sha256": sha256, "members": list(source.members), "unpack": source.unpack}
+
+
+def _swap(part: Path, into: Path, old: Path, memory: Path, note: dict[str, Any]) -> None:
+    """Put `part` in the place of `into`. The note goes between, so that whenever both are there they agree."""
+    if into.exists():
+        into.replace(old)
+    with written_whole(memory) as file:
+        file.write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
+    os.sync()  # the files before the name; one by one would take minutes for 100 000 small ones
+    part.replace(into)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _add(source: Source, path: Path, root: Path, tally: _Tally, progress: bool | None) -> None:
+    """Unpack one archive below `root`, counting into `tally`."""
+    read = reader_of(source.file) if source.unpack else None
+    if read is None:
+        _link(source, path.resolve(), root, tally)
+        return
+    size = path.stat().st_size
+    if size == 0:  # gzip takes this for nothing, compressed
+        raise UnpackError("is empty; delete it and fetch it again")
+    most, reason = min(
+        (max(MOST_BYTES, MOST_TIMES * size), "which looks made to fill the disk; look at it by hand"),
+        (shutil.disk_usage(root).free, "all that the disk has free; make room, then run again"),
+    )
+    before = tally.bytes
+    with (
+        path.open("rb") as raw,
+        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=off(progress)) as bar,
+    ):
+        for name, member in _wanted(read(raw, source.file), source.members, tally):
+            for block in _writing(member, root / name):
+                tally.bytes += len(block)  # counted, since what a header says can be a lie
+                if tally.bytes - before > most:
+                    raise UnpackError(f"with {name!r} it unpacks to over {most} bytes, {reason}")
+                bar.update(raw.tell() - bar.n)
+            tally.files += 1
+
+
+def _wanted(members: Iterable[Member], patterns: Sequence[str], tally: _Tally) -> Iterator[tuple[str, Member]]:
+    """The files to write, by their path below the folder; refuses what may not be written."""
+    unmatched = set(patterns)
+    for number, member in enumerate(members):
+        if number >= MOST_MEMBERS:
+            raise UnpackError(f"more than {MOST_MEMBERS} members; look at it by hand")
+        parts = [part for part in member.name.split("/") if part not in ("", ".")]
+        name = "/".join(parts)
+        matching = {pattern for pattern in patterns if fnmatch.fnmatchcase(name, pattern)}
+        if not parts or (patterns and not matching):
+            continue
+        if any(JUNK.fullmatch(part) for part in parts):
+            tally.junk += not member.folder
+            continue
+        reason = member.refused or _odd(member.name, parts)
+        if reason:
+            raise UnpackError(f"{member.name!r} is {reason}; {CHOOSE}")
+        if not member.folder:
+            unmatched -= matching
+            yield name, member
+    if unmatched:
+        raise UnpackError(f"no file in it matches {sorted(unmatched)}; correct `members` in the manifest")
+
+
+def _odd(name: str, parts: Sequence[str]) -> str | None:
+    """Why a name may not become a path, if so. tarfile and zipfile would mend or cut such names in silence."""
+    if name.startswith("/") or re.match(r"[A-Za-z]:", parts[0]):
+        return "an absolute path"
+    if ".." in parts:
+        return "a path that leads out of the folder"
+    if any(ord(letter) < 32 or ord(letter) == 127 or letter == "\\" for letter in name):
+        return "a name with control characters or backslashes"
+    if len(parts) > 64 or len(os.fsencode(name)) > 1024 or max(len(os.fsencode(part)) for part in parts) > 255:
+        return "a path longer than disks take"
+    return None
+
+
+def _writing(member: Member, target: Path) -> Iterator[bytes]:
+    """Write one file, showing each block before it is written. Made anew: no owner, date or setuid bit comes along."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        out = target.open("xb")
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UnpackError(f"{member.name!r} is there twice, or as both file and folder; {CHOOSE}") from error
+    with out, member.open() as stream:
+        while block := stream.read(BLOCK):
+            yield block
+            out.write(block)
+
+
+def _link(source: Source, path: Path, root: Path, tally: _Tally) -> None:
+    """Put a file that is no archive, or is to stay one, into the folder without taking disk space twice."""
+    if source.members:
+        raise UnpackError("is not unpacked, so `members` has no meaning; remove it from the manifest")
+    target = root / source.file
+    if target.exists():
+        raise UnpackError(f"another archive has a file {source.file!r}; {CHOOSE}")
+    try:
+        target.hardlink_to(path)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(path, target)
+    tally.files += 1
+    tally.bytes += target.stat().st_size

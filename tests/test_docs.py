@@ -1,0 +1,34 @@
+"""What the documents show is true: the manifest example is one, links lead somewhere, decisions are numbered."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.manifest import load_manifest
+
+DOCUMENTS = [
+    *Path().glob("*.md"),
+    *Path("docs").rglob("*.md"),
+    *Path("dataset_manifests").glob("*.md"),
+    *Path("benchmarks").glob("*.md"),
+]
+
+
+def test_the_manifest_example_is_a_manifest(tmp_path):
+    (text,) = re.findall(r"```yaml\n(.*?)```", Path("dataset_manifests/README.md").read_text(), re.DOTALL)
+    (tmp_path / "MyHearts.yaml").write_text(text)
+    manifest = load_manifest(tmp_path / "MyHearts.yaml")
+    assert manifest.groups[0].scans[0].template.names == {"subject", "modality"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_decisions_are_numbered_in_order():
+    numbers = [int(path.name[:4]) for path in sorted(Path("docs/decisions").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
