@@ -18,7 +18,7 @@ demo: .venv/ready ## build tasks, train briefly, segment an unseen task; ends in
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
 test: .venv/ready ## all tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: .venv/ready ## lint, format, types, manifests: what CI checks beside the tests
 	$(BIN)/ruff check .

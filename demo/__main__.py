@@ -66,7 +66,7 @@ def main(demo: Demo) -> None:
     run(
         "3. Segment tasks that the network has never seen, from their examples alone",
         *("universeg.evaluate", "--weights", f"{RUN}/best.safetensors", "--out", f"{WORK}/evaluation"),
-        *("--stores", *(f"{STORES}/{name}.lmdb" for name in demo.datasets), "--tasks", *tasks),
+        *("--stores", str(STORES), "--datasets", *demo.datasets, "--tasks", *tasks),
         *("--support-size", str(demo.support_size), "--ensemble", "1"),
     )
     console.rule("4. Look")

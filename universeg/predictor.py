@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from universeg.compute import device_named
 from universeg.images import ImageError, Scan, inside, read_image, read_labels, whole_numbers
 from universeg.model import load_model
 from universeg.prepared import Prepared, Settings, bring_back, doubts, prepare, support_doubts
@@ -66,16 +67,9 @@ def load_support(images: Sequence[Source], masks: Sequence[Source], settings: Se
 
 def ready(model: nn.Module | str | Path, device: str) -> nn.Module:
     """The network on its device; with "auto" a network that is handed in stays where it is."""
-    network = model if isinstance(model, nn.Module) else load_model(model)
-    if device == "auto":
-        if isinstance(model, nn.Module):
-            return network
-        device = _best_device()
-    try:
-        return network.to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:  # AssertionError: torch built without CUDA
-        first = str(error).splitlines()[0]
-        raise ValueError(f"device {device!r} cannot be used here ({first}); try --device cpu") from error
+    if isinstance(model, nn.Module):
+        return model if device == "auto" else model.to(device_named(device))
+    return load_model(model).to(device_named(device))
 
 
 def segment(
@@ -143,12 +137,6 @@ def _probability(
         ) from error
     probability: Array = logits[0, 0].sigmoid().float().cpu().numpy()
     return probability
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _image(source: Source, name: str) -> Scan:

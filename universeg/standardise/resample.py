@@ -64,8 +64,7 @@ class Grid:
     def _edges(self, axis: int) -> NDArray[np.float64]:
         """Borders of the result pixels, in samples; sample j covers [j - 1/2, j + 1/2]."""
         middle = (self.shape[axis] - 1) / 2
-        steps: NDArray[np.float64] = (np.arange(self.size + 1) - self.size / 2) * self.pixel[axis]
-        return middle + steps
+        return middle + np.linspace(-self.size / 2, self.size / 2, self.size + 1) * self.pixel[axis]
 
     def _weights(self, axis: int, under: Callable[[NDArray[np.float64]], NDArray[np.float64]], reach: int) -> Array:
         n = self.shape[axis]

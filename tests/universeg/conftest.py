@@ -1,0 +1,56 @@
+"""Tiny stores whose task can be learnt: discs of one grey on another, in noise."""
+
+import numpy as np
+import pytest
+
+from universeg.rng import rng_for
+from universeg.store import Record, pack, write_store
+
+SIDE = 32
+SUBJECTS = 10
+SPLITS = ["support"] * 6 + ["dev"] * 2 + ["test"] * 2
+
+
+def discs(dataset: str, subject: str, labels: tuple[str, ...], side: int):
+    """An image and a mask for each label: discs that hardly move from subject to subject."""
+    rng = rng_for("discs", dataset, subject)
+    y, x = np.mgrid[:side, :side] / side
+    image, masks = rng.normal(40, 5, (side, side)), {}
+    for number, label in enumerate(labels, 1):
+        row, column = number / (len(labels) + 1) + rng.uniform(-0.05, 0.05, 2)
+        inside = (y - row) ** 2 + (x - column) ** 2 < rng.uniform(0.12, 0.16) ** 2
+        image[inside] += 200 * number / len(labels)
+        masks[label] = (inside * 255).astype(np.uint8)
+    return image.clip(0, 255).astype(np.uint8), masks
+
+
+@pytest.fixture(scope="session")
+def make_store():
+    """`make_store(folder, dataset)` writes a store of ten subjects, six of them for support, and returns its path."""
+
+    def make(
+        folder, dataset, role="train", labels=("a", "b"), slicings=("mid", "max"), side=SIDE, splits=SPLITS, frames=1
+    ):
+        names = [f"s{n}" for n in range(len(splits))]
+        records = []
+        for subject in (f"{name}@{f}" if frames > 1 else name for name in names for f in range(frames)):
+            image, masks = discs(dataset, subject, labels, side)
+            if "mid" in slicings:
+                records.append(Record("mid", "g", "m", 0, subject, image, masks))
+            if "max" in slicings:
+                records += [Record("max", "g", "m", 0, subject, image, {label: masks[label]}) for label in labels]
+        header = {"dataset": dataset, "size": side, "role": role, "splits": dict(zip(names, splits, strict=True))}
+        write_store(folder / f"{dataset}.lmdb", header, sorted(map(pack, records)))
+        return folder / f"{dataset}.lmdb"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stores_folder(tmp_path_factory, make_store):
+    """Two datasets to train on, one that is held out."""
+    folder = tmp_path_factory.mktemp("stores")
+    make_store(folder, "One")
+    make_store(folder, "Two", labels=("c",), slicings=("mid",))
+    make_store(folder, "Kept", role="held-out", frames=2)
+    return folder

@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.optim import Adam
+
+from universeg.checkpoint import State, checkpoints, header, resume, save
+from universeg.config import TrainConfig
+from universeg.model import ModelConfig, UniverSeg
+
+CONFIG = TrainConfig(stores=(Path("a"),), out=Path("x"), model=ModelConfig((2, 2)))
+
+
+def about(config=CONFIG, precision=torch.float32, data="d"):
+    return header(config, precision, data)
+
+
+def state(seed=0):
+    model = UniverSeg(CONFIG.model, seed)
+    return State(model, Adam(model.parameters(), 0.01))
+
+
+def learn(state):
+    generator = torch.Generator().manual_seed(state.step)
+    query, support = torch.rand(1, 1, 4, 4, generator=generator), torch.rand(1, 2, 1, 4, 4, generator=generator)
+    state.optimiser.zero_grad()
+    loss = state.model(query, support, support).square().sum()
+    loss.backward()
+    state.optimiser.step()
+    state.step += 1
+    return loss.item()
+
+
+def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path):
+    config = about(replace(CONFIG, out=tmp_path))
+    whole = state()
+    for _ in range(3):
+        learn(whole)
+    whole.best = 12.5
+    path = save(whole, config)
+    assert path == tmp_path / "checkpoints" / "step-00000003.pt"
+    again = state(seed=1)
+    assert resume(again, config) == path
+    assert (again.step, again.best) == (3, 12.5)
+    assert [learn(again) for _ in range(3)] == [learn(whole) for _ in range(3)]
+
+
+def test_the_last_are_kept(tmp_path):
+    config = about(replace(CONFIG, out=tmp_path, keep_checkpoints=2))
+    one = state()
+    for one.step in (5, 100_000_000, 20):
+        save(one, config)
+    assert [int(path.stem[5:]) for path in checkpoints(tmp_path)] == [20, 100_000_000]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {p.name for p in checkpoints(tmp_path)}
+
+
+def test_a_new_run_starts_anew(tmp_path):
+    assert resume(state(), about(replace(CONFIG, out=tmp_path))) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (about(replace(CONFIG, seed=4)), "seed: was 0, is 4"),
+        (about(replace(CONFIG, model=ModelConfig((2, 3)))), r"model: was .*\(2, 2\)"),
+        (about(precision=torch.bfloat16), "precision: was float32, is bfloat16"),
+        (about(data="e"), "data: was d, is e"),
+    ],
+)
+def test_another_run_is_refused_with_what_differs(tmp_path, now, words):
+    save(state(), about(replace(CONFIG, out=tmp_path)))
+    with pytest.raises(ValueError, match=f"(?s)another run.*another --out.*{words}"):
+        resume(state(), {**now, "out": str(tmp_path)})
+
+
+def test_what_does_not_change_what_is_learned_may_differ(tmp_path):
+    config = replace(CONFIG, out=tmp_path)
+    save(state(), about(config))
+    moved = replace(config, stores=(Path("elsewhere"),), steps=7, minutes=3, quiet=True, keep_checkpoints=9)
+    assert resume(state(), about(moved))
+
+
+def test_another_format_is_refused(tmp_path):
+    config = about(replace(CONFIG, out=tmp_path))
+    path = save(state(), config)
+    torch.save({**torch.load(path, weights_only=True), "format": 0}, path)
+    with pytest.raises(ValueError, match="has format 0, this version reads 1; give another --out"):
+        resume(state(), config)

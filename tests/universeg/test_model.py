@@ -1,0 +1,232 @@
+import itertools
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch.nn import functional
+
+from universeg import UniverSeg, load_model
+from universeg.model import PAPER, ModelConfig, save_model
+
+SMALL = ModelConfig(widths=(6, 5, 4))
+SMALL_PAPER = ModelConfig((6, 5, 4), cross_activation=True, query_conv=False, downsample="bilinear")
+
+
+def episode(batch=1, support=3, high=16, wide=24, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    query = torch.rand(batch, 1, high, wide, generator=generator)
+    images = torch.rand(batch, support, 1, high, wide, generator=generator)
+    return query, images, (images > 0.5).float()
+
+
+class Reference:
+    """The equations as the paper writes them, for one query (1, 1, H, W): every pair is concatenated and convolved."""
+
+    def __init__(self, config, weights):
+        self.config, self.weights = config, weights
+
+    def conv(self, features, name):
+        weight = self.weights[f"{name}.weight"]
+        return functional.conv2d(features, weight, self.weights[f"{name}.bias"], padding=weight.shape[-1] // 2)
+
+    def block(self, name, u, vs):
+        zs = [self.conv(torch.cat([u, v], dim=1), f"{name}.cross.cross_conv") for v in vs]
+        if self.config.cross_activation:
+            zs = [active(z) for z in zs]
+        mean = torch.stack(zs).mean(0)
+        u = active(self.conv(mean, f"{name}.target.vmapped.conv")) if self.config.query_conv else mean
+        return u, [active(self.conv(z, f"{name}.support.vmapped.conv")) for z in zs]
+
+    def down(self, x):
+        if self.config.downsample == "max":
+            return functional.max_pool2d(x, 2)
+        return functional.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
+
+    def __call__(self, query, images, masks):
+        u, vs = query, [torch.cat(pair, dim=1) for pair in zip(images[0][:, None], masks[0][:, None], strict=True)]
+        kept = []
+        for level in range(len(self.config.widths)):
+            if level:
+                kept.append((u, vs))
+                u, vs = self.down(u), [self.down(v) for v in vs]
+            u, vs = self.block(f"enc_blocks.{level}", u, vs)
+        for level, (kept_u, kept_vs) in enumerate(reversed(kept)):
+            u = torch.cat([up(u), kept_u], dim=1)
+            vs = [torch.cat([up(v), kept_v], dim=1) for v, kept_v in zip(vs, kept_vs, strict=True)]
+            u, vs = self.block(f"dec_blocks.{level}", u, vs)
+        return self.conv(u, "out_conv.conv")
+
+
+def active(x):
+    return functional.leaky_relu(x, 0.01)
+
+
+def up(x):
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def reference(model, *inputs):
+    return Reference(model.config, model.state_dict())(*inputs)
+
+
+def assert_close(found, expected):
+    assert found.shape == expected.shape
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+
+
+def test_the_released_network_has_its_size_and_names():
+    names = {name: tuple(tensor.shape) for name, tensor in UniverSeg().state_dict().items()}
+    blocks = [*(f"enc_blocks.{n}" for n in range(4)), *(f"dec_blocks.{n}" for n in range(3))]
+    layers = ["cross.cross_conv", "target.vmapped.conv", "support.vmapped.conv"]
+    modules = [*(f"{block}.{layer}" for block in blocks for layer in layers), "out_conv.conv"]
+    assert set(names) == {f"{module}.{part}" for module in modules for part in ("weight", "bias")}
+    assert sum(parameter.numel() for parameter in UniverSeg().parameters()) == 1_182_785
+    assert names["enc_blocks.0.cross.cross_conv.weight"] == (64, 3, 3, 3)
+    assert names["enc_blocks.1.cross.cross_conv.weight"] == (64, 128, 3, 3)
+    assert names["dec_blocks.0.cross.cross_conv.weight"] == (64, 256, 3, 3)
+    assert names["out_conv.conv.weight"] == (1, 64, 1, 1)
+
+
+def test_initial_weights_are_kaiming_and_follow_the_seed():
+    weight = UniverSeg().dec_blocks[0].cross.cross_conv.weight
+    assert weight.std().item() == pytest.approx((2 / (1 + 0.01**2) / (256 * 9)) ** 0.5, rel=0.02)
+    assert all(not tensor.any() for name, tensor in UniverSeg().state_dict().items() if name.endswith("bias"))
+    same, other = UniverSeg(SMALL, seed=0), UniverSeg(SMALL, seed=1)
+    assert torch.equal(UniverSeg(SMALL).out_conv.conv.weight, same.out_conv.conv.weight)
+    assert not torch.equal(other.out_conv.conv.weight, same.out_conv.conv.weight)
+
+
+@pytest.mark.parametrize("config", [ModelConfig(), PAPER], ids=["released", "paper"])
+def test_whole_networks_compute_the_equations(config):
+    model, inputs = UniverSeg(config), episode(support=4, high=32, wide=32)
+    with torch.inference_mode():
+        assert_close(model(*inputs), reference(model, *inputs))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from([SMALL, SMALL_PAPER]), st.integers(1, 3), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)
+)
+def test_a_batch_computes_the_equations_for_each_item(config, batch, support, high, wide):
+    model, inputs = UniverSeg(config), episode(batch, support, 4 * high, 4 * wide)
+    with torch.inference_mode():
+        singles = [reference(model, *(tensor[[item]] for tensor in inputs)) for item in range(batch)]
+        assert_close(model(*inputs), torch.cat(singles))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from([SMALL, SMALL_PAPER]), st.permutations(range(5)))
+def test_the_order_of_the_support_does_not_matter(config, order):
+    model, (query, images, masks) = UniverSeg(config), episode(2, 5)
+    with torch.inference_mode():
+        assert_close(model(query, images[:, order], masks[:, order]), model(query, images, masks))
+
+
+def test_gradients_are_those_of_the_equations():
+    model, inputs = UniverSeg(SMALL), episode()
+    model(*inputs).square().sum().backward()
+    found = {name: p.grad for name, p in model.named_parameters()}
+    twin = {name: tensor.clone().requires_grad_() for name, tensor in model.state_dict().items()}
+    Reference(SMALL, twin)(*inputs).square().sum().backward()
+    for name, parameter in twin.items():
+        if parameter.grad is None:  # what the last block tells the support is used by nobody
+            assert name.startswith("dec_blocks.1.support")
+        else:
+            assert_close(found[name], parameter.grad)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ([(1, 1, 12, 12), (1, 2, 1, 12, 12), (1, 2, 1, 12, 12)], "multiples of 8, got 12 x 12; pad or resize"),
+        ([(1, 1, 8, 8), (1, 2, 1, 8, 8), (1, 3, 1, 8, 8)], r"\(1, 2, 1, 8, 8\) and \(1, 3, 1, 8, 8\)"),
+        ([(1, 1, 8, 8), (2, 2, 1, 8, 8), (2, 2, 1, 8, 8)], r"expected query \(B, 1, H, W\)"),
+        ([(1, 1, 8, 8), (1, 0, 1, 8, 8), (1, 0, 1, 8, 8)], "N of at least 1"),
+        ([(1, 1, 8, 8), (1, 2, 8, 8), (1, 2, 8, 8)], "expected query"),
+        ([(1, 8, 8), (1, 2, 1, 8, 8), (1, 2, 1, 8, 8)], "expected query"),
+        ([(1, 1, 0, 0), (1, 2, 1, 0, 0), (1, 2, 1, 0, 0)], "expected query"),
+    ],
+)  # fmt: skip
+def test_wrong_shapes_are_named(shapes, words):
+    with pytest.raises(ValueError, match=words):
+        UniverSeg(ModelConfig((2,) * 4))(*map(torch.zeros, shapes))
+
+
+@pytest.mark.parametrize(("fields", "words"), [({"widths": ()}, "widths"), ({"downsample": "mean"}, "max, bilinear")])
+def test_impossible_networks_are_refused(fields, words):
+    with pytest.raises(ValueError, match=words):
+        ModelConfig(**fields)
+
+
+@pytest.mark.parametrize("config", [SMALL, SMALL_PAPER])
+def test_a_saved_network_comes_back(tmp_path, config):
+    model = UniverSeg(config, seed=3)
+    save_model(model, tmp_path / "w.safetensors", {"step": "7"})
+    found = load_model(tmp_path / "w.safetensors")
+    assert found.config == config
+    assert not found.training
+    with torch.inference_mode():
+        assert torch.equal(found(*episode()), model(*episode()))
+
+
+def test_published_weights_are_read(tmp_path):
+    model = UniverSeg(seed=3)
+    torch.save(model.state_dict(), tmp_path / "w.pt")
+    with torch.inference_mode():
+        assert torch.equal(load_model(str(tmp_path / "w.pt"))(*episode()), model(*episode()))
+
+
+def _other_network(path):
+    tensors = UniverSeg(SMALL).state_dict()
+    del tensors["out_conv.conv.bias"]
+    save_file({k: v.contiguous() for k, v in tensors.items()}, path, {
+        "format": "universeg-1", "model": json.dumps({"widths": [6, 5, 5]})
+    })  # fmt: skip
+
+
+class Surprise:
+    pass
+
+
+WRONG_FILES = {
+    "w.safetensors": [
+        (lambda path: path.write_bytes(b"nothing"), "not a readable .safetensors file"),
+        (lambda path: save_file({}, path, {"format": "x"}), "expected the format universeg-1"),
+        (lambda path: save_file({}, path, {"format": "universeg-1", "model": "{}"}), "its header has no network"),
+        (
+            _other_network,
+            r"another network.*\n  out_conv.conv.bias: is missing\n  .*expected \(5, 20, 3, 3\), got \(5, 18, 3, 3\)",
+        ),
+    ],
+    "w.pt": [
+        (lambda path: path.write_bytes(b"nothing"), "not a file of weights, or was cut short"),
+        (lambda path: torch.save({"model": {}, "step": 1}, path), "it holds model, step.*best.safetensors"),
+        (lambda path: torch.save({"model": Surprise()}, path), "it holds .*Surprise"),
+        (lambda path: torch.save({"a": torch.zeros(1)}, path), r"a: is not part of the network|and \d+ more"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "words"), [(name, *case) for name, cases in WRONG_FILES.items() for case in cases]
+)
+def test_wrong_files_are_named_with_a_remedy(tmp_path, name, write, words):
+    write(tmp_path / name)
+    with pytest.raises(ValueError, match=f"(?s){name}.*({words})"):
+        load_model(tmp_path / name)
+
+
+def test_without_a_file_one_is_told_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match="no weights come with this version yet: train some"):
+        load_model()
+    with pytest.raises(ValueError, match=r"x.pt: no such file; give a .safetensors"):
+        load_model(tmp_path / "x.pt")
+
+
+def test_odd_numbers_of_features_work():
+    for widths in itertools.product((1, 3), repeat=2):
+        with torch.inference_mode():
+            assert UniverSeg(ModelConfig(widths))(*episode()).shape == (1, 1, 16, 24)

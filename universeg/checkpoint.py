@@ -1,0 +1,97 @@
+"""Everything needed to go on with a run, written whole; and what must agree before one goes on."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim import Adam
+
+from universeg.config import TrainConfig
+from universeg.files import written_whole
+from universeg.model import UniverSeg
+
+FORMAT = 1
+FOLDER = "checkpoints"
+# May differ when a run goes on: they change where, how long and what is shown, not what is learned. The tasks are
+# compared by their digest, so that stores may move.
+FREE = {"stores", "tasks", "exclude_tasks", "out", "steps", "minutes", "device", "quiet", "checkpoint_every",
+        "keep_checkpoints", "validate_every"}  # fmt: skip
+
+
+@dataclass
+class State:
+    """A run at one of its steps."""
+
+    model: UniverSeg
+    optimiser: Adam
+    step: int = 0  # steps that are done
+    best: float = -1.0  # highest mean Dice on the dev split so far
+
+
+def header(config: TrainConfig, precision: torch.dtype, data: str) -> dict[str, Any]:
+    """The config in plain types, with the precision it came to and the digest of the tasks."""
+    plain = {**asdict(config), "stores": [str(path) for path in config.stores], "out": str(config.out)}
+    return {**plain, "precision": str(precision).removeprefix("torch."), "data": data}
+
+
+def save(state: State, about: Mapping[str, Any]) -> Path:
+    """Write the checkpoint of a step, then remove all but the last `keep_checkpoints`."""
+    path = Path(about["out"]) / FOLDER / f"step-{state.step:08d}.pt"
+    content = {
+        "format": FORMAT,
+        "config": dict(about),
+        "step": state.step,
+        "best": state.best,
+        "model": state.model.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+    }
+    with written_whole(path) as part:
+        torch.save(content, part)
+    for old in checkpoints(path.parent.parent)[: -about["keep_checkpoints"]]:
+        old.unlink()
+    return path
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """The checkpoints of a run, in order of their steps."""
+    return sorted(path for path in (out / FOLDER).glob("step-*.pt") if re.fullmatch(r"step-\d{8,}", path.stem))
+
+
+def resume(state: State, about: Mapping[str, Any]) -> Path | None:
+    """Bring `state` to the last checkpoint of the run, if it has one, and say which it was.
+
+    Raises ValueError if that is of another run, naming each field that differs.
+    """
+    found = checkpoints(Path(about["out"]))
+    if not found:
+        return None
+    path = found[-1]
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if content["format"] != FORMAT:
+        raise ValueError(f"{path}: has format {content['format']}, this version reads {FORMAT}; give another --out")
+    _same_run(path, content["config"], about)
+    state.model.load_state_dict(content["model"])
+    state.optimiser.load_state_dict(content["optimiser"])
+    state.step, state.best = content["step"], content["best"]
+    return path
+
+
+def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    different = [
+        f"  {name}: was {before.get(name)}, is {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if name not in FREE and before.get(name) != now.get(name)
+    ]
+    if different:
+        raise ValueError(
+            "\n".join(
+                [
+                    f"{path} is of another run; give what it had, or another --out for a new run"
+                    " ('data' stands for the tasks and subjects of the stores):",
+                    *different,
+                ]
+            )
+        )

@@ -1,0 +1,103 @@
+"""What a run tells: a progress bar and lines on the terminal, TensorBoard, and one JSON line for each step."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+from universeg.episode import Episode, Stores
+from universeg.files import written_whole
+from universeg.metrics import Averages
+from universeg.picture import Panel, outlined, sheet
+
+METRICS = "metrics.jsonl"
+RECENT = 100  # steps over which the loss on the terminal is averaged
+SHOWN = 4  # support pairs in the picture of an episode
+
+
+class TrainingLog:
+    """Tells about the steps after `first`; a context manager. What was logged beyond `first` is taken back."""
+
+    def __init__(self, out: Path, first: int, last: int, quiet: bool) -> None:
+        self._out, self._first, self._quiet = out, first, quiet
+        self._console = Console(stderr=True, quiet=quiet)
+        columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}")
+        self._bar = Progress(*columns, console=self._console, disable=quiet)
+        self._task = self._bar.add_task("", total=last, completed=first, state="")
+        self._began, self._losses, self._dev = monotonic(), deque[float](maxlen=RECENT), ""
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        _keep_until(self._out / METRICS, self._first)
+        self._lines = self._open.enter_context((self._out / METRICS).open("a", encoding="utf-8"))
+        self._board = SummaryWriter(str(self._out / "tensorboard"), purge_step=self._first + 1)
+        self._open.callback(self._board.close)
+        self._open.enter_context(self._bar)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def say(self, line: str) -> None:
+        """A line on the terminal, above the progress bar."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def step(self, step: int, loss: float, by_dataset: Mapping[str, float], seconds: float, waited: float) -> None:
+        """The loss of a step, how long it took, and how much of that it waited for data."""
+        self._losses.append(loss)
+        self._write(step=step, loss=loss, seconds=round(seconds, 4), waited=round(waited, 4))
+        self._board.add_scalar("loss", loss, step)
+        for dataset, value in by_dataset.items():
+            self._board.add_scalar(f"loss of dataset/{dataset}", value, step)
+        self._show(step)
+
+    def dev(self, step: int, found: Averages, picture: NDArray[np.uint8]) -> None:
+        """The Dice of a validation, and one of its episodes as an image (H, W, 3)."""
+        self._dev = f"  dev Dice {found.all.dice:.1f}"
+        self._write(step=step, dev_dice=found.all.dice, **{n: m.dice for n, m in found.datasets.items()})
+        self._board.add_scalar("dev Dice", found.all.dice, step)
+        for dataset, mean in found.datasets.items():
+            self._board.add_scalar(f"dev Dice of dataset/{dataset}", mean.dice, step)
+        self._board.add_image("dev episode", picture, step, dataformats="HWC")
+        self.say(f"step {step}: {self._show(step)}")
+
+    def _show(self, step: int) -> str:
+        rate = (step - self._first) / (monotonic() - self._began)
+        state = f"{rate:.2f} steps/s  loss {fmean(self._losses):.3f}{self._dev}"
+        self._bar.update(self._task, completed=step, state=state)
+        return state
+
+    def _write(self, **values: object) -> None:
+        self._lines.write(json.dumps(values) + "\n")
+        self._lines.flush()
+
+
+def _keep_until(path: Path, step: int) -> None:
+    """Drop lines on later steps: a run that was killed logged them after its last checkpoint."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]  # the last may be cut short
+    with written_whole(path) as part:
+        part.write_text("".join(line for line in whole if json.loads(line)["step"] <= step), encoding="utf-8")
+
+
+def episode_picture(stores: Stores, episode: Episode, mask: NDArray[np.bool_], dice: float) -> NDArray[np.uint8]:
+    """The query with truth and prediction beside some of its support, as (H, W, 3)."""
+    batch = stores.read([episode])
+    truth = {"truth": batch.query_mask[0, 0].astype(bool), "prediction": mask}
+    support = zip(batch.support[0, :SHOWN, 0], batch.support_masks[0, :SHOWN, 0], strict=True)
+    panels = [Panel(outlined(batch.query[0, 0], truth), f"{episode.query}: Dice {dice:.0f}")]
+    panels += [Panel(outlined(image, {"truth": one.astype(bool)}), "support") for image, one in support]
+    return np.asarray(sheet([panels], episode.task, list(truth)))
