@@ -19,6 +19,12 @@ from demo.picture import draw
 WORK = Path("demo/work")
 STORES, RUN = WORK / "data" / "stores", WORK / "run"
 UNSEEN = "Synthetic/task005*"  # ten of the sixty synthetic tasks are kept from training
+NEXT = f"""
+Try next:
+  .venv/bin/tensorboard --logdir {RUN}      how training went
+  make demo DATASETS=WBC-JTSC                     real white blood cells (downloads 23 MB)
+  .venv/bin/universeg-predict --help              your own images
+  .venv/bin/snakemake --cores 32                  every dataset that can be had without asking"""
 console = Console(highlight=False)
 
 
@@ -41,9 +47,9 @@ class Demo:
 def run(title: str, *command: str) -> None:
     """Show a command, run it, stop the demo if it fails."""
     console.rule(title)
-    console.print(f"[dim]$ {shlex.join(command)}[/dim]")
+    console.print(f"$ {shlex.join(command)}\n", style="dim", soft_wrap=True)
     start = time.monotonic()
-    if subprocess.run([sys.executable, "-m", *command], check=False).returncode:
+    if subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:]], check=False).returncode:
         sys.exit(f"the demo stops here: '{command[0]}' failed, see above")
     console.print(f"[dim]{time.monotonic() - start:.0f} s[/dim]")
 
@@ -59,13 +65,13 @@ def main(demo: Demo) -> None:
     run("1. Build tasks", "snakemake", "--cores", "2", "--configfile", f"{WORK}/config.yaml", "--quiet", "all")
     run(
         "2. Train on synthetic tasks, but not on ten of them",
-        *("universeg.train", "--stores", f"{STORES}/Synthetic.lmdb", "--out", str(RUN)),
+        *("universeg-train", "--stores", f"{STORES}/Synthetic.lmdb", "--out", str(RUN)),
         *("--exclude-tasks", UNSEEN, "--minutes", str(demo.minutes), "--support-size", str(demo.support_size)),
     )
     tasks = [UNSEEN if name == "Synthetic" else f"{name}/*" for name in demo.datasets]
     run(
         "3. Segment tasks that the network has never seen, from their examples alone",
-        *("universeg.evaluate", "--weights", f"{RUN}/best.safetensors", "--out", f"{WORK}/evaluation"),
+        *("universeg-evaluate", "--weights", f"{RUN}/best.safetensors", "--out", f"{WORK}/evaluation"),
         *("--stores", str(STORES), "--datasets", *demo.datasets, "--tasks", *tasks),
         *("--support-size", str(demo.support_size), "--ensemble", "1"),
     )
@@ -79,13 +85,7 @@ def main(demo: Demo) -> None:
     )
     console.print(f"Mean Dice of the queries in the picture: [bold]{dice:.1f}[/bold] (0 to 100)")
     console.print(f"The picture: [bold]{demo.out}[/bold]")
-    console.print(
-        "\nTry next:\n"
-        f"  tensorboard --logdir {RUN}                      how training went\n"
-        "  make demo DATASETS=WBC-JTSC                     real white blood cells (downloads 23 MB)\n"
-        "  universeg-predict --help                        your own images\n"
-        "  snakemake --cores 32                            every dataset that can be had without asking"
-    )
+    console.print(NEXT, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.manifest import Manifest
 
 # Step it whenever pipeline code changes what a store contains: stores made by another recipe are then rebuilt.
 RECIPE = 1
+
+
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class ConfigError(ValueError):
@@ -30,11 +33,11 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    root: Path = Path("data")
-    manifests: tuple[Path, ...] = (Path("dataset_manifests"),)
+    root: UserPath = Path("data")
+    manifests: tuple[UserPath, ...] = (Path("dataset_manifests"),)
     datasets: tuple[str, ...] | Literal["obtainable", "all"] = "obtainable"
     mirror: str | None = None
-    have: dict[str, Path] = {}
+    have: dict[str, UserPath] = {}
     resolution: Annotated[int, Field(ge=16, le=1024)] = 128
     geometry: Literal["isotropic", "stretch"] = "isotropic"
     min_pixels: Annotated[int, Field(ge=1)] = 1

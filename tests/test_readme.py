@@ -23,7 +23,7 @@ SHORTER = {
     "snakemake --cores 32": "--configfile fakes.yaml",
     "universeg-train": "--steps 2 --support-size 2 --dev-episodes 2 --model.widths 4 4",
     "universeg-evaluate": "--support-size 2 --ensemble 1 --bootstraps 10",
-    "universeg-predict": "--label 255 --size 32",
+    "universeg-predict": "--label 255",
 }
 
 

@@ -139,3 +139,7 @@ def _panels(outcomes: Sequence[Outcome], count: int) -> Iterator[Panel]:
         masks = {"truth": outcome.truth, "prediction": outcome.prediction}
         caption = f"{outcome.score.task.key}\n{outcome.score.query}: Dice {outcome.score.dice:.1f}"
         yield Panel(outlined(outcome.image, masks), caption)
+
+
+if __name__ == "__main__":
+    main()

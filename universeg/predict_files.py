@@ -18,7 +18,7 @@ from universeg.images import ImageError, Scan, read_image, stem, write_mask, wri
 from universeg.overlay import overlay
 from universeg.pairs import find_pairs, find_queries
 from universeg.prediction_report import NOTICE, Result, show, write_report
-from universeg.predictor import draws, load_support, ready, segment
+from universeg.predictor import as_trained, draws, load_support, ready, segment
 from universeg.prepared import HALF, Prepared, Settings, bring_back, doubts, prepare, support_doubts
 from universeg.standardise.resample import Array
 
@@ -95,6 +95,7 @@ def run(config: PredictConfig) -> list[Result]:
     _keep_apart(config.output, [*queries, *(path for pair in pairs for path in (pair.image, pair.mask))])
     draws(len(pairs), config.settings)  # refuses an impossible ensemble before any work
     network = ready(config.weights, config.settings.device)
+    config = replace(config, settings=as_trained(config.settings, config.weights))
     support = load_support([pair.image for pair in pairs], [pair.mask for pair in pairs], config.settings)
     common = support_doubts(support)
     console = Console(stderr=True)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from universeg.compute import device_named
 from universeg.images import ImageError, Scan, inside, read_image, read_labels, whole_numbers
-from universeg.model import load_model
+from universeg.model import load_model, trained_size
 from universeg.prepared import Prepared, Settings, bring_back, doubts, prepare, support_doubts
 from universeg.rng import rng_for
 from universeg.standardise.normalise import luminance
@@ -33,7 +34,7 @@ def predict(
     A volume's file gives (X, Y, Z) in RAS+, of which `settings` say what to segment. `model` is the network or
     its weights file. What looks wrong is warned of; what cannot work raises ValueError.
     """
-    settings = settings or Settings()
+    settings = as_trained(settings or Settings(), model)
     support = load_support(support_images, support_masks, settings)
     scan = _image(image, "the image")
     query = prepare(scan, settings)
@@ -63,6 +64,13 @@ def load_support(images: Sequence[Source], masks: Sequence[Source], settings: Se
     if len({entry.axis for entry in prepared}) > 1:
         raise ImageError("the support mixes pictures and volumes; give one kind")
     return prepared
+
+
+def as_trained(settings: Settings, model: nn.Module | str | Path) -> Settings:
+    """The settings, with the image size of the weights file unless another is asked for."""
+    if settings.size or isinstance(model, nn.Module):
+        return settings
+    return replace(settings, size=trained_size(model) or 0)
 
 
 def ready(model: nn.Module | str | Path, device: str) -> nn.Module:

@@ -13,6 +13,7 @@ from universeg.standardise.normalise import INTENSITY, FlatImage, Values
 from universeg.standardise.resample import Array, Grid, apply
 from universeg.tables import choose
 
+USUAL_SIZE = 128  # of the paper
 HALF = 0.5  # coverage, or probability, from which a pixel is inside
 LEAST_LEVELS = 4  # grey levels that a whole-number image must span
 LEAST_SPREAD = 0.005  # standard deviation of intensities in [0, 1]
@@ -38,17 +39,17 @@ class Settings:
     """Most support images shown to the network at once; if there are more, they are drawn."""
     ensemble: int = 1
     """Predictions to average, each with its own draw of support images."""
-    size: int = 128
-    """Pixels a side of what the network sees: the size it was trained at."""
+    size: int = 0
+    """Pixels a side of what the network sees; 0: as its weights were trained, or 128 where they do not say."""
     seed: int = 0
     """Another number draws other support images."""
     device: str = "auto"
     """Where to compute: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one."""
 
     def __post_init__(self) -> None:
-        for name in ("support_size", "ensemble", "size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, least in (("support_size", 1), ("ensemble", 1), ("size", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.window is not None and not self.window[0] < self.window[1]:
             raise ValueError(f"window must be LOW HIGH with LOW below HIGH, got {self.window[0]:g} {self.window[1]:g}")
         if self.axis not in (0, 1, 2) or self.slices not in ("mid", "all"):
@@ -81,7 +82,7 @@ def prepare(scan: Scan, settings: Settings, mask: NDArray[np.bool_] | None = Non
     Raises FlatImage, naming the scan, where there is no contrast to see.
     """
     values = _intensities(scan, settings)
-    grid = Grid(scan.values.shape, scan.spacing, settings.size)
+    grid = Grid(scan.values.shape, scan.spacing, settings.size or USUAL_SIZE)
     axis = settings.axis if scan.is_volume else None
     rows = _rows(grid, axis, settings.slices)
     cut = [_cut(grid.image_weights, axis, rows), _cut(grid.mask_weights, axis, rows)]

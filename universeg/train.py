@@ -180,7 +180,7 @@ class Training:
         self._write_weights("last")
 
     def _write_weights(self, name: str, dev_dice: float | None = None) -> None:
-        about = {"step": self.state.step, "dev_dice": dev_dice, "config": self.about}
+        about = {"step": self.state.step, "dev_dice": dev_dice, "size": self.stores.size, "config": self.about}
         words = {key: json.dumps(value) for key, value in about.items() if value is not None}
         save_model(self.state.model, self.config.out / f"{name}.safetensors", words)
 

@@ -254,3 +254,10 @@ def test_help_teaches(capsys):
     told = capsys.readouterr().out
     for words in ("Not a medical device", "x_mask.png", "--label 255", "imagesTr"):
         assert words in told
+
+
+def test_images_are_prepared_at_the_size_the_weights_were_trained_at(people):
+    save_model(UniverSeg(ModelConfig(widths=(4, 4))), people / "sized.safetensors", {"size": "48"})
+    for name, expected in (("sized", 48), ("w", 0)):
+        main(["-w", f"{name}.safetensors", "-i", "new/a.png", "-s", "support", "-o", "out", "-q"])
+        assert json.loads((people / "out/report.json").read_text())["settings"]["size"] == expected

@@ -141,3 +141,17 @@ def test_a_store_works_in_a_child_process(store, method):
     with multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(_sum, [store] * 4) == [expected] * 4
     assert _sum(store) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"size": 1 << 20}, "claims images of 1048576 pixels"),
+        ({"size": "wide"}, "damaged"),
+        ({"size": None}, "damaged"),
+    ],
+)
+def test_a_header_may_not_claim_anything(tmp_path, header, words):
+    write_store(tmp_path / "x.lmdb", {**HEADER, **header}, sorted(map(pack, records())))
+    with pytest.raises(StoreError, match=words):
+        Store(tmp_path / "x.lmdb")

@@ -186,7 +186,7 @@ def test_where_and_how_precisely_to_compute():
     assert Compute.chosen("cpu").precision == torch.float32
     assert Compute.chosen("auto", "auto").precision in (torch.float32, torch.bfloat16)
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="cannot be used here.*try --device cpu"):
+        with pytest.raises(ValueError, match=r"cannot be used here.*try --device cpu"):
             Compute.chosen("cuda")
 
 

@@ -12,6 +12,7 @@ from universeg.model.blocks import SLOPE, Conv, CrossBlock
 from universeg.model.cross_conv import support_mean
 from universeg.rng import seed_for
 
+MOST_STAGES, MOST_WIDTH = 8, 1024  # a weights file may claim any
 QUERY, SUPPORT = 1, 2  # channels that go in: an image; an image and its mask
 
 # Bilinear interpolation at half the size reads between four pixels: it is their mean.
@@ -35,8 +36,11 @@ class ModelConfig:
     """How a stage is halved: 2 x 2 maximum, or bilinear."""
 
     def __post_init__(self) -> None:
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths must be one positive number for each encoder stage, got {self.widths}")
+        if not 1 <= len(self.widths) <= MOST_STAGES or not 1 <= min(self.widths) <= max(self.widths) <= MOST_WIDTH:
+            raise ValueError(
+                f"widths must be a number from 1 to {MOST_WIDTH} for each of up to {MOST_STAGES} encoder stages,"
+                f" got {self.widths}"
+            )
         if self.downsample not in DOWN:
             raise ValueError(f"downsample must be one of {', '.join(DOWN)}, got {self.downsample!r}")
 

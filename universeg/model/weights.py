@@ -27,6 +27,15 @@ def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = N
         part.write_bytes(save(tensors, header))
 
 
+def trained_size(path: str | Path) -> int | None:
+    """Pixels a side of the images that weights of ours were trained on; None if the file does not say."""
+    if Path(path).suffix != ".safetensors":
+        return None
+    with safe_open(path, "pt") as file:
+        size = (file.metadata() or {}).get("size", "")
+    return int(size) if size.isdecimal() else None
+
+
 def load_model(path: str | Path | None = None) -> UniverSeg:
     """The network in a `.safetensors` file of ours, or a published `.pt`; on the CPU, ready to predict.
 

@@ -25,13 +25,13 @@ def problems(store: Store) -> Iterator[str]:
         slicing, group, modality, axis, subject, *_ = key.decode().split("/")
         try:
             side, image, masks = unpack(value, key.decode())
+            if side != store.header["size"]:
+                raise StoreError(f"{key.decode()}: side {side}, the header says {store.header['size']}")
             expand(image, side, key.decode())
             found = {label: area(expand(block, side, key.decode())) for label, (_, block) in masks.items()}
         except StoreError as error:
             yield str(error)
             continue
-        if side != store.header["size"]:
-            yield f"{key.decode()}: side {side}, the header says {store.header['size']}"
         for label, pixels in found.items():
             task = Task(store.header["dataset"], group, modality, label, int(axis)).key
             if listed.pop((slicing, task, subject), None) != pixels:

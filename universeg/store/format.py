@@ -27,6 +27,7 @@ FORMAT = 1
 HEADER, INDEX = b"~header", b"~index"  # sort after every record
 SLICINGS = ("mid", "max")
 SPLITS = ("support", "dev", "test")
+MOST_SIDE = 4096  # pixels; a header may claim any
 HALF = 128  # coverage of at least one half, as uint8
 FRAME = "@"  # a subject's several images are named subject@frame
 

@@ -17,6 +17,7 @@ from universeg.store.format import (
     HALF,
     HEADER,
     INDEX,
+    MOST_SIDE,
     SLICINGS,
     SPLITS,
     Packed,
@@ -41,13 +42,18 @@ class Store:
         raw_header, raw_index = self._get(HEADER), self._get(INDEX)
         if raw_header is None or raw_index is None:
             raise StoreError(f"{self.path} has no header: it is not a task store, or a different LMDB")
-        self.header: dict[str, Any] = json.loads(raw_header)
-        if self.header["format"] != FORMAT:
+        try:
+            self.header: dict[str, Any] = json.loads(raw_header)
+            self._subjects, self._index = msgpack.unpackb(raw_index)
+            found, side = self.header["format"], int(self.header["size"])
+        except (ValueError, KeyError, TypeError, msgpack.UnpackException) as error:
+            raise StoreError(f"{self.path}: header or index is damaged ({error!r}); rebuild the store") from error
+        if found != FORMAT:
             raise StoreError(
-                f"{self.path} has format {self.header['format']}, this version reads {FORMAT}:"
-                f" delete it and run snakemake again"
+                f"{self.path} has format {found}, this version reads {FORMAT}: delete it and run snakemake again"
             )
-        self._subjects, self._index = msgpack.unpackb(raw_index)
+        if not 1 <= side <= MOST_SIDE:
+            raise StoreError(f"{self.path} claims images of {side} pixels a side, more than {MOST_SIDE}")
 
     @property
     def tasks(self) -> list[str]:
