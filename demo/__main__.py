@@ -38,7 +38,7 @@ class Demo:
     """Folder or URL that has the datasets' files, if not their owners."""
     minutes: float = 4
     """How long to train."""
-    support_size: int = 16
+    support_size: int = 8
     """Examples shown for each segmentation."""
     out: Path = Path("demo/result.png")
     """The picture."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from universeg.compute import device_named
 from universeg.images import ImageError, Scan, inside, read_image, read_labels, whole_numbers
 from universeg.model import load_model, trained_size
-from universeg.prepared import Prepared, Settings, bring_back, doubts, prepare, support_doubts
+from universeg.prepared import USUAL_SIZE, Prepared, Settings, bring_back, doubts, prepare, support_doubts
 from universeg.rng import rng_for
 from universeg.standardise.normalise import luminance
 from universeg.standardise.resample import Array
@@ -70,7 +70,7 @@ def as_trained(settings: Settings, model: nn.Module | str | Path) -> Settings:
     """The settings, with the image size of the weights file unless another is asked for."""
     if settings.size or isinstance(model, nn.Module):
         return settings
-    return replace(settings, size=trained_size(model) or 0)
+    return replace(settings, size=trained_size(model) or USUAL_SIZE)
 
 
 def ready(model: nn.Module | str | Path, device: str) -> nn.Module:

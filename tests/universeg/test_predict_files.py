@@ -258,6 +258,6 @@ def test_help_teaches(capsys):
 
 def test_images_are_prepared_at_the_size_the_weights_were_trained_at(people):
     save_model(UniverSeg(ModelConfig(widths=(4, 4))), people / "sized.safetensors", {"size": "48"})
-    for name, expected in (("sized", 48), ("w", 0)):
+    for name, expected in (("sized", 48), ("w", 128)):
         main(["-w", f"{name}.safetensors", "-i", "new/a.png", "-s", "support", "-o", "out", "-q"])
         assert json.loads((people / "out/report.json").read_text())["settings"]["size"] == expected
