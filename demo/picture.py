@@ -11,6 +11,7 @@ from universeg import Store, UniverSeg, load_model
 from universeg.files import written_whole
 from universeg.picture import Panel, heat, outlined, sheet
 from universeg.rng import rng_for
+from universeg.store import Task
 
 ROWS, SUPPORTS_SHOWN, SIDE = 4, 3, 192
 
@@ -24,8 +25,9 @@ def draw(weights: Path, stores: Sequence[Path], patterns: Sequence[str], support
         for task in store.tasks
         if any(fnmatch(task, pattern) for pattern in patterns) and store.subjects(task, "test")
     ]
-    chosen = rng_for("demo").permutation(len(found))[:ROWS]
-    rows, scores = zip(*(_row(model, *found[i], support_size) for i in sorted(chosen)), strict=True)
+    shuffled = [found[i] for i in rng_for("demo").permutation(len(found))]
+    one_each = {Task.parse(task).group: (store, task) for store, task in shuffled}  # of each group
+    rows, scores = zip(*(_row(model, *chosen, support_size) for chosen in list(one_each.values())[:ROWS]), strict=True)
     with written_whole(out) as part:
         sheet(rows, "Tasks the network was not trained on: outlines are masks").save(part, format="png")
     return float(np.mean(scores))

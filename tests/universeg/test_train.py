@@ -148,7 +148,7 @@ def test_without_a_dev_split_there_is_no_best(tmp_path, make_store, config):
         ("support_size must be at least 1, got 0", ["--support-size", "0"]),
         ("no task fits the pattern 'Foo'", ["--tasks", "Foo"]),
         ("there is no store", ["--stores", "."]),
-        ("must be multiples of 1024, got 32 x 32", ["--model.widths", *["1"] * 11]),
+        ("must be multiples of 64, got 32 x 32", ["--model.widths", *["1"] * 7]),
     ],
 )
 def test_mistakes_are_explained(config, capsys, words, extra):
