@@ -58,7 +58,8 @@ def _image(scan: Scan, group: Group, root: Path) -> Volume:
     form, path = group.scans[scan.form], root / scan.image
     image = read(form.reader, path, scan.channel)
     try:
-        values = luminance(image.values) if image.coloured else image.values
+        values = image.values if image.palette is None else image.palette[image.values]
+        values = luminance(values) if values.ndim > len(image.spacing) else values
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise BadScan(f"{np.count_nonzero(~np.isfinite(values))} samples are not finite numbers")
         values = choose(INTENSITY, form.intensity, "intensity rule")(values, form.window)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.manifest import Manifest
 
@@ -45,12 +45,13 @@ class Config(BaseModel):
     strict: bool = False
     synthetic: Synthetic = Synthetic()
 
-    @model_validator(mode="after")
-    def _have_exists(self) -> Self:
-        gone = [f"{name}: {folder}" for name, folder in self.have.items() if not folder.is_dir()]
+    @field_validator("have")
+    @classmethod
+    def _folders_exist(cls, have: dict[str, Path]) -> dict[str, Path]:
+        gone = [f"{name}: {folder}" for name, folder in have.items() if not folder.is_dir()]
         if gone:
-            raise ValueError(f"'have' names folders that do not exist: {', '.join(gone)}")
-        return self
+            raise ValueError(f"names folders that do not exist: {', '.join(gone)}")
+        return have
 
 
 class Plan(NamedTuple):

@@ -21,6 +21,7 @@ class Volume:
     values: NDArray[Any]  # (x, y, z) or (row, column), with a last axis of colour channels if it has one more
     spacing: tuple[float, ...]  # millimetres in 3-D, pixels (1, 1) for pictures without a scale
     origin: tuple[float, ...] | None = None  # millimetres of the first sample; None where files do not say
+    palette: NDArray[Any] | None = None  # (n, 3) colours that the values of a picture stand for, if they do
 
     def __post_init__(self) -> None:
         if self.values.ndim not in (len(self.spacing), len(self.spacing) + 1):

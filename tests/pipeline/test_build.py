@@ -130,6 +130,17 @@ def test_a_picture_gives_one_slice(tmp_path):
     assert (records["mid", 0].image[:, :5] == 0).all(), "padded to a square"
 
 
+def test_a_picture_with_a_palette_is_seen_in_its_colours(tmp_path):
+    indices = rng_for("palette").integers(0, 3, (32, 32), dtype=np.uint8)
+    picture = Image.fromarray(indices).convert("P")
+    picture.putpalette([255, 255, 255, 0, 0, 0, 255, 0, 0])  # 0 is white, 1 black, 2 red
+    picture.save(tmp_path / "image.png")
+    Image.fromarray((indices == 1).astype(np.uint8)).save(tmp_path / "seg.png")
+    records, _ = build(tmp_path, scan("image.png", **{"": "seg.png"}), group("raster", "unit"))
+    shown = records["mid", 0].image
+    assert [set(shown[indices == value]) for value in range(3)] == [{255}, {0}, {76}]
+
+
 def damage(path: Path, how: str):
     data = path.read_bytes()
     if how == "flip":

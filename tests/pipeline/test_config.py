@@ -28,10 +28,8 @@ def test_the_config_file_says_the_defaults():
 def test_all_mistakes_are_named(tmp_path):
     with pytest.raises(ConfigError) as error:
         parse({"resolution": 5, "geometry": "round", "colour": 1, "have": {"X": str(tmp_path / "gone")}})
-    for word in ("resolution", "geometry", "colour"):
+    for word in ("resolution", "geometry", "colour", "have: names folders that do not exist: X"):
         assert f"  {word}" in str(error.value)
-    with pytest.raises(ConfigError, match="folders that do not exist: X"):
-        parse({"have": {"X": str(tmp_path / "gone")}})
 
 
 def test_what_a_person_must_ask_for_waits(tmp_path):

@@ -65,6 +65,18 @@ def test_upsampling_is_linear_inside():
     np.testing.assert_allclose(np.diff(rows[6:-6]), 0.25, atol=1e-4)
 
 
+@pytest.mark.parametrize("geometry", ["isotropic", "stretch"])
+def test_nothing_changes_at_equal_size(geometry):
+    values = rng_for("same").random((24, 24)).astype(np.float32)
+    np.testing.assert_allclose(Grid((24, 24), (0.7, 0.7), 24, geometry).image(values), values, atol=1e-6)
+
+
+def test_shrinking_averages_areas():
+    values = rng_for("areas").random((24, 24)).astype(np.float32)
+    means = values.reshape(8, 3, 8, 3).mean((1, 3))
+    np.testing.assert_allclose(Grid((24, 24), (1, 1), 8).image(values), means, atol=1e-6)
+
+
 def test_back_returns_to_the_scan_s_own_grid():
     grid = Grid((30, 50), (1.5, 1), 64)
     inside = np.zeros((30, 50), bool)

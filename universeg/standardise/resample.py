@@ -1,12 +1,12 @@
 """From a scan's own grid to a square (2-D) or cube (3-D) of `size` pixels a side, in one composed resampling.
 
 Making pixels isotropic, padding to a square, smoothing against aliasing and resizing are all linear and separate
-along the axes. So each axis has one matrix, and a pixel of the result is the mean, over its own extent, of the
-image interpolated linearly between sample centres. A mask is constant within each sample instead, so its mean is
-coverage: the share of the pixel inside the label. What lies outside the scan counts as 0.
+along the axes. So each axis has one matrix. Where an axis shrinks, a pixel is the mean of the image over its own
+extent, so nothing aliases and nothing changes at equal size; where it grows, the image is interpolated linearly. A
+mask is always averaged, which makes it coverage: the share of the pixel inside the label. Outside the scan is 0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,12 +42,12 @@ class Grid:
     @cached_property
     def image_weights(self) -> tuple[Array, ...]:
         """For each axis a (size, samples) matrix for intensities; rows sum to 1 inside the scan."""
-        return tuple(self._weights(axis, _under_tent, reach=1) for axis in range(len(self.shape)))
+        return tuple(self._mean(k) if self.pixel[k] >= 1 else self._linear(k) for k in range(len(self.shape)))
 
     @cached_property
     def mask_weights(self) -> tuple[Array, ...]:
         """For each axis a (size, samples) matrix for masks; columns sum to samples per pixel, so area is kept."""
-        return tuple(self._weights(axis, _under_box, reach=0) for axis in range(len(self.shape)))
+        return tuple(self._mean(axis) for axis in range(len(self.shape)))
 
     def image(self, values: NDArray[np.generic]) -> Array:
         """Intensities on the whole result grid."""
@@ -66,22 +66,26 @@ class Grid:
         middle = (self.shape[axis] - 1) / 2
         return middle + np.linspace(-self.size / 2, self.size / 2, self.size + 1) * self.pixel[axis]
 
-    def _weights(self, axis: int, under: Callable[[NDArray[np.float64]], NDArray[np.float64]], reach: int) -> Array:
-        n = self.shape[axis]
-        edges = np.clip(self._edges(axis), -0.5, n - 0.5)  # outside the scan is 0
-        at = np.arange(-reach, n + reach)
-        share = np.diff(under(edges[:, None] - at), axis=0) / self.pixel[axis]
-        inner = share[:, reach : n + reach].copy()
-        inner[:, 0] += share[:, :reach].sum(1)  # the outermost half samples continue their nearest sample
-        inner[:, -1] += share[:, n + reach :].sum(1)
-        weights: Array = inner.astype(np.float32)
+    def _inside(self, axis: int) -> NDArray[np.float64]:
+        """The same borders, moved to the scan's own where they lie outside."""
+        return np.clip(self._edges(axis), -0.5, self.shape[axis] - 0.5)
+
+    def _mean(self, axis: int) -> Array:
+        """Mean over each pixel's extent of samples that are constant over theirs."""
+        upto = np.clip(self._inside(axis)[:, None] - np.arange(self.shape[axis]) + 0.5, 0, 1)
+        shares: Array = (np.diff(upto, axis=0) / self.pixel[axis]).astype(np.float32)
+        return shares
+
+    def _linear(self, axis: int) -> Array:
+        """Linear interpolation at each pixel's centre, times the share of the pixel that the scan covers."""
+        edges, covered = self._edges(axis), np.diff(self._inside(axis)) / self.pixel[axis]
+        weights: Array = (_tent((edges[:-1] + edges[1:]) / 2, self.shape[axis]) * covered[:, None]).astype(np.float32)
         return weights
 
     def _inverse(self, axis: int) -> Array:
         first = self._edges(axis)[0]
         at = (np.arange(self.shape[axis]) - first) / self.pixel[axis] - 0.5  # sample centres, in result pixels
-        at = np.clip(at, 0, self.size - 1)
-        weights: Array = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(self.size))).astype(np.float32)
+        weights: Array = _tent(at, self.size).astype(np.float32)
         return weights
 
 
@@ -93,12 +97,7 @@ def apply(values: NDArray[np.generic], weights: Sequence[Array]) -> Array:
     return np.ascontiguousarray(result)
 
 
-def _under_tent(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Area up to t under linear interpolation's weight of one sample, a tent of half-width 1."""
-    t = np.clip(t, -1, 1)
-    return 0.5 + t - np.sign(t) * t**2 / 2
-
-
-def _under_box(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Area up to t under the extent of one sample, a box of half-width 1/2."""
-    return np.clip(t + 0.5, 0, 1)
+def _tent(at: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
+    """(positions, samples) weights of linear interpolation; beyond the outermost samples these continue."""
+    weights: NDArray[np.float64] = np.maximum(0, 1 - np.abs(np.clip(at, 0, samples - 1)[:, None] - np.arange(samples)))
+    return weights
