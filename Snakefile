@@ -31,6 +31,8 @@ GENERATED = [name for name in PLAN.build if MANIFESTS[name].generator]
 PUBLISHED = [name for name in PLAN.build if not MANIFESTS[name].generator]
 ROOT = CONFIG.root.as_posix()
 WAITING = " ".join(shlex.quote(f"{name}: {steps}") for name, steps in PLAN.waiting.items())
+# Not a parameter: the same files from another place are no reason to build anything again.
+MIRROR = f"--mirror {shlex.quote(CONFIG.mirror)}" if CONFIG.mirror else ""
 RUN = f"PYTHONPATH={shlex.quote(workflow.basedir)} {shlex.quote(sys.executable)} -m pipeline"
 
 
@@ -96,9 +98,8 @@ rule fetch:
     params:
         facts=digest("sources"),
         have=have,
-        mirror=f"--mirror {shlex.quote(CONFIG.mirror)}" if CONFIG.mirror else "",
     shell:
-        "{RUN} fetch --manifest {input.manifest:q} --root {ROOT:q} {params.mirror} {params.have} --out {output:q} 2> {log:q}"
+        "{RUN} fetch --manifest {input.manifest:q} --root {ROOT:q} {MIRROR} {params.have} --out {output:q} 2> {log:q}"
 
 
 rule unpack:

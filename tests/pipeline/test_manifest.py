@@ -94,7 +94,7 @@ def test_check_exits_1_and_names_the_file(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         check(manifests=tmp_path)
     assert stop.value.code == 1
-    assert "WBC-CV.yaml:2: titel" in capsys.readouterr().err
+    assert "WBC-CV.yaml:3: titel" in capsys.readouterr().err
 
 
 def test_a_comment_changes_no_digest_and_a_fact_does(tmp_path):

@@ -1,0 +1,31 @@
+"""What the demo draws, on a store of fakes; `make demo` itself takes minutes and CI runs it beside the tests."""
+
+import fakes
+import numpy as np
+from PIL import Image
+
+from demo.picture import draw
+from universeg.model import ModelConfig, UniverSeg, save_model
+from universeg.standardise.normalise import luminance, unit
+from universeg.standardise.resample import Grid
+from universeg.store import Record, pack, write_store
+
+NAMES = {f"{n:03d}": ("support" if n < 6 else "test") for n in range(8)}
+
+
+def record(name: str) -> Record:
+    picture, labels = fakes.cell(int(name))
+    grid = Grid(labels.shape, (1, 1), 32)
+    image = np.rint(grid.image(unit(luminance(picture))) * 255).astype(np.uint8)
+    nucleus = np.rint(grid.mask(labels == 255) * 255).astype(np.uint8)
+    return Record("mid", "g", "m", 0, name, image, {"nucleus": nucleus})
+
+
+def test_the_demo_draws_a_query_its_examples_and_the_answer(tmp_path):
+    header = {"dataset": "Cells", "size": 32, "splits": NAMES, "role": "held-out"}
+    write_store(tmp_path / "Cells.lmdb", header, sorted(pack(record(name)) for name in NAMES))
+    save_model(UniverSeg(ModelConfig(widths=(4, 4))), tmp_path / "w.safetensors")
+    dice = draw(tmp_path / "w.safetensors", [tmp_path / "Cells.lmdb"], ["Cells/*"], 4, tmp_path / "result.png")
+    assert 0 <= dice <= 100
+    with Image.open(tmp_path / "result.png") as picture:
+        assert picture.width > 6 * 192, "query, three examples, truth, prediction, and how sure it is"
