@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -28,14 +27,29 @@ Geometry = Literal["isotropic", "stretch"]
 
 
 def fetch(manifest: Path, root: Path, out: Path, mirror: str | None = None, have: Path | None = None) -> None:
-    """Obtain every file of a dataset, by URL, mirror or a person, and write the receipt."""
+    """Obtain every file of a dataset, by URL, mirror or a person, and write the receipt.
+
+    Args:
+        manifest: The dataset's YAML.
+        root: Files go to root/downloads/<source>/.
+        out: The receipt.
+        mirror: Folder or URL prefix that serves <source>/<file> in place of the original URLs.
+        have: Folder where the dataset is unpacked already; then nothing is fetched.
+    """
     facts = load_manifest(manifest)
     files = [] if have else fetch_files(facts.archives, root / "downloads", mirror)
     write_receipt(out, facts.name, files)
 
 
 def unpack(manifest: Path, root: Path, out: Path, have: Path | None = None) -> None:
-    """Unpack a dataset's archives, or take the folder that somebody has, and note where its files are."""
+    """Unpack a dataset's archives, or take the folder that somebody has, and note where its files are.
+
+    Args:
+        manifest: The dataset's YAML.
+        root: From root/downloads/<source>/ to root/raw/<dataset>/.
+        out: The note: JSON with the folder of the dataset's files.
+        have: Folder where the dataset is unpacked already; it is not changed.
+    """
     facts = load_manifest(manifest)
     folder = have or root / "raw" / facts.name
     if not have:
@@ -45,7 +59,13 @@ def unpack(manifest: Path, root: Path, out: Path, have: Path | None = None) -> N
 
 
 def scans(manifest: Path, raw: Path, out: Path) -> None:
-    """Match files to subjects, modalities and labels by the manifest's patterns."""
+    """Match files to subjects, modalities and labels by the manifest's patterns.
+
+    Args:
+        manifest: The dataset's YAML.
+        raw: What the unpack stage noted.
+        out: JSON with the scans, and the files that make none and why.
+    """
     facts = load_manifest(manifest)
     root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
     good, dropped = found.scans_of(facts, root)
@@ -67,7 +87,18 @@ def shard(
     geometry: Geometry = "isotropic",
     min_pixels: int = 1,
 ) -> None:
-    """Read, normalise, resample and slice one chunk of a dataset's scans."""
+    """Read, normalise, resample and slice one chunk of a dataset's scans.
+
+    Args:
+        manifest: The dataset's YAML.
+        scans: What the scans stage found.
+        chunk: Which part of the scans, from 0.
+        chunks: Into how many parts they are divided.
+        out: The shard; what is not kept goes beside it, as .csv.
+        size: Pixels a side.
+        geometry: isotropic pads to a square or cube, stretch fills it.
+        min_pixels: A slice whose mask has fewer is not kept.
+    """
     facts = load_manifest(manifest)
     groups = {group.name: group for group in facts.groups}
     root, everything, _ = found.read(scans)
@@ -86,7 +117,18 @@ def shard(
 def synthetic(
     manifest: Path, chunk: int, chunks: int, out: Path, tasks: int, subjects: int, seed: int, size: int
 ) -> None:
-    """Generate one chunk of synthetic tasks (paper, section D)."""
+    """Generate one chunk of synthetic tasks (paper, section D).
+
+    Args:
+        manifest: The YAML that names the generator.
+        chunk: Which part of the tasks, from 0.
+        chunks: Into how many parts they are divided.
+        out: The shard; shapes too small for a task go beside it, as .csv.
+        tasks: How many in all.
+        subjects: Images of each.
+        seed: Same seed, same tasks, whatever the chunks.
+        size: Pixels a side; must divide 256.
+    """
     from pipeline.synthetic import records_of_task  # loads torch, which no other stage needs
 
     facts = load_manifest(manifest)
@@ -119,7 +161,20 @@ def store(
     min_pixels: int = 1,
     strict: bool = False,
 ) -> None:
-    """Merge a dataset's shards into its store, split its subjects, and report what was not kept and why."""
+    """Merge a dataset's shards into its store, split its subjects, and report what was not kept and why.
+
+    Args:
+        manifest: The dataset's YAML.
+        shards: All of them.
+        out: The store.
+        report: CSV of what was not kept.
+        receipt: What the fetch stage wrote; none for generated datasets.
+        scans: What the scans stage found; none for generated datasets.
+        size: As for the shards.
+        geometry: As for the shards.
+        min_pixels: As for the shards.
+        strict: Make no store if a scan is unusable that the manifest does not foresee.
+    """
     facts = load_manifest(manifest)
     dropped = [row for path in shards for row in attrition.read(path.with_suffix(".csv"))]
     if scans is not None:
@@ -129,21 +184,13 @@ def store(
         dropped += [*unmatched, *merge.unexpected_counts(facts, usable)]
     attrition.write(report, dropped)
     surprises = [row for row in dropped if row.surprising]
-    _announce(facts, dropped, surprises, report)
+    sys.stderr.write("".join(f"{facts.name}: {line}\n" for line in attrition.remarks(dropped)))
     if strict and surprises:
         raise ValueError(
             f"{facts.name}: strict is on and {len(surprises)} surprises are listed above: no store is made"
         )
     recipe = {"recipe": RECIPE, "size": size, "geometry": geometry, "min_pixels": min_pixels}
     merge.merge(shards, merge.header_of(facts, receipt, recipe), out)
-
-
-def _announce(facts: Manifest, dropped: list[Dropped], surprises: list[Dropped], report: Path) -> None:
-    slices = Counter((row.slicing, row.label) for row in dropped if row.label and not row.known)
-    lines = [f"{facts.name}: {row}" for row in surprises]
-    lines += [f"{facts.name}: {n} {slicing} slices without enough {label}" for (slicing, label), n in slices.items()]
-    if lines:
-        sys.stderr.write("\n".join([*lines, f"{facts.name}: all rows in {report}\n"]))
 
 
 def catalogue(stores: tuple[Path, ...], out: Path) -> None:

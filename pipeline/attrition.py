@@ -1,7 +1,8 @@
 """What was found but not kept, one row each: nothing is dropped in silence."""
 
 import csv
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -55,3 +56,10 @@ def read(path: Path) -> list[Dropped]:
             Dropped(**{key: text for key, text in row.items() if key != "known"}, known=row["known"] == "yes")
             for row in csv.DictReader(file)
         ]
+
+
+def remarks(rows: Sequence[Dropped]) -> Iterator[str]:
+    """What nobody foresaw, a line each: scans by name, slices by how many of each label."""
+    yield from (str(row) for row in rows if row.surprising)
+    slices = Counter((row.slicing, row.label) for row in rows if row.label and not row.known)
+    yield from (f"{n} {slicing} slices without enough {label}" for (slicing, label), n in slices.items())
