@@ -26,8 +26,9 @@ def draw(weights: Path, stores: Sequence[Path], patterns: Sequence[str], support
         if any(fnmatch(task, pattern) for pattern in patterns) and store.subjects(task, "test")
     ]
     shuffled = [found[i] for i in rng_for("demo").permutation(len(found))]
-    one_each = {Task.parse(task).group: (store, task) for store, task in shuffled}  # of each group
-    rows, scores = zip(*(_row(model, *chosen, support_size) for chosen in list(one_each.values())[:ROWS]), strict=True)
+    first = {Task.parse(task).group: (store, task) for store, task in reversed(shuffled)}  # of each group
+    chosen = [*first.values(), *(pair for pair in shuffled if pair not in first.values())][:ROWS]
+    rows, scores = zip(*(_row(model, store, task, support_size) for store, task in chosen), strict=True)
     with written_whole(out) as part:
         sheet(rows, "Tasks the network was not trained on: outlines are masks").save(part, format="png")
     return float(np.mean(scores))
