@@ -45,7 +45,7 @@ split) and last.safetensors for universeg-predict and universeg-evaluate; metric
 tensorboard --logdir runs; checkpoints/.
 
 The defaults are the network that the paper's authors published. The one that the paper's text describes:
---model.widths 64 64 64 64 64 --model.cross-activation --model.no-query-conv --model.downsample bilinear"""
+--model.widths 64 64 64 64 64 --model.cross-activation --model.downsample bilinear"""
 
 
 class TrainingError(ValueError):

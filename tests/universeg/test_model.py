@@ -12,7 +12,7 @@ from universeg import UniverSeg, load_model
 from universeg.model import PAPER, ModelConfig, save_model
 
 SMALL = ModelConfig(widths=(6, 5, 4))
-SMALL_PAPER = ModelConfig((6, 5, 4), cross_activation=True, query_conv=False, downsample="bilinear")
+SMALL_PAPER = ModelConfig((6, 5, 4), cross_activation=True, downsample="bilinear")
 
 
 def episode(batch=1, support=3, high=16, wide=24, seed=0):
@@ -37,7 +37,7 @@ class Reference:
         if self.config.cross_activation:
             zs = [active(z) for z in zs]
         mean = torch.stack(zs).mean(0)
-        u = active(self.conv(mean, f"{name}.target.vmapped.conv")) if self.config.query_conv else mean
+        u = active(self.conv(mean, f"{name}.target.vmapped.conv"))
         return u, [active(self.conv(z, f"{name}.support.vmapped.conv")) for z in zs]
 
     def down(self, x):
@@ -83,7 +83,7 @@ def test_the_released_network_has_its_size_and_names():
     layers = ["cross.cross_conv", "target.vmapped.conv", "support.vmapped.conv"]
     modules = [*(f"{block}.{layer}" for block in blocks for layer in layers), "out_conv.conv"]
     assert set(names) == {f"{module}.{part}" for module in modules for part in ("weight", "bias")}
-    assert sum(parameter.numel() for parameter in UniverSeg().parameters()) == 1_182_785
+    assert [sum(map(torch.numel, UniverSeg(config).parameters())) for config in (None, PAPER)] == [1_182_785, 1_551_809]
     assert names["enc_blocks.0.cross.cross_conv.weight"] == (64, 3, 3, 3)
     assert names["enc_blocks.1.cross.cross_conv.weight"] == (64, 128, 3, 3)
     assert names["dec_blocks.0.cross.cross_conv.weight"] == (64, 256, 3, 3)

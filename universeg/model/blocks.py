@@ -36,17 +36,15 @@ class CrossBlock(nn.Module):
     """Query (B, Cu, H, W) and support (B * N, Cv, H, W) to F channels each, at the same size.
 
     The order of the support has no influence on the query, which sees its mean. With `cross_activation`, LeakyReLU
-    follows the cross-convolution, and without `query_conv` the mean is the new query as it is: the paper's text has
-    it so, the network that its authors published has not.
+    follows the cross-convolution as in the paper's text; in the network that its authors published it does not. Both
+    convolve the mean to get the new query, which eq. 2 leaves out and the published weights have.
     """
 
-    def __init__(
-        self, query_channels: int, support_channels: int, features: int, cross_activation: bool, query_conv: bool
-    ) -> None:
+    def __init__(self, query_channels: int, support_channels: int, features: int, cross_activation: bool) -> None:
         super().__init__()
         self.cross = CrossConv(query_channels, support_channels, features)
         self.activation = nn.LeakyReLU(SLOPE) if cross_activation else nn.Identity()
-        self.target = ActiveConv(features, features) if query_conv else nn.Identity()
+        self.target = ActiveConv(features, features)
         self.support = ActiveConv(features, features)
 
     def forward(self, query: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:

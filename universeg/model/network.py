@@ -30,8 +30,6 @@ class ModelConfig:
     """Features of each encoder stage, from full resolution down; the decoder mirrors them."""
     cross_activation: bool = False
     """LeakyReLU after each cross-convolution."""
-    query_conv: bool = True
-    """Convolve the mean of the crossed features to get a block's new query; else it is the mean itself."""
     downsample: Literal["max", "bilinear"] = "max"
     """How a stage is halved: 2 x 2 maximum, or bilinear."""
 
@@ -51,7 +49,7 @@ class ModelConfig:
 
 
 # The network as the text of the paper has it (sections 3.1 and 5.1).
-PAPER = ModelConfig(widths=(64,) * 5, cross_activation=True, query_conv=False, downsample="bilinear")
+PAPER = ModelConfig(widths=(64,) * 5, cross_activation=True, downsample="bilinear")
 
 
 class UniverSeg(nn.Module):
@@ -95,8 +93,7 @@ class UniverSeg(nn.Module):
         return cast(Tensor, self.out_conv(query))
 
     def _block(self, query_channels: int, support_channels: int, features: int) -> CrossBlock:
-        flags = self.config.cross_activation, self.config.query_conv
-        return CrossBlock(query_channels, support_channels, features, *flags)
+        return CrossBlock(query_channels, support_channels, features, self.config.cross_activation)
 
     def _down(self, features: Tensor) -> Tensor:
         return DOWN[self.config.downsample](features)
