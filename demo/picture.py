@@ -37,7 +37,8 @@ def draw(weights: Path, stores: Sequence[Path], patterns: Sequence[str], support
 def _row(model: UniverSeg, store: Store, task: str, support_size: int) -> tuple[list[Panel], float]:
     rng = rng_for("demo", task)
     query = str(rng.choice(store.subjects(task, "test")))
-    names = [str(name) for name in rng.choice(store.subjects(task, "support"), support_size)]
+    pool = store.subjects(task, "support")
+    names = [str(name) for name in rng.choice(pool, support_size, replace=len(pool) < support_size)]
     (image,), (truth,) = store.read(task, [query])
     images, masks = store.read(task, names)
     with torch.inference_mode():
