@@ -1,6 +1,6 @@
 """From a scan's files to the records of a store. READ THIS FIRST: it is the pipeline in one function."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from pipeline.labels import LABELS
 from pipeline.manifest import Group
 from pipeline.readers import read
 from pipeline.scans import Scan
-from pipeline.slices import cut, largest, middle
+from pipeline.slices import largest
 from pipeline.volume import BadScan, Volume
 from universeg.standardise.normalise import INTENSITY, luminance
-from universeg.standardise.resample import Grid
+from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import Pixels, Record, area
 from universeg.tables import choose
 
@@ -38,19 +38,19 @@ def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator
     middles: dict[int, dict[str, Pixels]] = {axis: {} for axis in axes}
 
     def record(slicing: str, axis: int, index: int, masks: dict[str, Pixels]) -> Record:
-        shown = cut(image.values, grid.image_weights, axis, index)
+        shown = _slice(image.values, grid.image_weights, axis, index)
         return Record(slicing, scan.group, scan.modality, axis, scan.subject, shown, masks)
 
     for label, inside in _masks(scan, group, root, image):
         for axis, slicing, index in _places(inside, grid, axes):
-            mask = cut(inside, grid.mask_weights, axis, index)
+            mask = _slice(inside, grid.mask_weights, axis, index)
             if area(mask) < recipe.min_pixels:
                 yield _too_small(scan, axis, slicing, label, mask, recipe)
             elif slicing == "mid":
                 middles[axis][label] = mask
             else:
                 yield record(slicing, axis, index, {label: mask})
-    yield from (record("mid", axis, middle(grid), masks) for axis, masks in middles.items() if masks)
+    yield from (record("mid", axis, grid.middle, masks) for axis, masks in middles.items() if masks)
 
 
 def _image(scan: Scan, group: Group, root: Path) -> Volume:
@@ -75,10 +75,16 @@ def _masks(scan: Scan, group: Group, root: Path, image: Volume) -> Iterator[tupl
     return choose(LABELS, labels.kind, "label kind")(labels, paths, reader, image)
 
 
+def _slice(values: NDArray[Any], weights: Sequence[Array], axis: int, index: int) -> Pixels:
+    """One slice on the standard grid; a 2-D picture is its own."""
+    picture: Pixels = cut(values, weights, axis if values.ndim == 3 else None, [index])[0]
+    return picture
+
+
 def _places(inside: NDArray[Any], grid: Grid, axes: tuple[int, ...]) -> Iterator[tuple[int, str, int]]:
     """Axis, slicing and index of the slices that one label of a scan gives; a 2-D picture has only one."""
     for axis in axes:
-        yield axis, "mid", middle(grid)
+        yield axis, "mid", grid.middle
         if inside.ndim == 3:
             yield axis, "max", largest(inside, grid, axis)
 

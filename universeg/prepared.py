@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from universeg.images import ImageError, Scan
 from universeg.standardise.normalise import INTENSITY, FlatImage, Values
-from universeg.standardise.resample import Array, Grid, apply
+from universeg.standardise.resample import Array, Grid, cut
+from universeg.store.format import HALF as INSIDE
 from universeg.tables import choose
 
 USUAL_SIZE = 128  # of the paper
-HALF = 0.5  # coverage, or probability, from which a pixel is inside
+HALF = 0.5  # probability from which a pixel is inside
 LEAST_LEVELS = 4  # grey levels that a whole-number image must span
 LEAST_SPREAD = 0.005  # standard deviation of intensities in [0, 1]
 INVERTED = -0.3  # mean correlation with the support below which contrast is probably inverted
@@ -85,9 +86,7 @@ def prepare(scan: Scan, settings: Settings, mask: NDArray[np.bool_] | None = Non
     grid = Grid(scan.values.shape, scan.spacing, settings.size or USUAL_SIZE)
     axis = settings.axis if scan.is_volume else None
     rows = _rows(grid, axis, settings.slices)
-    cut = [_cut(grid.image_weights, axis, rows), _cut(grid.mask_weights, axis, rows)]
-    images = (_stacked(apply(values, cut[0]), axis) * 255).round().clip(0, 255).astype(np.uint8)
-    coverage = None if mask is None else _stacked(apply(mask, cut[1]), axis)
+    images = cut(values, grid.image_weights, axis, rows)
     if np.ptp(images) < LEAST_LEVELS:
         raise FlatImage(
             f"{scan.where}: the slice to segment has nearly one intensity; choose another --axis or --window"
@@ -99,7 +98,7 @@ def prepare(scan: Scan, settings: Settings, mask: NDArray[np.bool_] | None = Non
         axis=axis,
         rows=rows,
         images=images,
-        masks=None if coverage is None else coverage >= HALF,
+        masks=None if mask is None else cut(mask, grid.mask_weights, axis, rows) >= INSIDE,
         digest=hashlib.sha256(f"{data.shape} {data.dtype}".encode() + data.tobytes()).hexdigest(),
         two_levels=bool(((data == data.min()) | (data == data.max())).all()),
     )
@@ -186,17 +185,9 @@ def _intensities(scan: Scan, settings: Settings) -> Values:
 def _rows(grid: Grid, axis: int | None, slices: str) -> NDArray[np.intp]:
     """Which slices of the cube to take: its middle one, or all that lie within the scan."""
     if axis is None or slices == "mid":
-        return np.array([grid.size // 2])
+        return np.array([grid.middle])
     within = (np.abs(np.arange(grid.size) + 0.5 - grid.size / 2)) <= grid.shape[axis] / grid.pixel[axis] / 2
-    return np.flatnonzero(within) if within.any() else np.array([grid.size // 2])
-
-
-def _cut(weights: Sequence[Array], axis: int | None, rows: NDArray[np.intp]) -> list[Array]:
-    return [matrix[rows] if k == axis else matrix for k, matrix in enumerate(weights)]
-
-
-def _stacked(cut: Array, axis: int | None) -> Array:
-    return cut[None] if axis is None else np.moveaxis(cut, axis, 0)
+    return np.flatnonzero(within) if within.any() else np.array([grid.middle])
 
 
 def _correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:

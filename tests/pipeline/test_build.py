@@ -11,11 +11,11 @@ from pipeline.attrition import Dropped
 from pipeline.build import Recipe, records_of
 from pipeline.manifest import Group
 from pipeline.scans import Scan
-from pipeline.slices import largest, quantise
+from pipeline.slices import largest
 from pipeline.volume import BadScan
 from universeg.rng import rng_for
 from universeg.standardise.normalise import mr
-from universeg.standardise.resample import Grid
+from universeg.standardise.resample import Grid, quantised
 
 SHAPE, SPACING = (20, 30, 12), (1.0, 0.8, 3.0)
 RECIPE = Recipe(size=32)
@@ -70,15 +70,15 @@ def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
     whole = grid.image(mr(values))
     for axis in range(3):
         middle = records["mid", axis]
-        expected = quantise(whole.take(size // 2, axis))
+        expected = quantised(whole.take(size // 2, axis))
         assert np.abs(middle.image.astype(int) - expected).max() <= 1  # the order of sums differs
         for value, label in ((1, "a"), (2, "b")):
             cover = grid.mask(labels == value)
             index = int(cover.sum(axis=tuple(k for k in range(3) if k != axis)).round(3).argmax())
             largest_slice = records["max", axis, label]
             for record, at in ((middle, size // 2), (largest_slice, index)):
-                assert np.abs(record.masks[label].astype(int) - quantise(cover.take(at, axis))).max() <= 1
-            assert np.abs(largest_slice.image.astype(int) - quantise(whole.take(index, axis))).max() <= 1
+                assert np.abs(record.masks[label].astype(int) - quantised(cover.take(at, axis))).max() <= 1
+            assert np.abs(largest_slice.image.astype(int) - quantised(whole.take(index, axis))).max() <= 1
 
 
 def test_ties_go_to_the_lowest_index():

@@ -49,6 +49,11 @@ class Grid:
         """For each axis a (size, samples) matrix for masks; columns sum to samples per pixel, so area is kept."""
         return tuple(self._mean(axis) for axis in range(len(self.shape)))
 
+    @property
+    def middle(self) -> int:
+        """Index of the middle slice: 64 of 128."""
+        return self.size // 2
+
     def image(self, values: NDArray[np.generic]) -> Array:
         """Intensities on the whole result grid."""
         return apply(values, self.image_weights)
@@ -89,11 +94,32 @@ class Grid:
         return weights
 
 
+def cut(
+    values: NDArray[np.generic], weights: Sequence[Array], axis: int | None, rows: Sequence[int] | NDArray[np.intp]
+) -> NDArray[np.uint8]:
+    """Slices `rows` along `axis` of the resampled `values`, first in the result, [0, 1] as 0..255.
+
+    Equals slicing the whole result, computing only what is asked for. Without an axis: a picture, as its one slice.
+    """
+    if axis is None:
+        return quantised(apply(values, weights)[None])
+    chosen = [matrix[rows] if k == axis else matrix for k, matrix in enumerate(weights)]
+    return quantised(np.moveaxis(apply(values, chosen), axis, 0))
+
+
+def quantised(values: Array) -> NDArray[np.uint8]:
+    """[0, 1] as 0..255, to the nearest step: what stores keep and the network is given."""
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
 def apply(values: NDArray[np.generic], weights: Sequence[Array]) -> Array:
-    """Multiply each axis of `values` by its matrix, the axis that shrinks most first."""
-    result = np.asarray(values, np.float32)
-    for axis in sorted(range(result.ndim), key=lambda k: weights[k].shape[0] / weights[k].shape[1]):
-        result = np.moveaxis(np.tensordot(weights[axis], result, axes=(1, axis)), 0, axis)
+    """Multiply each axis of `values` by its matrix, the axis that shrinks most first; unused samples are not read."""
+    result = values
+    for axis in sorted(range(values.ndim), key=lambda k: weights[k].shape[0] / weights[k].shape[1]):
+        used = np.flatnonzero(weights[axis].any(axis=0))
+        span = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
+        slab = np.asarray(result[(slice(None),) * axis + (span,)], np.float32)
+        result = np.moveaxis(np.tensordot(weights[axis][:, span], slab, axes=(1, axis)), 0, axis)
     return np.ascontiguousarray(result)
 
 
