@@ -8,6 +8,6 @@ The stages, in the order in which data flows, each one sub-command of `python -m
     scans     files matched to subjects, modalities, labels      scans.py      -> scans/
     shard     read, normalise, resample, slice a chunk of scans  build.py      -> shards/
     store     shards and the split of subjects into one store    merge.py      -> stores/
-    catalogue one row per task, over all stores                  report.py     -> reports/
+    catalogue one row per task, over all stores                  catalogue.py  -> reports/   (in universeg)
     sheet     pictures, to see that images and labels are right  sheet.py      -> reports/
 """

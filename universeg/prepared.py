@@ -143,7 +143,7 @@ def doubts(query: Prepared, support: Sequence[Prepared]) -> list[str]:
     likeness = [_correlation(middle, entry.images[len(entry.images) // 2]) for entry in support]
     if np.mean(likeness) < INVERTED:
         found.append(
-            f"contrast looks inverted relative to the support "
+            "contrast looks inverted relative to the support"
             f" (mean correlation {np.mean(likeness):.2f}): is dark bright here?"
         )
     return found
