@@ -1,4 +1,4 @@
-"""What training and evaluation are asked to do: the command line, the header of checkpoints, the input of tests."""
+"""What training is asked to do: the command line, the header of checkpoints, the input of tests."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,43 +50,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         least_one = "steps support_size batch_size validate_every dev_episodes checkpoint_every keep_checkpoints"
-        _at_least(self, 1, *least_one.split())
-        _at_least(self, 0, "minutes", "learning_rate")
+        at_least(self, 1, *least_one.split())
+        at_least(self, 0, "minutes", "learning_rate")
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
-    weights: Annotated[Path, arg(aliases=["-w"])]
-    """The network: a .safetensors of universeg-train, or the published .pt."""
-    stores: tuple[Path, ...]
-    """Task stores (*.lmdb), or folders of them."""
-    out: Annotated[Path, arg(aliases=["-o"])]
-    """Folder for the results; earlier results are replaced."""
-    datasets: tuple[str, ...] = ()
-    """Evaluate on these; by default on all that are held out."""
-    tasks: tuple[str, ...] = ("*",)
-    """Only tasks that fit one of these patterns of dataset/group/modality/label/axis; * also spans slashes."""
-    support_size: int = 64
-    """Image-mask pairs by which a query is segmented."""
-    ensemble: int = 5
-    """Segment each query so many times, each with its own support, and average."""
-    seed: int = 0
-    """Same seed, same supports, whatever the weights."""
-    bootstraps: int = 1000
-    """Draws of subjects that the standard deviations are estimated from."""
-    pictures: int = 3
-    """Queries of each task that are shown: from the worst to the best."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, mps; auto takes a GPU if there is one."""
-    quiet: Annotated[bool, arg(aliases=["-q"])] = False
-    """Show nothing but errors; the results are written all the same."""
-
-    def __post_init__(self) -> None:
-        _at_least(self, 1, "support_size", "ensemble")
-        _at_least(self, 0, "bootstraps", "pictures")
-
-
-def _at_least(config: object, least: int, *names: str) -> None:
+def at_least(config: object, least: int, *names: str) -> None:
+    """Raises ValueError for the first of these fields that is smaller."""
     for name in names:
         if not getattr(config, name) >= least:
             raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")

@@ -13,8 +13,8 @@ from torch import nn
 from tyro.conf import FlagCreatePairsOff
 
 from universeg.compute import Compute
-from universeg.config import EvaluateConfig
 from universeg.episode import HELD_OUT, Episode, Stores
+from universeg.evaluation_config import EvaluateConfig
 from universeg.evaluation_report import Result, show, write_report
 from universeg.metrics import Score, averages, dice
 from universeg.model import load_model

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 import universeg
-from universeg.config import EvaluateConfig
 from universeg.episode import HELD_OUT
+from universeg.evaluation_config import EvaluateConfig
 from universeg.files import written_whole
 from universeg.metrics import Averages, Mean, Score, task_name
 from universeg.picture import Panel, sheet

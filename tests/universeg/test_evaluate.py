@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from universeg.config import EvaluateConfig
 from universeg.episode import Stores
 from universeg.evaluate import evaluate, main, supports
+from universeg.evaluation_config import EvaluateConfig
 from universeg.metrics import dice
 from universeg.model import ModelConfig, UniverSeg, save_model
 
