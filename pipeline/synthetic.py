@@ -10,12 +10,11 @@ MODALITY = "synthetic"
 
 
 def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record | Dropped]:
-    """The subjects of one task, each with all its labels; and the shapes that are too small to be labels."""
+    """The subjects of one task, each with all its labels; and what cannot be a label."""
     made = make_task(seed, task, subjects, size, SynthConfig(family=family))
     group = f"task{task:04d}"
     for subject, image in enumerate(made.images):
         masks = {label: pixels[subject] for label, pixels in made.labels.items()}
         yield Record("mid", group, MODALITY, 0, f"subject{subject:03d}", image, masks)
-    for label, share in made.dropped.items():
-        reason = f"covers only {share:.3%} of some subject's image: too small for a task"
+    for label, reason in made.dropped.items():
         yield Dropped(group, "", MODALITY, label=label, reason=reason, remedy="none", known=True)

@@ -58,7 +58,7 @@ def test_paper_has_16_shapes_and_says_which_are_too_small(tasks: list[SynthTask]
     for task in tasks:
         assert {*task.labels, *task.dropped} == names
         assert not {*task.labels} & {*task.dropped}
-        assert all(share < 0.001 for share in task.dropped.values())
+        assert all("too small for a task" in reason for reason in task.dropped.values())
     assert sum(len(task.dropped) for task in tasks) > 12, "small shapes should be common"
 
 
@@ -206,7 +206,7 @@ def test_size_must_divide_the_canvas() -> None:
 
 
 def test_wrong_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="unknown family of synthetic tasks 'F9'; known: F0"):
+    with pytest.raises(ValueError, match="unknown family of synthetic tasks 'F9'; known: F0,"):
         make_task(0, 0, 1, 64, SynthConfig(family="F9"))
     with pytest.raises(ValueError, match="got task 0 and 0 subjects"):
         make_task(0, 0, 0, 64)
@@ -292,7 +292,8 @@ def test_neighbours_in_the_list_are_both_dropped() -> None:
     shares = np.array([[0.5, 0.5], [0.2, 0.0009], [0.0, 0.2], [0.001, 0.3]])
     labels, dropped = kept(masks, shares, 0.001)
     assert list(labels) == ["shape 01", "shape 04"]
-    assert dropped == {"shape 02": 0.0009, "shape 03": 0.0}
+    assert list(dropped) == ["shape 02", "shape 03"]
+    assert dropped["shape 02"].startswith("covers only 0.090% of some subject")
 
 
 def test_paint_draws_means_within_the_drift_and_noise_within_its_bounds() -> None:

@@ -17,7 +17,7 @@ class SynthConfig:
     """
 
     family: str = "F0"
-    """Kind of task; one of universeg.synth.FAMILIES."""
+    """Kind of task; one of universeg.synth.FAMILIES. The fields below are those of F0."""
     n_labels: Literal["paper", "code"] = "paper"
     """Shapes per task: exactly 16 as the paper says, or 5 to 19 as the released driver draws."""
     canvas: int = 256

@@ -35,13 +35,17 @@ def named(shape: int) -> str:
 
 def kept(
     masks: Pixels, shares: NDArray[np.float64], least_area: float
-) -> tuple[Mapping[str, Pixels], Mapping[str, float]]:
-    """Masks (shapes, S, size, size) that are large enough in every subject, and the least share of the others.
+) -> tuple[Mapping[str, Pixels], Mapping[str, str]]:
+    """Masks (shapes, S, size, size) that are large enough in every subject, and why the others are no labels.
 
     `shares` (shapes, S) is each shape's share of the canvas. The driver skips the shape after one that it drops; here
     every shape is checked.
     """
     least = shares.min(1)
     large = {named(k): masks[k] for k in range(len(masks)) if least[k] >= least_area}
-    small = {named(k): float(least[k]) for k in range(len(masks)) if least[k] < least_area}
+    small = {named(k): _too_small(least[k]) for k in range(len(masks)) if least[k] < least_area}
     return large, small
+
+
+def _too_small(share: float) -> str:
+    return f"covers only {share:.3%} of some subject's image: too small for a task"

@@ -1,6 +1,7 @@
 """What every family makes, and where its random numbers come from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ class SynthTask:
 
     images: Pixels  # (S, size, size) intensity, 255 is 1
     labels: Mapping[str, Pixels]  # name -> (S, size, size) coverage, 255 is wholly inside
-    dropped: Mapping[str, float]  # name of a shape too small to be a label -> least share of any canvas
+    dropped: Mapping[str, str]  # name of what is no label of this task -> why
 
     def __post_init__(self) -> None:
         for name, pixels in (("images", self.images), *self.labels.items()):
@@ -49,3 +50,17 @@ class Source:
     def tensor(self, values: NDArray[np.generic] | Sequence[NDArray[np.generic]]) -> Tensor:
         """Float32 on the device; a sequence is stacked."""
         return torch.tensor(np.asarray(values, np.float32), device=self.device)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums that several threads share may round differently; one thread always gives the same bytes.
+
+    Torch keeps the number for each thread apart, so training goes on beside this with all of its own.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,73 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+
+from universeg.store import Task
+from universeg.synth import FAMILIES, fresh_episode
+from universeg.synth.fresh import weights_of
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("size", [64, 128])
+def test_episode_has_the_promised_form(name: str, size: int) -> None:
+    for number in range(4):
+        images, masks, key = fresh_episode(0, number, 5, size, name)
+        assert images.shape == masks.shape == (5, size, size)
+        assert images.dtype == masks.dtype == np.uint8
+        assert {*np.unique(masks)} == {0, 1}
+        assert masks.any((1, 2)).all(), "no mask may be empty"
+        assert images.std((1, 2)).min() > 0.5, "no image may be flat"
+        task = Task.parse(key)
+        assert (task.dataset, task.group, task.label) == ("Synthetic", name, str(number))
+
+
+def test_an_episode_is_a_function_of_its_arguments() -> None:
+    first = fresh_episode(3, 8, 4, 64)
+    torch.randn(3)
+    np.random.default_rng(0).random()
+    again = fresh_episode(3, 8, 4, 64)
+    assert first[2] == again[2]
+    assert all(np.array_equal(one, other) for one, other in zip(first[:2], again[:2], strict=True))
+    for other in (fresh_episode(4, 8, 4, 64, [first[2].split("/")[1]]), fresh_episode(3, 9, 4, 64)):
+        assert not np.array_equal(first[0], other[0])
+
+
+def test_the_same_bytes_beside_other_work_which_keeps_its_threads() -> None:
+    """Made in a thread beside training; torch's number of threads belongs to the thread that asks."""
+    here = [fresh_episode(0, number, 4, 64) for number in range(6)]
+    mine, stop = torch.get_num_threads(), Event()
+    seen = set()
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(lambda: [fresh_episode(0, number, 4, 64) for number in range(6)])
+        there.add_done_callback(lambda _: stop.set())
+        while not stop.wait(0.001):
+            seen.add(torch.get_num_threads())
+            torch.randn(200, 200) @ torch.randn(200, 200)
+    assert seen == {mine}
+    assert torch.get_num_threads() == mine
+    for one, other in zip(here, there.result(), strict=True):
+        assert all(map(np.array_equal, one, other))
+
+
+def test_families_are_drawn_by_weight() -> None:
+    assert weights_of("F0") == {"F0": 1}
+    assert weights_of({"nested": 3, "F0": 1}) == {"nested": 3, "F0": 1}
+    assert weights_of("all") == pytest.approx(weights_of(["all"]))
+    groups = [Task.parse(fresh_episode(0, n, 1, 32, {"nested": 9, "F0": 1})[2]).group for n in range(60)]
+    assert 0 < groups.count("F0") < 20
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown family of synthetic tasks 'nets'; known: F0,.*nested"):
+        fresh_episode(0, 0, 4, 64, {"nets": 1})
+    with pytest.raises(ValueError, match="weight of synthetic family 'F0' must be positive, got -1"):
+        fresh_episode(0, 0, 4, 64, {"F0": -1})
+    with pytest.raises(ValueError, match="at least one family"):
+        fresh_episode(0, 0, 4, 64, [])
+    with pytest.raises(ValueError, match="got 0 entries of size 64"):
+        fresh_episode(0, 0, 0, 64)
+    with pytest.raises(ValueError, match="got 4 entries of size 63"):
+        fresh_episode(0, 0, 4, 63)

@@ -1,0 +1,65 @@
+"""A task of one of the richer families: scene, camera, questions, and whether they can be learnt."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from universeg.synth.camera import photographed
+from universeg.synth.draws import Draws
+from universeg.synth.learnable import why_not
+from universeg.synth.rules import questions
+from universeg.synth.scene import Scene
+from universeg.synth.task import Pixels, Source, SynthTask
+
+Family = Callable[[Draws], Scene]
+
+ATTEMPTS = 50  # far more than any family needs to draw one label that can be learnt
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Pictures and what may be asked of them, nothing refused yet."""
+
+    draws: Draws
+    pictures: Tensor  # (M, H, W) in [0, 1]
+    masks: Mapping[str, Tensor]  # (M, H, W) bool
+
+    @property
+    def images(self) -> Pixels:
+        return (self.pictures * 255).round().byte().cpu().numpy()
+
+
+def proposals(family: Family, source: Source, subjects: int, size: int) -> Iterator[Proposal]:
+    """One scene after another, until the caller has found what it wants."""
+    for attempt in range(ATTEMPTS):
+        draws = Draws((*source.task, attempt), subjects, size, source.device)
+        scene = family(draws)
+        pictures, seen = photographed(draws, scene)
+        asked = questions(draws, scene.parts)
+        yield Proposal(draws, pictures, asked if seen is None else {name: mask & seen for name, mask in asked.items()})
+    raise AssertionError(f"{source.task}: no label could be learnt in {ATTEMPTS} scenes")
+
+
+def one_label(family: Family, source: Source, subjects: int, size: int) -> tuple[Pixels, Pixels]:
+    """Images and masks (0 or 1) of one label that can be learnt."""
+    for proposal in proposals(family, source, subjects, size):
+        names = list(proposal.masks)
+        for number in proposal.draws.numbers.permutation(len(names)):
+            masks = proposal.masks[names[number]]
+            if not why_not(proposal.pictures, masks):
+                return proposal.images, masks.byte().cpu().numpy()
+    raise AssertionError("proposals end with an error")
+
+
+def all_labels(family: Family, source: Source, subjects: int, size: int) -> SynthTask:
+    """Every label that can be learnt, of the first scene that has one; `dropped` are those of all scenes until then."""
+    dropped = dict[str, str]()
+    for attempt, proposal in enumerate(proposals(family, source, subjects, size)):
+        reasons = {name: why_not(proposal.pictures, masks) for name, masks in proposal.masks.items()}
+        dropped |= {f"{name} of scene {attempt}": reason for name, reason in reasons.items() if reason}
+        kept = {name: mask for name, mask in proposal.masks.items() if not reasons[name]}
+        if kept:
+            labels = {name: (mask.byte() * 255).cpu().numpy() for name, mask in kept.items()}
+            return SynthTask(proposal.images, labels, dropped)
+    raise AssertionError("proposals end with an error")
