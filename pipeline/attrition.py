@@ -28,7 +28,7 @@ class Dropped:
 
     @classmethod
     def scan(cls, group: str, subject: str, modality: str, bad: BadScan) -> Self:
-        return cls(group, subject, modality, reason=bad.reason, remedy=bad.remedy, file=bad.file)
+        return cls(group, subject, modality, reason=bad.reason, remedy=bad.remedy, file=bad.file, known=bad.known)
 
     @property
     def surprising(self) -> bool:

@@ -1,7 +1,7 @@
 """From a scan's files to the records of a store. READ THIS FIRST: it is the pipeline in one function."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.attrition import Dropped
-from pipeline.labels import LABELS
-from pipeline.manifest import Group
-from pipeline.readers import read
+from pipeline.labels import masks
+from pipeline.labels.label_map import Found
+from pipeline.layout import Group
+from pipeline.readers import Pick, read_all
 from pipeline.scans import Scan
 from pipeline.slices import largest
-from pipeline.volume import BadScan, Volume
+from pipeline.volume import BadScan, Volume, turned
 from universeg.standardise.normalise import INTENSITY, luminance
 from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import Pixels, Record, area
@@ -55,24 +56,37 @@ def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator
 
 def _image(scan: Scan, group: Group, root: Path) -> Volume:
     """The scan's image, grey, with intensities in [0, 1]."""
-    form, path = group.scans[scan.form], root / scan.image
-    image = read(form.reader, path, scan.channel)
+    form, paths = group.scans[scan.form], [root / file for file in scan.images]
     try:
+        stored = read_all(form.reader, paths, Pick(form.array, scan.index, scan.channel))
+        image = turned(stored, form.orientation, form.spacing)
         values = image.values if image.palette is None else image.palette[image.values]
         values = luminance(values) if values.ndim > len(image.spacing) else values
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise BadScan(f"{np.count_nonzero(~np.isfinite(values))} samples are not finite numbers")
         values = choose(INTENSITY, form.intensity, "intensity rule")(values, form.window)
+    except BadScan as bad:
+        raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy or LOOK, bad.known) from bad
     except ValueError as error:
-        raise BadScan(str(error), str(path), "look at the image; if it is as published, add it to known_bad") from error
-    return Volume(values, image.spacing, image.origin)
+        raise BadScan(str(error), str(paths[0]), LOOK) from error
+    return replace(image, values=values, palette=None)
+
+
+LOOK = "look at the image; if it is as published, add it to known_bad"
 
 
 def _masks(scan: Scan, group: Group, root: Path, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
-    labels = group.labels
-    reader = getattr(labels, "reader", None) or group.scans[scan.form].reader
-    paths = {name: root / path for name, path in scan.labels.items()}
-    return choose(LABELS, labels.kind, "label kind")(labels, paths, reader, image)
+    labels, form = group.labels, group.scans[scan.form]
+    found = Found(
+        {name: tuple(root / file for file in files) for name, files in scan.labels.items()},
+        labels.reader or form.reader,
+        Pick(labels.array, scan.label_index),
+        form.orientation,
+        form.spacing,
+        scan.parts,
+        may_lack=group.unlabelled == "skip",
+    )
+    return masks(labels, found, image)
 
 
 def _slice(values: NDArray[Any], weights: Sequence[Array], axis: int, index: int) -> Pixels:
@@ -99,5 +113,5 @@ def _too_small(scan: Scan, axis: int, slicing: str, label: str, mask: Pixels, re
         label,
         reason=f"{area(mask)} of {recipe.size} x {recipe.size} pixels in the mask, min_pixels is {recipe.min_pixels}",
         remedy="none if the structure is not there; else check the label file",
-        file=scan.labels.get(label) or scan.labels.get("", ""),
+        file=next(iter(scan.labels.get(label) or scan.labels.get("") or ("",))),
     )

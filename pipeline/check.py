@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import tyro
@@ -10,26 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.document import DocumentError
-from pipeline.labels import LABELS
 from pipeline.manifest import Manifest, load_manifest
-from pipeline.readers import READERS
+from pipeline.problems import problems
 from universeg.files import written_whole
-
-
-def problems(manifest: Manifest) -> Iterator[str]:
-    """What the schema cannot see: names that no table has, and facts that contradict each other."""
-    for group in manifest.groups:
-        readers = {form.reader for form in group.scans}
-        readers.update(filter(None, [getattr(group.labels, "reader", None)]))
-        unknown = [f"label kind {group.labels.kind!r}"] if group.labels.kind not in LABELS else []
-        unknown += [f"reader {reader!r}" for reader in sorted(readers) if reader not in READERS]
-        yield from (f"{group.name}: no code for {what}" for what in unknown)
-        if group.expect.scans is not None and len(group.known_bad) > group.expect.scans:
-            yield f"{group.name}: more scans are known_bad than expected in all"
-    if manifest.table3 and None not in (totals := [group.expect.scans for group in manifest.groups]):
-        total = sum(n for n in totals if n is not None)
-        if total != manifest.table3.scans and not manifest.table3.differs:
-            yield f"expects {total} scans, Table 3 has {manifest.table3.scans}: say why in table3.differs"
 
 
 def check(names: tyro.conf.Positional[tuple[str, ...]] = (), manifests: Path = Path("dataset_manifests")) -> None:

@@ -8,21 +8,23 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.attrition import Dropped
-from pipeline.manifest import FileLabels, Group, Manifest, Scans
-from pipeline.template import Match, Template
+from pipeline.images import Image, images_of
+from pipeline.layout import Group, Scans
+from pipeline.manifest import Manifest
+from pipeline.partners import LabelFiles, one_each
 from pipeline.volume import BadScan
 from universeg.files import written_whole
+from universeg.store import subject_of
 from universeg.store.format import FRAME
 
 JUNK_FOLDERS, JUNK_FILES = {"__MACOSX"}, {".DS_Store", "Thumbs.db"}
-
-
-LabelIndex = dict[tuple[str, ...], list[Match]]
 
 
 @dataclass(frozen=True, order=True)
@@ -33,9 +35,12 @@ class Scan:
     subject: str  # subject, or subject@frame
     modality: str
     form: int  # which of the group's `scans` describes it
-    image: str
-    channel: int | None
-    labels: Mapping[str, str]  # label name -> file; the name is "" for one file with all labels
+    images: tuple[str, ...]  # its file, or the files of its slices
+    labels: Mapping[str, tuple[str, ...]]  # label name -> files; the name is "" for one file with all labels
+    channel: int | None = None
+    index: int | None = None  # frame within the image file, from 0
+    label_index: int | None = None  # frame within the label file
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def listing(root: Path) -> list[str]:
@@ -52,122 +57,78 @@ def listing(root: Path) -> list[str]:
 
 def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]:
     """Every scan that the files below `root` make up, and what is wrong with the others."""
-    paths = listing(root)
+    everything = listing(root)
     scans: list[Scan] = []
     dropped: list[Dropped] = []
     for group in manifest.groups:
-        labels = _LabelFiles()
+        paths = [path for path in everything if not any(pattern.fits(path) for pattern in group.excluded)]
+        labels = _LabelsOfGroup()
         forms = range(len(group.scans))
-        found = [result for form in forms for result in _scans_of_form(group, form, paths, labels)]
+        found = [result for form in forms for result in _scans_of_form(group, form, paths, root, labels)]
         found += labels.without_image(group)
         unique, twice = _without_repeats(result for result in found if isinstance(result, Scan))
         good, known = _without_known_bad(group, unique)
+        good, surplus = _at_most(group, good)
         bad = [result for result in found if isinstance(result, Dropped)]
         scans += good
-        dropped += _settle_known(group, [*bad, *twice]) + known
+        dropped += _settle_known(group, [*bad, *twice]) + known + surplus
         dropped += _missing_known_bad(group, found)
     return sorted(scans), sorted(set(dropped))
 
 
-def _scans_of_form(group: Group, form: int, paths: list[str], labels: "_LabelFiles") -> Iterator[Scan | Dropped]:
+def _scans_of_form(
+    group: Group, form: int, paths: list[str], root: Path, labels: "_LabelsOfGroup"
+) -> Iterator[Scan | Dropped]:
     scans = group.scans[form]
-    label_files = {name: _by_parts(scans, text, paths) for name, text in _label_patterns(group).items()}
-    # A pattern for images may also describe label files (image.nii, image_seg.nii): those are no images.
-    found = {match.path: match for _, index in label_files.values() for matches in index.values() for match in matches}
-    labels.there.update(found)
-    for match in scans.template.matches(path for path in paths if path not in found):
-        subject = group.subject.format(**match.parts)
-        name = subject if group.frame is None else f"{subject}{FRAME}{group.frame.format(**match.parts)}"
-        fitting = _fitting(scans, match, label_files)
-        labels.used.update(label.path for matches in fitting.values() for label in matches)
-        for channel, modality in _modalities(scans, match):
+    files = LabelFiles.below(group.labels, scans, paths)
+    labels.there.update(files.there)
+    for image in images_of(scans, [path for path in paths if path not in files.there], paths, root):
+        name = _name(group, image)
+        fitting = files.fitting(image)
+        labels.used.update(match.path for matches in fitting.values() for match in matches)
+        for channel, modality in _modalities(scans, image):
             try:
-                files = _one_each(group, match, fitting)
-                yield Scan(group.name, name, modality, form, match.path, channel, files)
+                if image.bad:
+                    raise image.bad
+                partners = one_each(group, scans, image, fitting)
+                counted = {"one": None, "same": image.index, "counted": image.count}[group.labels.frames]
+                yield Scan(
+                    group.name, name, modality, form, image.files, partners, channel, image.index, counted, image.parts
+                )
             except BadScan as bad:
                 yield Dropped.scan(group.name, name, modality, bad)
 
 
-@dataclass(frozen=True)
-class _LabelFiles:
-    """Label files of a group, and those that some image has."""
+def _name(group: Group, image: Image) -> str:
+    """Subject, or subject@frame."""
+    subject = group.subject.format_map(image.parts)
+    return subject if group.frame is None else f"{subject}{FRAME}{group.frame.format_map(image.parts)}"
 
-    there: dict[str, Match] = field(default_factory=dict)
+
+@dataclass(frozen=True)
+class _LabelsOfGroup:
+    """Label files of a group with their parts, and those that some image has."""
+
+    there: dict[str, Mapping[str, str]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
     def without_image(self, group: Group) -> Iterator[Dropped]:
         for path in sorted(self.there.keys() - self.used):
-            subject, remedy = _subject_or_name(group, self.there[path]), "fetch the image, or ignore this label"
+            try:
+                subject = group.subject.format_map(self.there[path])
+            except KeyError:
+                subject = Path(path).name
+            remedy = "fetch the image, or ignore this label"
             yield Dropped(group.name, subject, reason="label without an image", remedy=remedy, file=path)
 
 
-def _subject_or_name(group: Group, match: Match) -> str:
-    try:
-        return group.subject.format(**match.parts)
-    except KeyError:
-        return Path(match.path).name
-
-
-def _label_patterns(group: Group) -> dict[str, str]:
-    labels = group.labels
-    return dict(labels.names) if isinstance(labels, FileLabels) else {"": labels.path}
-
-
-def _by_parts(scans: Scans, text: str, paths: list[str]) -> tuple[frozenset[str], LabelIndex]:
-    """The parts that a label pattern shares with the image pattern, and its files by the values of these."""
-    names = Template(text, {}).names
-    template = Template(text, {name: regex for name, regex in scans.template.parts.items() if name in names})
-    shared = names & scans.template.names
-    index: LabelIndex = defaultdict(list)
-    for match in template.matches(paths):
-        index[tuple(match.parts[name] for name in sorted(shared))].append(match)
-    return shared, index
-
-
-def _fitting(
-    scans: Scans, image: Match, label_files: Mapping[str, tuple[frozenset[str], LabelIndex]]
-) -> dict[str, list[Match]]:
-    """The files of each label whose shared parts read as the image's do."""
-    fitting = {}
-    for name, (shared, index) in label_files.items():
-        matches = index.get(tuple(image.parts[part] for part in sorted(shared)), [])
-        if len(matches) > 1:  # two copies of the dataset side by side: each image has the label next to it
-            matches = [match for match in matches if match.root == image.root] or matches
-        fitting[name] = matches
-    return fitting
-
-
-def _one_each(group: Group, image: Match, fitting: Mapping[str, list[Match]]) -> dict[str, str]:
-    """Label -> its file; raises BadScan where there is none or more than one."""
-    absent_is_fine = isinstance(group.labels, FileLabels) and group.labels.missing == "absent"
-    labels = {}
-    for name, matches in fitting.items():
-        if len(matches) == 1:
-            labels[name] = matches[0].path
-        elif matches:
-            what = ", ".join(match.path for match in matches)
-            raise BadScan(f"{len(matches)} label files fit: {what}", image.path, "keep one of them")
-        elif not absent_is_fine:
-            wanted = _label_patterns(group)[name].format_map(_Known(image.parts))
-            reason = f"no label file{f' for {name}' if name else ''}: expected {wanted}"
-            raise BadScan(reason, image.path, "fetch the label again, or add the scan to known_bad")
-    return labels
-
-
-class _Known(dict[str, str]):
-    """Parts to fill in; one that the image does not name stays as it is."""
-
-    def __missing__(self, key: str) -> str:
-        return f"{{{key}}}"
-
-
-def _modalities(scans: Scans, match: Match) -> Iterator[tuple[int | None, str]]:
+def _modalities(scans: Scans, image: Image) -> Iterator[tuple[int | None, str]]:
     if scans.channels:
         yield from scans.channels.items()
     elif isinstance(scans.modality, dict):
-        yield None, scans.modality[match.parts["modality"]]
+        yield None, scans.modality[image.parts["modality"]]
     else:
-        yield None, scans.modality
+        yield None, str(scans.modality)
 
 
 def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:
@@ -180,9 +141,9 @@ def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:
             scan.group,
             scan.subject,
             scan.modality,
-            file=scan.image,
+            file=scan.images[0],
             remedy="remove all but one",
-            reason=f"the subject is there {len(found)} times: {', '.join(other.image for other in found)}",
+            reason=f"the subject is there {len(found)} times: {', '.join(other.images[0] for other in found)}",
         )
         for found in same.values()
         if len(found) > 1
@@ -191,11 +152,32 @@ def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:
     return unique, repeats
 
 
+def _at_most(group: Group, scans: list[Scan]) -> tuple[list[Scan], list[Dropped]]:
+    """Of each subject and modality the frames that the manifest wants, and a remark about the others."""
+    if group.most_frames is None:
+        return scans, []
+    frames: dict[tuple[str, str], list[Scan]] = defaultdict(list)
+    for scan in sorted(scans):
+        frames[subject_of(scan.subject), scan.modality].append(scan)
+    chosen = [found[i] for found in frames.values() for i in _spread(len(found), group.most_frames)]
+    reason = f"{len(scans) - len(chosen)} frames beyond {group.most_frames} of a subject are left out"
+    return chosen, [Dropped(group.name, "", reason=reason, known=True)] if len(chosen) < len(scans) else []
+
+
+def _spread(count: int, most: int) -> list[int]:
+    return sorted({round(float(at)) for at in np.linspace(0, count - 1, min(most, count))})
+
+
 def _without_known_bad(group: Group, scans: list[Scan]) -> tuple[list[Scan], list[Dropped]]:
     good = [scan for scan in scans if scan.subject not in group.known_bad]
     bad = [
         Dropped(
-            group.name, scan.subject, scan.modality, reason=group.known_bad[scan.subject], file=scan.image, known=True
+            group.name,
+            scan.subject,
+            scan.modality,
+            reason=group.known_bad[scan.subject],
+            file=scan.images[0],
+            known=True,
         )
         for scan in scans
         if scan.subject in group.known_bad
@@ -205,9 +187,7 @@ def _without_known_bad(group: Group, scans: list[Scan]) -> tuple[list[Scan], lis
 
 def _settle_known(group: Group, dropped: list[Dropped]) -> list[Dropped]:
     return [
-        Dropped(**{**asdict(row), "known": True, "reason": group.known_bad[row.subject]})
-        if row.subject in group.known_bad
-        else row
+        replace(row, known=True, reason=group.known_bad[row.subject]) if row.subject in group.known_bad else row
         for row in dropped
     ]
 
@@ -235,5 +215,9 @@ def write(path: Path, root: Path, scans: list[Scan], dropped: list[Dropped]) -> 
 def read(path: Path) -> tuple[Path, list[Scan], list[Dropped]]:
     """The dataset's folder and the findings that `write` kept."""
     text: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    scans = [Scan(**scan) for scan in text["scans"]]
+    scans = [_scan(**facts) for facts in text["scans"]]
     return Path(text["root"]), scans, [Dropped(**row) for row in text["dropped"]]
+
+
+def _scan(images: list[str], labels: dict[str, list[str]], **facts: Any) -> Scan:
+    return Scan(images=tuple(images), labels={name: tuple(files) for name, files in labels.items()}, **facts)

@@ -59,9 +59,22 @@ class Template:
             return f"(?P<{token['part']}>{self.parts.get(token['part'], '[^/]+')})"
         return {"deep": "(?:.*/)?", "star": "[^/]*"}.get(token.lastgroup or "", re.escape(token["text"] or ""))
 
+    def fits(self, path: str) -> bool:
+        return self.regex.fullmatch(path) is not None
+
     def matches(self, paths: Iterable[str]) -> Iterator[Match]:
         """Those of `paths` that the pattern describes."""
         for path in paths:
             if found := self.regex.fullmatch(path):
                 parts = found.groupdict()
                 yield Match(path, parts.pop(_ROOT), parts)
+
+
+def counted(text: str) -> str:
+    """The text without zeros before its numbers: 007 and 7 are one number, however files are named."""
+    return re.sub(r"0*(\d+)", r"\1", text)
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A sort key in which 2 comes before 10."""
+    return [(int(digits or 0), other) for other, digits in re.findall(r"(\D*)(\d*)", text)]

@@ -1,41 +1,105 @@
-"""A label file read on its image's grid."""
+"""A label file read, and brought to its image's grid as the manifest says."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
 
-from pipeline.readers import read
-from pipeline.volume import BadScan, Volume
+from pipeline.label_forms import Labels
+from pipeline.readers import Pick, read_all
+from pipeline.volume import Affine, BadScan, Volume, turned
+
+REMEDY = "check that label and image belong together; add the scan to known_bad if they do not"
+APART = 0.5  # voxels by which a corner of the label's grid may lie away from the image's
 
 
-def label_map(path: Path, reader: str, image: Volume) -> Volume:
-    """Read a label file; raises BadScan unless it lies on the grid of `image`."""
-    labels = read(reader, path)
+@dataclass(frozen=True)
+class Found:
+    """The label files of one scan, and how to read them."""
+
+    paths: Mapping[str, tuple[Path, ...]]  # label name -> files; the name is "" for one file with all labels
+    reader: str = ""
+    pick: Pick = field(default_factory=Pick)
+    orientation: str | None = None  # what the manifest says of the images, in place of the files
+    spacing: tuple[float, ...] | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
+    may_lack: bool = False  # the manifest foresees images without an entry
+
+
+def label_map(spec: Labels, found: Found, name: str, image: Volume) -> Volume:
+    """Read the label files of `name`; raises BadScan unless they fit the image in the way that `spec.grid` says."""
+    paths = found.paths[name]
+    stored = read_all(found.reader, paths, found.pick, image.order)
+    alike = spec.grid == "voxels" or (stored.affine is None and stored.solid)
+    try:
+        if alike and image.stored is not None and stored.solid:
+            labels = turned(stored, like=image.stored)
+        else:
+            labels = turned(stored, found.orientation, found.spacing)
+        if len(labels.spacing) != len(image.spacing):
+            raise BadScan(f"the label has {len(labels.spacing)} axes, its image {len(image.spacing)}", remedy=REMEDY)
+        return _fitted(labels, image, spec.grid)
+    except BadScan as bad:
+        raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy) from bad
+
+
+def _fitted(labels: Volume, image: Volume, grid: str) -> Volume:
+    if grid == "extent":
+        return replace(labels, values=_stretched(labels, image), spacing=image.spacing, affine=image.affine)
+    if grid == "world" and labels.affine is not None and image.affine is not None:
+        return replace(labels, values=_moved(labels, image), spacing=image.spacing, affine=image.affine)
     if labels.shape != image.shape:
-        raise BadScan(
-            f"the label has {_by(labels.shape)} samples, its image {_by(image.shape)}",
-            str(path),
-            "check that label and image belong together; add the scan to known_bad if they do not",
-        )
-    if labels.origin is not None and image.origin is not None:
-        apart = np.abs(np.subtract(labels.origin, image.origin)) / image.spacing
-        if apart.max() > 0.5:
-            raise BadScan(
-                f"the label's grid starts {apart.max():.1f} voxels away from its image's",
-                str(path),
-                "check that label and image belong together",
-            )
+        raise BadScan(f"the label has {_by(labels.shape)} samples, its image {_by(image.shape)}", remedy=REMEDY)
+    if grid == "same" and labels.affine is not None and image.affine is not None:
+        apart = _apart(labels.affine, image.affine, image)
+        if apart > APART:
+            reason = f"the label's grid lies {apart:.1f} voxels away from its image's"
+            raise BadScan(reason, remedy=f"{REMEDY}, or say 'grid: voxels' or 'grid: world' in the manifest")
     return labels
 
 
-def single(labels: Volume, path: Path) -> Volume:
+def _apart(labels: Affine, affine: Affine, image: Volume) -> float:
+    """Largest distance between the two grids' corners, in voxels of the image."""
+    corners = np.stack(np.meshgrid(*([0, n - 1] for n in image.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    away = (np.c_[corners, np.ones(len(corners))] @ (labels - affine).T)[:, :3]
+    return float((np.linalg.norm(away, axis=1) / min(image.spacing)).max())
+
+
+def _stretched(labels: Volume, image: Volume) -> NDArray[Any]:
+    """The nearest of the label's samples, where both cover the same extent."""
+    values = labels.values
+    for axis, (mine, wanted) in enumerate(zip(labels.shape, image.shape, strict=True)):
+        values = values.take(((np.arange(wanted) + 0.5) * mine / wanted).astype(int), axis=axis)
+    return values
+
+
+def _moved(labels: Volume, image: Volume) -> NDArray[Any]:
+    """The label's sample that is nearest to each of the image's; 0 outside the label's grid."""
+    if labels.coloured:
+        raise BadScan("a label in colour cannot be moved to another grid", remedy="use 'channel' or 'grid: voxels'")
+    back = np.linalg.inv(np.asarray(labels.affine)) @ np.asarray(image.affine)
+    values: NDArray[Any] = affine_transform(
+        labels.values, back[:3, :3], back[:3, 3], image.shape, order=0, mode="constant", cval=0
+    )
+    return values
+
+
+def single(labels: Volume, path: Path) -> NDArray[Any]:
     """The one channel of a label map, where a colour file repeats it."""
     if not labels.coloured:
-        return labels
+        return labels.values
+    if labels.values.shape[-1] < 3:  # grey with opacity
+        grey: NDArray[Any] = labels.values[..., 0]
+        return grey
     first, *others = np.moveaxis(labels.values[..., :3], -1, 0)
     if any(not np.array_equal(first, other) for other in others):
         raise BadScan("the label is in colour, values were expected", str(path), "use kind: colours")
-    return Volume(first, labels.spacing, labels.origin)
+    values: NDArray[Any] = first
+    return values
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.attrition import Dropped
 from pipeline.build import Recipe, records_of
-from pipeline.manifest import Group
+from pipeline.layout import Group
 from pipeline.scans import Scan
 from pipeline.slices import largest
 from pipeline.volume import BadScan
@@ -34,7 +34,8 @@ def group(reader="nifti", intensity="mr", **labels):
 
 
 def scan(image, **labels):
-    return Scan("G", "s", "M", 0, image, None, labels or {"": "seg.nii.gz"})
+    files = labels or {"": "seg.nii.gz"}
+    return Scan("G", "s", "M", 0, (image,), {name: (file,) for name, file in files.items()})
 
 
 def save(path: Path, values, affine=None):
@@ -192,7 +193,7 @@ def four_d(root, values, labels):
         (nan, "1 samples are not finite numbers"),
         (flat, "all intensities are 7"),
         (other_size, "the label has 19 x 30 x 12 samples, its image 20 x 30 x 12"),
-        (elsewhere, "starts 50.0 voxels away"),
+        (elsewhere, "lies 62.5 voxels away"),
         (interpolated, "not whole numbers"),
         (four_d, "expected a volume"),
     ],

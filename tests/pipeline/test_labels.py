@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
-from pipeline.labels import LABELS
-from pipeline.manifest import Labels
+from pipeline import labels
+from pipeline.label_forms import Labels
+from pipeline.labels.label_map import Found
 from pipeline.volume import BadScan, Volume
 
 IMAGE = Volume(np.zeros((6, 8)), (1.0, 1.0))
@@ -19,10 +20,9 @@ B[4:, 6:] = True
 def masks(tmp_path, spec, files, image=IMAGE):
     for name, pixels in files.items():
         Image.fromarray(pixels).save(tmp_path / name)
-    labels = TypeAdapter(Labels).validate_python(spec)
-    names = spec["names"] if spec["kind"] == "files" else {"": spec["path"]}
-    paths = {name: tmp_path / file for name, file in names.items() if (tmp_path / file).exists()}
-    return dict(LABELS[spec["kind"]](labels, paths, "raster", image))
+    facts = TypeAdapter(Labels).validate_python(spec)
+    paths = {name: (tmp_path / file,) for name, file in facts.patterns.items() if (tmp_path / file).exists()}
+    return dict(labels.masks(facts, Found(paths, "raster"), image))
 
 
 def colour(*pairs):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest import Group
+from pipeline.layout import Group
 from pipeline.scans import listing, read, scans_of, write
 
 
@@ -32,7 +32,9 @@ def tree(root: Path, *files: str) -> Path:
 
 def found(root, *groups):
     scans, dropped = scans_of(Facts(*groups), root)
-    return [(s.subject, s.modality, s.image, s.labels) for s in scans], [str(row) for row in dropped]
+    return [(s.subject, s.modality, *s.images, {name: files[0] for name, files in s.labels.items()}) for s in scans], [
+        str(row) for row in dropped
+    ]
 
 
 def test_images_meet_their_labels(tmp_path):
@@ -80,7 +82,7 @@ def test_modalities_by_name_and_by_channel(tmp_path):
     scans, dropped = found(tree(tmp_path, "p/p_t1.nii", "p/p_t1ce.nii", "p/p_t2.nii", "p/p_seg.nii"), by_name)
     assert [(subject, modality) for subject, modality, *_ in scans] == [("p", "T1"), ("p", "T1c")]
     assert dropped == []
-    by_channel = group(scans=[{"image": "images/{subject}.png", "modality": "-", "channels": {0: "T2", 1: "ADC"},
+    by_channel = group(scans=[{"image": "images/{subject}.png", "channels": {0: "T2", 1: "ADC"},
                                "reader": "raster", "intensity": "mr"}])  # fmt: skip
     scans, _ = found(tree(tmp_path, "images/1.png", "labels/1.png"), by_channel)
     assert [modality for _, modality, *_ in scans] == ["ADC", "T2"]

@@ -1,0 +1,88 @@
+"""What a layout promises: scans with their masks as they lie in the patient, and what must be reported."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from universeg.rng import rng_for
+
+SOLID, FLAT = (12, 14, 10), (24, 30)  # voxels right, front, up; pixels down, right
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan that must come out: in RAS+ order if it is a volume, as (row, column) if it is a picture."""
+
+    group: str
+    subject: str  # subject, or subject@frame
+    modality: str
+    image: np.ndarray  # in the unit that the intensity rule takes; grey
+    masks: Mapping[str, np.ndarray]  # every label that the group has; an empty mask gives no slice
+    intensity: str  # mr, ct, unit
+    spacing: tuple[float, ...] | None = None
+    window: tuple[float, float] | None = None
+    axes: tuple[int, ...] = (0, 1, 2)
+    lossy: bool = False  # the file's format does not keep values exactly
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All of a dataset's fake tree: nothing else may come out, nothing else may be reported."""
+
+    cases: Sequence[Case]
+    reported: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (group, subject) -> words of the reason
+
+
+def solid(seed: object, labels: Sequence[str], shape: tuple[int, ...] = SOLID, low: int = 0, high: int = 1000):
+    """A volume in RAS+ order and a mask for each label, all in different places, none symmetric."""
+    masks = dict(zip(labels, _boxes(len(labels), shape), strict=True))
+    return _painted(seed, masks, shape, low, high).astype(np.int16), masks
+
+
+def flat(seed: object, labels: Sequence[str], shape: tuple[int, ...] = FLAT):
+    """A grey picture (row, column) and a mask for each label, all in different places."""
+    masks = dict(zip(labels, _boxes(len(labels), shape), strict=True))
+    return _painted(seed, masks, shape, 0, 255).astype(np.uint8), masks
+
+
+def merged(masks: Mapping[str, np.ndarray], values: Mapping[str, int], dtype=np.uint8) -> np.ndarray:
+    """One label map with a value for each label."""
+    labels = np.zeros(next(iter(masks.values())).shape, dtype)
+    for name, mask in masks.items():
+        labels[mask] = values[name]
+    return labels
+
+
+def empty(masks: Mapping[str, np.ndarray], *names: str) -> dict[str, np.ndarray]:
+    """The masks, with those named empty: structures that this scan lacks."""
+    return {name: np.zeros_like(mask) if name in names else mask for name, mask in masks.items()}
+
+
+def _boxes(count: int, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Boxes in different cells of a grid, the first ones large; each a little out of the middle."""
+    per_axis = 2
+    while per_axis ** len(shape) < count + 1:
+        per_axis += 1
+    masks = []
+    for number in range(count):
+        mask = np.zeros(shape, bool)
+        # 1, 2, 3 ...: never all labels in one line, and the last cell stays empty, so that no flip maps it on itself
+        cell = np.unravel_index(number, (per_axis,) * len(shape))
+        mask[
+            tuple(slice(n * at // per_axis + (n > 20), max(n * (at + 1) // per_axis, n * at // per_axis + 1))
+                  for at, n in zip(cell, shape, strict=True))
+        ] = True  # fmt: skip
+        masks.append(mask)
+    return masks
+
+
+def _painted(seed: object, masks: Mapping[str, np.ndarray], shape, low: int, high: int) -> np.ndarray:
+    """Noise on a slope, each label of its own brightness; reaches from `low` to `high`, and 0 only outside."""
+    rng = rng_for("layout", str(seed))
+    slope = sum(np.arange(n).reshape([-1 if k == axis else 1 for k in range(len(shape))]) / n * (axis + 1)
+                for axis, n in enumerate(shape))  # fmt: skip
+    values = slope / slope.max() * 0.3 + rng.random(shape) * 0.1 + 0.05
+    for number, mask in enumerate(masks.values()):
+        values[mask] += 0.2 + 0.3 * (number + 1) / len(masks)
+    return low + values * (high - low)
