@@ -61,7 +61,8 @@ class Volume:
         """Of each sample the brightest colour, without opacity: the palette's, if it has one."""
         values = self.values if self.palette is None else self.palette[self.values]
         if values.ndim == len(self.spacing):
-            return np.asarray(values)
+            grey: NDArray[Any] = values
+            return grey
         colours: NDArray[Any] = values[..., : 1 if values.shape[-1] < 3 else 3]  # grey with opacity, or RGB
         return colours.max(axis=-1)
 

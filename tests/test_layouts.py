@@ -1,4 +1,4 @@
-"""Every dataset's fake tree through the real pipeline: exactly the scans, labels, places and reports that it implies."""
+"""Every dataset's fake tree through the real pipeline: exactly the scans, places of labels and reports that it implies."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -65,7 +65,7 @@ def expected(case: Case) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
 @pytest.mark.parametrize("path", LAYOUTS, ids=lambda path: path.stem)
 def test_a_tree_as_published_gives_what_it_holds(path, tmp_path):
     layout = written(path, tmp_path / "raw")
-    store, report = built(path.stem, tmp_path / "raw", tmp_path)
+    store, _ = built(path.stem, tmp_path / "raw", tmp_path)
     wanted = {(*key, case.subject): (*pair, case) for case in layout.cases for key, pair in expected(case).items()}
     there = {
         (task.partition("/")[2], slicing, subject)

@@ -1,4 +1,4 @@
-"""MSD Task02: volumes in imagesTr and labelsTr, ids with gaps, macOS's leavings in the tar, test images without labels."""
+"""MSD Task02: volumes in imagesTr and labelsTr, ids with gaps, macOS's leavings in the tar, test images."""
 
 from layouts.expected import Case, Layout, merged, solid
 from layouts.writers import junk, nifti, text

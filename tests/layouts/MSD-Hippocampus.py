@@ -1,6 +1,7 @@
-"""MSD Task04: tiny crops whose intensities differ by orders of magnitude, ids with gaps, macOS's leavings in the tar."""
+"""MSD Task04: tiny crops, intensities that differ by orders of magnitude, ids with gaps, macOS's leavings in the tar."""
 
 import numpy as np
+
 from layouts.expected import Case, Layout, merged, solid
 from layouts.writers import junk, nifti, text
 

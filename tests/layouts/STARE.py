@@ -1,6 +1,7 @@
 """STARE: three tars of gzipped PPM at the top level, labels of two people; VK's are the ones to use."""
 
 import numpy as np
+
 from layouts.expected import Case, Layout, flat
 from layouts.writers import coloured, raster, text
 

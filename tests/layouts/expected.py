@@ -60,19 +60,17 @@ def empty(masks: Mapping[str, np.ndarray], *names: str) -> dict[str, np.ndarray]
 
 
 def _boxes(count: int, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Boxes in different cells of a grid, the first ones large; each a little out of the middle."""
-    per_axis = 2
-    while per_axis ** len(shape) < count + 1:
-        per_axis += 1
+    """Boxes in different cells of a grid, the first in the middle, so that middle slices show it."""
+    per_axis = 3
+    while per_axis ** len(shape) <= count:
+        per_axis += 2
+    cells = per_axis ** len(shape)  # odd, so that steps of 2 from the middle one reach all
+    borders = [np.linspace(0, n, per_axis + 1).round().astype(int) for n in shape]
     masks = []
     for number in range(count):
+        cell = np.unravel_index((cells // 2 + 2 * number) % cells, (per_axis,) * len(shape))
         mask = np.zeros(shape, bool)
-        # 1, 2, 3 ...: never all labels in one line, and the last cell stays empty, so that no flip maps it on itself
-        cell = np.unravel_index(number, (per_axis,) * len(shape))
-        mask[
-            tuple(slice(n * at // per_axis + (n > 20), max(n * (at + 1) // per_axis, n * at // per_axis + 1))
-                  for at, n in zip(cell, shape, strict=True))
-        ] = True  # fmt: skip
+        mask[tuple(slice(edges[at], edges[at + 1]) for edges, at in zip(borders, cell, strict=True))] = True
         masks.append(mask)
     return masks
 

@@ -1,6 +1,7 @@
 """What both WBC datasets share: one folder of colour pictures with a label of the same name beside each."""
 
 import numpy as np
+
 from layouts.expected import Case, flat, merged
 from layouts.writers import coloured, raster, text
 

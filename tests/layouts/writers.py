@@ -1,7 +1,7 @@
 """Writers that mirror the readers: each takes samples as they lie in the patient, and stores them as a source would.
 
-Volumes come in RAS+ order (x right, y front, z up) and are stored with axes that lead where `orientation` says; pictures
-come as (row, column).
+Volumes come in RAS+ order (x right, y front, z up) and are stored with axes that lead where `orientation` says;
+pictures come as (row, column).
 """
 
 import gzip
@@ -43,7 +43,7 @@ def turned(values: np.ndarray, spacing: Sequence[float], orientation: str, origi
 def nifti(
     path: Path, values: np.ndarray, spacing=ONE_MM, orientation="RAS", *, affine=None, extra=0, big_endian=False
 ) -> None:
-    """A volume in .nii or .nii.gz; `affine` in place of the true one, `extra` axes of one sample, 4-D: channels last."""
+    """A volume in .nii or .nii.gz; `affine` in place of the true one, `extra` axes of one sample; 4-D: channels."""
     channels = values.shape[3:]
     stored, true = turned(values.reshape(*values.shape[:3], -1)[..., 0], spacing, orientation)
     if channels:
