@@ -64,7 +64,8 @@ class Volume:
             grey: NDArray[Any] = values
             return grey
         colours: NDArray[Any] = values[..., : 1 if values.shape[-1] < 3 else 3]  # grey with opacity, or RGB
-        return colours.max(axis=-1)
+        brightest: NDArray[Any] = colours.max(axis=-1)
+        return brightest
 
 
 def turned(

@@ -1,4 +1,4 @@
-"""Every dataset's fake tree through the real pipeline: exactly the scans, places of labels and reports that it implies."""
+"""Every dataset's fake tree through the real pipeline: exactly the scans, masks and reports that it implies."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path

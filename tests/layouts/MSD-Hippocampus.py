@@ -1,4 +1,4 @@
-"""MSD Task04: tiny crops, intensities that differ by orders of magnitude, ids with gaps, macOS's leavings in the tar."""
+"""MSD Task04: tiny crops, intensities on scales of their own, ids with gaps, macOS's leavings in the tar."""
 
 import numpy as np
 
