@@ -10,11 +10,11 @@ AHEAD = 4
 T = TypeVar("T")
 
 
-def ahead(make: Callable[[int], T], numbers: Iterable[int], depth: int = AHEAD) -> Generator[T]:
-    """`make(number)` for each number in order, made by a thread that is at most `depth` ahead."""
+def ahead(make: Callable[[int], T], numbers: Iterable[int], threads: int = 1, depth: int = AHEAD) -> Generator[T]:
+    """`make(number)` for each number in order, made by threads of which each is at most `depth` ahead."""
     left = iter(numbers)
-    with ThreadPoolExecutor(1, "ahead") as pool:
-        waiting = deque(pool.submit(make, number) for number in islice(left, depth))
+    with ThreadPoolExecutor(threads, "ahead") as pool:
+        waiting = deque(pool.submit(make, number) for number in islice(left, threads * depth))
         try:
             while waiting:
                 made = waiting.popleft().result()

@@ -4,21 +4,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.optim import Adam
+from torch.optim.swa_utils import AveragedModel
 
 from universeg.config import TrainConfig
 from universeg.files import written_whole
 from universeg.model import UniverSeg
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = "checkpoints"
 # May differ when a run goes on: they change where, how long and what is shown, not what is learned. The tasks are
 # compared by their digest, so that stores may move.
-FREE = {"stores", "tasks", "exclude_tasks", "out", "steps", "minutes", "device", "quiet", "checkpoint_every",
-        "keep_checkpoints", "validate_every"}  # fmt: skip
+FREE = {"stores", "dev_stores", "tasks", "exclude_tasks", "out", "steps", "minutes", "device", "quiet", "loaders",
+        "checkpoint_every", "keep_checkpoints", "validate_every", "preset", "forecast"}  # fmt: skip
 
 
 @dataclass
@@ -27,14 +28,29 @@ class State:
 
     model: UniverSeg
     optimiser: Adam
+    average: AveragedModel | None = None  # of the weights, where one is kept
     step: int = 0  # steps that are done
-    best: float = -1.0  # highest mean Dice on the dev split so far
+    validated: int = 0  # step of the last validation
+    best: float = -1.0  # highest mean Dice of a validation so far
+
+    @property
+    def network(self) -> UniverSeg:
+        """What the run is for: the averaged weights where there are some."""
+        return cast(UniverSeg, self.average.module) if self.average else self.model
 
 
-def header(config: TrainConfig, precision: torch.dtype, data: str) -> dict[str, Any]:
-    """The config in plain types, with the precision it came to and the digest of the tasks."""
-    plain = {**asdict(config), "stores": [str(path) for path in config.stores], "out": str(config.out)}
-    return {**plain, "precision": str(precision).removeprefix("torch."), "data": data}
+def header(config: TrainConfig, precision: torch.dtype, **found: object) -> dict[str, Any]:
+    """The config in plain types, with the precision it came to and what else was `found`: size, digests of tasks."""
+    return {**_plain(asdict(config)), "precision": str(precision).removeprefix("torch."), **found}
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text, also inside; what checkpoints may hold."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return str(value) if isinstance(value, Path) else value
 
 
 def save(state: State, about: Mapping[str, Any]) -> Path:
@@ -44,8 +60,10 @@ def save(state: State, about: Mapping[str, Any]) -> Path:
         "format": FORMAT,
         "config": dict(about),
         "step": state.step,
+        "validated": state.validated,
         "best": state.best,
         "model": state.model.state_dict(),
+        "average": state.average and state.average.state_dict(),
         "optimiser": state.optimiser.state_dict(),
     }
     with written_whole(path) as part:
@@ -75,22 +93,26 @@ def resume(state: State, about: Mapping[str, Any]) -> Path | None:
     _same_run(path, content["config"], about)
     state.model.load_state_dict(content["model"])
     state.optimiser.load_state_dict(content["optimiser"])
-    state.step, state.best = content["step"], content["best"]
+    if state.average:
+        state.average.load_state_dict(content["average"])
+    state.step, state.validated, state.best = (content[name] for name in ("step", "validated", "best"))
     return path
 
 
 def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    # A falling rate depends on where it ends.
+    free = FREE - {"steps"} if now.get("schedule") == "cosine" else FREE
     different = [
         f"  {name}: was {before.get(name)}, is {now.get(name)}"
         for name in sorted(before.keys() | now.keys())
-        if name not in FREE and before.get(name) != now.get(name)
+        if name not in free and before.get(name) != now.get(name)
     ]
     if different:
         raise ValueError(
             "\n".join(
                 [
                     f"{path} is of another run; give what it had, or another --out for a new run"
-                    " ('data' stands for the tasks and subjects of the stores):",
+                    " ('data' and 'dev' stand for the tasks and subjects of the stores):",
                     *different,
                 ]
             )

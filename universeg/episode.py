@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
+from einops import reduce
 from torch import Tensor
 
 from universeg.store import Pixels, Store, Task, subject_of
+from universeg.store.format import HALF
 
 TRAIN, HELD_OUT = ROLES = ("train", "held-out")
 
@@ -29,27 +32,64 @@ class Episode:
 
 @dataclass(frozen=True)
 class Batch:
-    """The pixels of B episodes with N support pairs each: images 0..255, masks 0 or 1, all uint8."""
+    """The pixels of B episodes: 0..255 in images, 0 or 1 in masks, all uint8. Entry 0 is the query, N are support."""
 
-    query: Pixels  # (B, 1, H, W)
-    query_mask: Pixels  # (B, 1, H, W)
-    support: Pixels  # (B, N, 1, H, W)
-    support_masks: Pixels  # (B, N, 1, H, W)
+    images: Pixels  # (B, 1 + N, 1, H, W)
+    masks: Pixels  # (B, 1 + N, 1, H, W)
+
+    @classmethod
+    def joined(cls, batches: Sequence[Self]) -> Self:
+        """Several as one; their supports are equally large."""
+        return cls(*(np.concatenate(pixels) for pixels in zip(*((b.images, b.masks) for b in batches), strict=True)))
+
+    @property
+    def query(self) -> Pixels:
+        return self.images[:, 0]
+
+    @property
+    def query_mask(self) -> Pixels:
+        return self.masks[:, 0]
+
+    @property
+    def support(self) -> Pixels:
+        return self.images[:, 1:]
+
+    @property
+    def support_masks(self) -> Pixels:
+        return self.masks[:, 1:]
+
+    def floats(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Images and masks as float32 in [0, 1]; they travel as bytes."""
+        images, masks = (torch.from_numpy(pixels).to(device).float() for pixels in (self.images, self.masks))
+        return images.div_(255), masks
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Query, its mask, support and its masks as float32 in [0, 1]; they travel as bytes."""
-        query, support = (_floats(pixels, device) / 255 for pixels in (self.query, self.support))
-        return query, _floats(self.query_mask, device), support, _floats(self.support_masks, device)
+        """Query, its mask, support and its masks as float32 in [0, 1]."""
+        return apart(*self.floats(device))
 
 
-def _floats(pixels: Pixels, device: torch.device) -> Tensor:
-    return torch.from_numpy(pixels).to(device).float()
+def apart(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Query and its mask (B, 1, H, W), support and its masks (B, N, 1, H, W), of (B, 1 + N, 1, H, W) each."""
+    return images[:, 0], masks[:, 0], images[:, 1:], masks[:, 1:]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One episode, ready to be learnt from or scored."""
+
+    task: str
+    query: str
+    pixels: Batch  # of one
 
 
 class Stores:
-    """The stores of files and folders by the name of their dataset; all have images of one size."""
+    """The stores of files and folders by the name of their dataset, read at one size.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    With `size` pixels a side, larger images are averaged down to it, and a mask is where at least half of a pixel is
+    inside; raises ValueError for stores that are smaller or no multiple of it.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: int = 0) -> None:
         self.by_dataset = dict[str, Store]()
         for path in _files(paths):
             store = Store(path)
@@ -60,10 +100,14 @@ class Stores:
             if role not in ROLES:
                 raise ValueError(f"{path}: its role must be {' or '.join(ROLES)}, got {role}; build the store again")
         sizes = {int(store.header["size"]) for store in self.by_dataset.values()}
-        if len(sizes) > 1:
-            lines = [f"  {store.header['size']} pixels: {store.path}" for store in self.by_dataset.values()]
+        lines = [f"  {store.header['size']} pixels: {store.path}" for store in self.by_dataset.values()]
+        if not size and len(sizes) > 1:
             raise ValueError("\n".join(["images must have one size in all stores, got several:", *lines]))
-        self.size = sizes.pop()
+        if size and any(found % size for found in sizes):
+            raise ValueError(
+                "\n".join([f"{size} pixels can be had of stores of {size}, {2 * size}, {3 * size}, ... only:", *lines])
+            )
+        self.size = size or sizes.pop()
 
     def of(self, task: str) -> Store:
         """The store that has a task."""
@@ -75,12 +119,27 @@ class Stores:
 
     def read(self, episodes: Sequence[Episode]) -> Batch:
         """The pixels of episodes whose supports are equally large."""
-        pairs = [
-            self.of(episode.task).read(episode.task, [episode.query, *episode.support], episode.slicing)
-            for episode in episodes
-        ]
-        images, masks = (np.stack(pixels)[:, :, None] for pixels in zip(*pairs, strict=True))
-        return Batch(images[:, 0], masks[:, 0], images[:, 1:], masks[:, 1:])
+        pairs = [self._pixels(episode) for episode in episodes]
+        return Batch(*(np.stack(pixels)[:, :, None] for pixels in zip(*pairs, strict=True)))
+
+    def drawn(self, episode: Episode) -> Drawn:
+        """An episode with its pixels."""
+        return Drawn(episode.task, episode.query, self.read([episode]))
+
+    def _pixels(self, episode: Episode) -> tuple[Pixels, Pixels]:
+        """Images and masks (1 + N, H, W), the query's first."""
+        store, names = self.of(episode.task), [episode.query, *episode.support]
+        factor = int(store.header["size"]) // self.size
+        if factor == 1:
+            return store.read(episode.task, names, episode.slicing)
+        images, coverage = store.read(episode.task, names, episode.slicing, soft=True)
+        return _shrunk(images, factor), (_shrunk(coverage, factor) >= HALF).view(np.uint8)
+
+
+def _shrunk(pixels: Pixels, factor: int) -> Pixels:
+    mean = reduce(pixels.astype(np.float32), "n (h a) (w b) -> n h w", "mean", a=factor, b=factor)
+    shrunk: Pixels = mean.round().astype(np.uint8)
+    return shrunk
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -1,6 +1,7 @@
-"""Soft Dice, the loss of training."""
+"""Soft Dice, the loss of training, and binary cross-entropy to go with it."""
 
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 EPSILON = 1e-3  # of a pixel
 
@@ -14,3 +15,12 @@ def soft_dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
     prediction, truth = logits.float().sigmoid().flatten(1), truth.float().flatten(1)
     overlap = 2 * (prediction * truth).sum(1)
     return 1 - (overlap + EPSILON) / (prediction.square().sum(1) + truth.square().sum(1) + EPSILON)
+
+
+def training_loss(logits: Tensor, truth: Tensor, cross_entropy: float) -> Tensor:
+    """The soft Dice loss of each item, and `cross_entropy` times its mean binary cross-entropy, (B,) in float32."""
+    loss = soft_dice_loss(logits, truth)
+    if not cross_entropy:
+        return loss
+    every_pixel = binary_cross_entropy_with_logits(logits.float(), truth.float(), reduction="none")
+    return loss + cross_entropy * every_pixel.flatten(1).mean(1)

@@ -96,11 +96,11 @@ class Hierarchy:
 class Sampler:
     """The training episode of every (step, item): whoever asks, in whatever order, gets the same."""
 
-    def __init__(self, pools: Pools, seed: int, support_size: int) -> None:
-        self._pools, self._seed, self._support_size = pools, seed, support_size
+    def __init__(self, pools: Pools, seed: int) -> None:
+        self._pools, self._seed = pools, seed
         self._hierarchy = Hierarchy(list(pools))
 
-    def episode(self, step: int, item: int) -> Episode:
+    def episode(self, step: int, item: int, support_size: int) -> Episode:
         """A task, one of its slicings, a query, and a support drawn with replacement from the other subjects."""
         rng = rng_for("episode", self._seed, step, item)
         task = self._hierarchy.draw(rng)
@@ -108,7 +108,13 @@ class Sampler:
         names = self._pools[task][slicing]
         query = _one(names, rng)
         others = [name for name in names if subject_of(name) != subject_of(query)]
-        return Episode(task, slicing, query, with_replacement(others, self._support_size, rng))
+        return Episode(task, slicing, query, with_replacement(others, support_size, rng))
+
+
+def support_size_of(seed: int, step: int, least: int, most: int) -> int:
+    """The support size N of a step, from `least` to `most`, log-uniformly: 1, 2-3, 4-7, 8-15 ... are equally likely."""
+    exponent = rng_for("support size", seed, step).uniform(np.log(least), np.log(most + 1))
+    return min(most, int(np.exp(exponent)))
 
 
 def with_replacement(names: Sequence[str], size: int, rng: np.random.Generator) -> tuple[str, ...]:

@@ -1,48 +1,58 @@
-"""`universeg-train`: learn, from the tasks of stores, to segment by example (paper, algorithm 1)."""
+"""`universeg-train`: learn, from stores and synthetic tasks, to segment by example (paper, algorithm 1)."""
 
 import json
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from math import isfinite
 from statistics import fmean
 from time import monotonic
 
-import numpy as np
-import tyro
-from numpy.typing import NDArray
+import torch
+from torch import nn
 from torch.optim import Adam
-from tyro.conf import FlagCreatePairsOff
 
 from universeg.ahead import ahead
+from universeg.average import averaged
 from universeg.checkpoint import State, header, resume, save
 from universeg.compute import Compute
 from universeg.config import TrainConfig
-from universeg.episode import Batch, Episode, Stores
-from universeg.loss import soft_dice_loss
+from universeg.distributed import Ranks
+from universeg.episode import Batch, Drawn, apart
+from universeg.forecast import forecast
+from universeg.initial import initial_model
+from universeg.loss import training_loss
 from universeg.metrics import Score, averages
-from universeg.model import UniverSeg, save_model
-from universeg.sampling import Sampler, training_tasks
+from universeg.model import save_model
+from universeg.preset import parsed
+from universeg.schedule import learning_rate
+from universeg.source import Source
 from universeg.stopping import stop_signals
 from universeg.store import Task
-from universeg.training_log import TrainingLog, episode_picture
-from universeg.validate import dev_episodes, validate
+from universeg.training_log import TrainingLog, episode_picture, training_picture
+from universeg.validate import validate
 
-HELP = """Train UniverSeg on task stores.
+HELP = """Train UniverSeg on task stores, on synthetic tasks made meanwhile, or on both.
 
 Examples:
 
 universeg-train --stores data/stores --out runs/first
 
-universeg-train --stores data/stores --out runs/quick --support-size 8 --minutes 30
+universeg-train --preset small-cpu --synthetic F0 --out runs/synthetic --forecast
+
+universeg-train --preset small-cpu --synthetic F0 --out runs/synthetic
 
 universeg-train --stores data/stores --out runs/hearts --tasks 'MyHearts/*' '*/*/*/liver/*'
 
-The same command again goes on after the last checkpoint; with a larger --steps it also prolongs a finished run. Kill it
-when you like: SIGTERM and Ctrl-C save first. In the folder of the run: best.safetensors (highest mean Dice on the dev
-split) and last.safetensors for universeg-predict and universeg-evaluate; metrics.jsonl; tensorboard/, to be seen with
-tensorboard --logdir runs; checkpoints/.
+universeg-train --preset gpu --stores data/stores --init runs/synthetic/best.safetensors --out runs/second
+
+torchrun --standalone --nproc-per-node 4 -m universeg.train --preset gpu --stores data/stores --out runs/four
+
+The same command again goes on after the last checkpoint; with a larger --steps it also prolongs a finished run of
+constant rate. Kill it when you like: SIGTERM and Ctrl-C save first. In the folder of the run: best.safetensors (highest
+mean Dice of a validation) and last.safetensors for universeg-predict and universeg-evaluate; metrics.jsonl;
+tensorboard/, to be seen with tensorboard --logdir runs; checkpoints/.
 
 The defaults are the network that the paper's authors published. The one that the paper's text describes:
 --model.widths 64 64 64 64 64 --model.cross-activation --model.downsample bilinear"""
@@ -54,8 +64,8 @@ class TrainingError(ValueError):
 
 def main(args: Sequence[str] | None = None) -> None:
     """The command; exit status 1 with a message if training fails, 128 + the signal's number if it was told to stop."""
-    config = tyro.cli(TrainConfig, prog="universeg-train", description=HELP, args=args, config=(FlagCreatePairsOff,))
     try:
+        config = parsed(sys.argv[1:] if args is None else args, "universeg-train", HELP)
         stopped_by = train(config)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"universeg-train: {error}\n")
@@ -65,64 +75,114 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def train(config: TrainConfig) -> int:
-    """Train to the last step, or until the time is up or a signal comes; returns that signal's number, else 0."""
-    return Training(config).run()
+    """Train to the last step, or until the time is up or a signal comes; returns that signal's number, else 0.
+
+    With `forecast`, tell what that would need instead.
+    """
+    training = Training(config)
+    with training.ranks.joined(training.compute.device):
+        if not config.forecast:
+            return training.run()
+        for line in forecast(training, config):
+            sys.stdout.write(f"{line}\n")
+        return 0
 
 
 class Training:
-    """One run: what it learns from, how far it is, and what it tells."""
+    """One run: what it learns from, how far it is, and what it tells. Under torchrun, one process of it."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        self.compute = Compute.chosen(config.device, config.precision)
-        self.stores = Stores(config.stores)
-        self.tasks = training_tasks(self.stores, config.tasks, config.exclude_tasks)
-        self.about = header(config, self.compute.precision, self.tasks.digest())
-        self.dev = dev_episodes(
-            self.stores, list(self.tasks.pools), config.dev_episodes, config.support_size, config.seed
-        )
-        model = UniverSeg(config.model, config.seed).to(self.compute.device)
-        self.state = State(model, Adam(model.parameters(), config.learning_rate))
+        self.ranks = Ranks.of_torchrun()
+        self.items = self.ranks.items(config.batch_size)
+        self.compute = Compute.chosen(self.ranks.device(config.device), config.precision)
+        self.source = Source(config)
+        digests = {"data": self.source.tasks.digest(), "dev": self.source.dev_digest}
+        self.about = header(config, self.compute.precision, size=self.source.size, **digests)
+        model = initial_model(config).to(self.compute.device)
+        self.state = State(model, Adam(model.parameters(), config.learning_rate), averaged(model, config.ema))
         self.resumed = resume(self.state, self.about)
-        self.log = TrainingLog(config.out, self.state.step, config.steps, config.quiet)
+        self.network: nn.Module = model
 
     def run(self) -> int:
         """Every step that is left."""
-        state, config = self.state, self.config
-        sampler = Sampler(self.tasks.pools, config.seed, config.support_size)
-
-        def load(step: int) -> tuple[list[Episode], Batch]:
-            episodes = [sampler.episode(step, item) for item in range(config.batch_size)]
-            return episodes, self.stores.read(episodes)
-
+        state, config, first = self.state, self.config, self.ranks.first
+        self.network = self.ranks.wrapped(state.model)
+        self.log = TrainingLog(config.out, state.step, config.steps, config.quiet)
         until = monotonic() + 60 * config.minutes if config.minutes else float("inf")
         steps = range(state.step + 1, config.steps + 1)
-        with self.log, stop_signals() as stops, closing(ahead(load, steps)) as batches:
-            self._introduce()
+        batches = ahead(self.load, steps, config.loaders)
+        with self.log if first else nullcontext(), stop_signals() as stops, closing(batches):
+            if first:
+                self._introduce()
+                self._validate(stops)  # a signal may have come before it was done
             began = monotonic()
-            for episodes, batch in batches:
+            for drawn in batches:
                 waited = monotonic() - began
-                losses = self._learn(episodes, batch)
-                self._tell(episodes, losses, monotonic() - began, waited)
-                last = state.step == config.steps or monotonic() >= until
-                if last or state.step % config.validate_every == 0:
-                    self._validate(stops)
-                if last or stops or state.step % config.checkpoint_every == 0:
+                losses = self.ranks.gathered(self.learn(drawn))
+                last = self.ranks.any(state.step == config.steps or monotonic() >= until)
+                if first:
+                    self._tell(losses, len(drawn[0].pixels.support[0]), monotonic() - began, waited)
+                    self._validate(stops, last)
+                told = self.ranks.any(bool(stops))
+                if first and (last or told or state.step % config.checkpoint_every == 0):
                     self._save()
-                if last or stops:
+                if last or told:
                     break
                 began = monotonic()
-            if stops:
+            if stops and first:
                 self.log.say(f"stopped by {signal.Signals(stops[0]).name}, saved after step {state.step}")
         return stops[0] if stops else 0
 
+    def load(self, step: int, support_size: int = 0) -> list[Drawn]:
+        """This process's episodes of a step, with the N of the step if none is given."""
+        size = support_size or self.source.support_size(step)
+        return [self.source.draw(step, item, size) for item in self.items]
+
+    def learn(self, drawn: Sequence[Drawn]) -> list[tuple[str, float]]:
+        """One step; each episode's task and its loss before the step."""
+        step, config = self.state.step + 1, self.config
+        images, masks = Batch.joined([one.pixels for one in drawn]).floats(self.compute.device)
+        query, truth, support, support_masks = apart(images, masks)
+        with self.compute.autocast():
+            logits = self.network(query, support, support_masks)
+        losses = training_loss(logits, truth, config.cross_entropy)
+        values = [(one.task, value) for one, value in zip(drawn, losses.tolist(), strict=True)]
+        if not all(isfinite(value) for _, value in values):
+            raise TrainingError(
+                f"step {step}: the loss is not finite, {[value for _, value in values]}, for the tasks"
+                f" {', '.join(task for task, _ in values)}; try a smaller --learning-rate, or --precision float32,"
+                " from an earlier checkpoint"
+            )
+        losses.mean().backward()  # type: ignore[no-untyped-call]
+        self._step(step)
+        self._shown = images[0], masks[0], logits[0].detach()
+        return values
+
+    def _step(self, step: int) -> None:
+        """Move the weights by their gradients."""
+        config, optimiser = self.config, self.state.optimiser
+        if config.clip:
+            torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), config.clip)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, config.steps, config.learning_rate, config.schedule, config.warmup)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        if self.state.average:
+            self.state.average.update_parameters(self.state.model)
+        self.state.step = step
+
     def _introduce(self) -> None:
-        tasks, datasets = len(self.tasks.pools), len({Task.parse(key).dataset for key in self.tasks.pools})
+        tasks = self.source.tasks
+        datasets = len({Task.parse(key).dataset for key in tasks.pools})
+        what = [f"{len(tasks.pools)} tasks of {datasets} datasets"] if tasks.pools else []
+        what += [f"synthetic tasks of {', '.join(self.config.synthetic)}"] if self.config.synthetic else []
         where = f"on {self.compute.device} in {self.about['precision']}"
-        self.log.say(f"{tasks} tasks of {datasets} datasets at {self.stores.size} pixels, {where}")
-        for line in self.tasks.left_out:
+        many = f" in {self.ranks.world} processes" if self.ranks.world > 1 else ""
+        self.log.say(f"{' and '.join(what)} at {self.source.size} pixels, {where}{many}")
+        for line in tasks.left_out:
             self.log.say(f"left out: {line}")
-        if not self.dev:
+        if not self.source.dev:
             self.log.say(
                 "no task has a dev split with middle slices: there will be no validation and no best.safetensors"
             )
@@ -131,48 +191,38 @@ class Training:
         if self.state.step >= self.config.steps:
             self.log.say(f"all {self.config.steps} steps are done; a larger --steps goes on")
 
-    def _learn(self, episodes: Sequence[Episode], batch: Batch) -> list[float]:
-        """One step; the loss of each episode before it."""
-        query, truth, support, support_masks = batch.on(self.compute.device)
-        with self.compute.autocast():
-            logits = self.state.model(query, support, support_masks)
-        losses = soft_dice_loss(logits, truth)
-        values: list[float] = losses.tolist()
-        if not all(map(isfinite, values)):
-            raise TrainingError(
-                f"step {self.state.step + 1}: the loss is not finite, {values}, for the tasks"
-                f" {', '.join(episode.task for episode in episodes)}; try a smaller --learning-rate, or"
-                " --precision float32, from an earlier checkpoint"
-            )
-        self.state.optimiser.zero_grad(set_to_none=True)
-        losses.mean().backward()  # type: ignore[no-untyped-call]
-        self.state.optimiser.step()
-        self.state.step += 1
-        return values
-
-    def _tell(self, episodes: Sequence[Episode], losses: Sequence[float], seconds: float, waited: float) -> None:
+    def _tell(self, losses: Sequence[tuple[str, float]], support_size: int, seconds: float, waited: float) -> None:
         by_dataset = dict[str, list[float]]()
-        for episode, loss in zip(episodes, losses, strict=True):
-            by_dataset.setdefault(Task.parse(episode.task).dataset, []).append(loss)
+        for task, loss in losses:
+            by_dataset.setdefault(Task.parse(task).dataset, []).append(loss)
         means = {dataset: fmean(values) for dataset, values in by_dataset.items()}
-        self.log.step(self.state.step, fmean(losses), means, seconds, waited)
+        step = self.state.step
+        self.log.step(step, fmean(loss for _, loss in losses), means, support_size, seconds, waited)
+        if step == 1 or step % self.config.validate_every == 0:
+            self.log.picture("training episode", step, training_picture(*self._shown, *losses[0]))
 
-    def _validate(self, stops: Sequence[int]) -> None:
-        """Score the dev episodes, unless told to stop meanwhile, and keep the weights if they are the best so far."""
-        scores, masks = list[Score](), list[NDArray[np.bool_]]()
-        for score, mask in validate(self.state.model, self.stores, self.dev, self.compute):
-            scores.append(score)
-            masks.append(mask)
+    def _validate(self, stops: Sequence[int], last: bool = False) -> None:
+        """Where it is due, score the dev episodes, and keep the weights if they are the best so far.
+
+        A signal ends it; the run that goes on then does it first.
+        """
+        state = self.state
+        due = state.step and (last or state.step % self.config.validate_every == 0)
+        if not due or state.validated == state.step or not self.source.dev:
+            return
+        scores, shown = list[Score](), state.step // self.config.validate_every % len(self.source.dev)
+        for number, (score, drawn, mask) in enumerate(validate(state.network, self.source.dev, self.compute)):
             if stops:
                 return
-        if not scores:
-            return
+            scores.append(score)
+            if number == shown:
+                images, masks = drawn.pixels.images[0, :, 0], drawn.pixels.masks[0, :, 0]
+                picture = episode_picture(images, masks, mask, f"{drawn.query}: Dice {score.dice:.0f}", drawn.task)
         found = averages(scores)
-        shown = self.state.step // self.config.validate_every % len(scores)
-        picture = episode_picture(self.stores, self.dev[shown], masks[shown], scores[shown].dice)
-        self.log.dev(self.state.step, found, picture)
-        if found.all.dice > self.state.best:
-            self.state.best = found.all.dice
+        self.log.dev(state.step, found, picture)
+        state.validated = state.step
+        if found.all.dice > state.best:
+            state.best = found.all.dice
             self._write_weights("best", found.all.dice)
 
     def _save(self) -> None:
@@ -180,9 +230,9 @@ class Training:
         self._write_weights("last")
 
     def _write_weights(self, name: str, dev_dice: float | None = None) -> None:
-        about = {"step": self.state.step, "dev_dice": dev_dice, "size": self.stores.size, "config": self.about}
+        about = {"step": self.state.step, "dev_dice": dev_dice, "size": self.source.size, "config": self.about}
         words = {key: json.dumps(value) for key, value in about.items() if value is not None}
-        save_model(self.state.model, self.config.out / f"{name}.safetensors", words)
+        save_model(self.state.network, self.config.out / f"{name}.safetensors", words)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Segment episodes and score them: during training those of the dev split, in evaluation those of the test split."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from universeg.compute import Compute
-from universeg.episode import Batch, Episode, Stores
+from universeg.episode import Batch, Drawn, Episode, Stores
 from universeg.metrics import Score, dice
 from universeg.rng import rng_for
 from universeg.sampling import Hierarchy, with_replacement
@@ -45,11 +45,11 @@ def dev_episodes(stores: Stores, tasks: Sequence[str], count: int, support_size:
 
 
 def validate(
-    network: nn.Module, stores: Stores, episodes: Iterable[Episode], compute: Compute
-) -> Iterator[tuple[Score, NDArray[np.bool_]]]:
-    """The score of each episode, and the mask (H, W) that was predicted."""
-    for episode in episodes:
-        batch = stores.read([episode])
-        mask = probabilities(network, batch, compute)[0] > 0.5
-        truth = batch.query_mask[0, 0].astype(bool)
-        yield Score(Task.parse(episode.task), episode.query, dice(mask, truth)), mask
+    network: nn.Module, episodes: Iterable[Callable[[], Drawn]], compute: Compute
+) -> Iterator[tuple[Score, Drawn, NDArray[np.bool_]]]:
+    """The score of each episode, its pixels, and the mask (H, W) that was predicted."""
+    for draw in episodes:
+        drawn = draw()
+        mask = probabilities(network, drawn.pixels, compute)[0] > 0.5
+        truth = drawn.pixels.query_mask[0, 0].astype(bool)
+        yield Score(Task.parse(drawn.task), drawn.query, dice(mask, truth)), drawn, mask

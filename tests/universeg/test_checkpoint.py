@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.optim import Adam
 
+from universeg.average import averaged
 from universeg.checkpoint import State, checkpoints, header, resume, save
 from universeg.config import TrainConfig
 from universeg.model import ModelConfig, UniverSeg
@@ -13,12 +14,12 @@ CONFIG = TrainConfig(stores=(Path("a"),), out=Path("x"), model=ModelConfig((2, 2
 
 
 def about(config=CONFIG, precision=torch.float32, data="d"):
-    return header(config, precision, data)
+    return header(config, precision, data=data)
 
 
 def state(seed=0):
     model = UniverSeg(CONFIG.model, seed)
-    return State(model, Adam(model.parameters(), 0.01))
+    return State(model, Adam(model.parameters(), 0.01), averaged(model, 0.9))
 
 
 def learn(state):
@@ -28,6 +29,7 @@ def learn(state):
     loss = state.model(query, support, support).square().sum()
     loss.backward()
     state.optimiser.step()
+    state.average.update_parameters(state.model)
     state.step += 1
     return loss.item()
 
@@ -37,13 +39,16 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path):
     whole = state()
     for _ in range(3):
         learn(whole)
-    whole.best = 12.5
+    whole.best, whole.validated = 12.5, 2
     path = save(whole, config)
     assert path == tmp_path / "checkpoints" / "step-00000003.pt"
     again = state(seed=1)
     assert resume(again, config) == path
-    assert (again.step, again.best) == (3, 12.5)
+    assert (again.step, again.validated, again.best) == (3, 2, 12.5)
     assert [learn(again) for _ in range(3)] == [learn(whole) for _ in range(3)]
+    pairs = zip(again.network.parameters(), whole.network.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert again.network is not again.model
 
 
 def test_the_last_are_kept(tmp_path):
@@ -66,6 +71,7 @@ def test_a_new_run_starts_anew(tmp_path):
         (about(replace(CONFIG, model=ModelConfig((2, 3)))), r"model: was .*\(2, 2\)"),
         (about(precision=torch.bfloat16), "precision: was float32, is bfloat16"),
         (about(data="e"), "data: was d, is e"),
+        (about(replace(CONFIG, ema=0.5)), "ema: was 0.0, is 0.5"),
     ],
 )
 def test_another_run_is_refused_with_what_differs(tmp_path, now, words):
@@ -81,9 +87,16 @@ def test_what_does_not_change_what_is_learned_may_differ(tmp_path):
     assert resume(state(), about(moved))
 
 
+def test_where_the_rate_falls_its_end_may_not_move(tmp_path):
+    config = replace(CONFIG, out=tmp_path, schedule="cosine")
+    save(state(), about(config))
+    with pytest.raises(ValueError, match="steps: was 100000, is 7"):
+        resume(state(), about(replace(config, steps=7)))
+
+
 def test_another_format_is_refused(tmp_path):
     config = about(replace(CONFIG, out=tmp_path))
     path = save(state(), config)
     torch.save({**torch.load(path, weights_only=True), "format": 0}, path)
-    with pytest.raises(ValueError, match="has format 0, this version reads 1; give another --out"):
+    with pytest.raises(ValueError, match="has format 0, this version reads 2; give another --out"):
         resume(state(), config)

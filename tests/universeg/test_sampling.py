@@ -7,7 +7,7 @@ import torch
 from universeg.ahead import ahead
 from universeg.episode import Episode, Stores
 from universeg.rng import rng_for
-from universeg.sampling import Hierarchy, Sampler, training_tasks
+from universeg.sampling import Hierarchy, Sampler, support_size_of, training_tasks
 from universeg.store import subject_of
 from universeg.validate import dev_episodes
 
@@ -21,8 +21,8 @@ def test_held_out_stores_are_never_drawn_and_listed(stores):
     tasks = training_tasks(stores)
     assert sorted(tasks.pools) == ["One/g/m/a/0", "One/g/m/b/0", "Two/g/m/c/0"]
     assert tasks.left_out == ("datasets that are held out: Kept",)
-    sampler = Sampler(tasks.pools, 0, 3)
-    assert {sampler.episode(step, 0).task for step in range(60)} == set(tasks.pools)
+    sampler = Sampler(tasks.pools, 0)
+    assert {sampler.episode(step, 0, 3).task for step in range(60)} == set(tasks.pools)
 
 
 def test_only_held_out_stores_are_refused(stores_folder):
@@ -50,9 +50,9 @@ def test_tasks_with_one_subject_are_left_out_and_counted(tmp_path, make_store):
 def test_the_query_and_its_frames_are_never_in_the_support(tmp_path, make_store):
     make_store(tmp_path, "Frames", frames=3)
     stores = Stores([tmp_path])
-    sampler = Sampler(training_tasks(stores).pools, 0, 40)
+    sampler = Sampler(training_tasks(stores).pools, 0)
     for step in range(40):
-        episode = sampler.episode(step, 0)
+        episode = sampler.episode(step, 0, 40)
         assert subject_of(episode.query) not in set(map(subject_of, episode.support))
         names = {episode.query, *episode.support}
         assert names <= set(stores.of(episode.task).subjects(episode.task, "support", episode.slicing))
@@ -64,12 +64,12 @@ def test_the_query_and_its_frames_are_never_in_the_support(tmp_path, make_store)
 def test_an_episode_depends_on_seed_step_and_item_alone(stores):
     pools = training_tasks(stores).pools
     wanted = [(step, item) for step in range(5) for item in range(3)]
-    forward = {key: Sampler(pools, 1, 4).episode(*key) for key in wanted}
+    forward = {key: Sampler(pools, 1).episode(*key, 4) for key in wanted}
     shuffled = dict(reversed(pools.items()))
-    sampler = Sampler(shuffled, 1, 4)
-    assert {key: sampler.episode(*key) for key in reversed(wanted)} == forward
+    sampler = Sampler(shuffled, 1)
+    assert {key: sampler.episode(*key, 4) for key in reversed(wanted)} == forward
     assert len(set(forward.values())) > 10
-    assert Sampler(pools, 2, 4).episode(0, 0) != forward[0, 0]
+    assert Sampler(pools, 2).episode(0, 0, 4) != forward[0, 0]
 
 
 def test_each_stage_is_uniform():
@@ -85,9 +85,20 @@ def test_each_stage_is_uniform():
     assert {hierarchy.draw(rng_for(n), "Small").split("/")[0] for n in range(20)} == {"Small"}
 
 
+def test_support_sizes_are_log_uniform():
+    drawn = Counter(support_size_of(0, step, 1, 63) for step in range(6000))
+    assert min(drawn) == 1
+    assert max(drawn) == 63
+    for octave in range(6):
+        share = sum(drawn[n] for n in range(2**octave, 2 ** (octave + 1))) / 6000
+        assert share == pytest.approx(1 / 6, abs=0.02), octave
+    assert {support_size_of(0, step, 8, 8) for step in range(200)} == {8}
+    assert support_size_of(0, 5, 1, 63) == support_size_of(0, 5, 1, 63)
+
+
 def test_slicings_are_drawn_where_they_exist(stores):
-    sampler = Sampler(training_tasks(stores).pools, 0, 2)
-    seen = {(episode.task[:3], episode.slicing) for episode in (sampler.episode(n, 0) for n in range(60))}
+    sampler = Sampler(training_tasks(stores).pools, 0)
+    seen = {(episode.task[:3], episode.slicing) for episode in (sampler.episode(n, 0, 2) for n in range(60))}
     assert seen == {("One", "mid"), ("One", "max"), ("Two", "mid")}
 
 
@@ -108,6 +119,19 @@ def test_pixels_are_those_of_the_names(stores):
     assert (query.dtype, query.shape, support.shape) == (torch.float32, (2, 1, 32, 32), (2, 3, 1, 32, 32))
     assert 0.5 < query.max() <= 1
     assert set(mask.unique().tolist()) == {0, 1}
+
+
+def test_larger_stores_are_averaged_down(tmp_path, make_store, stores_folder):
+    make_store(tmp_path, "Large", side=64)
+    episode = Episode("Large/g/m/a/0", "mid", "s0", ("s1", "s2"))
+    whole, half = (Stores([tmp_path], size).read([episode]) for size in (64, 32))
+    assert half.images.shape == half.masks.shape == (1, 3, 1, 32, 32)
+    quarters = whole.images.reshape(1, 3, 1, 32, 2, 32, 2).astype(float).mean((4, 6))
+    assert np.abs(half.images - quarters).max() <= 0.5
+    np.testing.assert_array_equal(half.masks, whole.masks.reshape(1, 3, 1, 32, 2, 32, 2).mean((4, 6)) >= 0.5)
+    assert Stores([stores_folder, tmp_path], 32).size == 32  # also beside stores of that size
+    with pytest.raises(ValueError, match=r"(?s)48 pixels can be had of stores of 48, 96, .* 64 pixels: .*Large"):
+        Stores([tmp_path], 48)
 
 
 def test_stores_that_do_not_belong_together_are_refused(tmp_path, make_store, stores_folder):

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -162,9 +162,10 @@ def test_mistakes_are_explained(config, capsys, words, extra):
 def test_help_has_every_option(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    words = capsys.readouterr().out
-    assert "--support-size" in words
-    assert "Image-mask pairs by which a query is segmented" in words
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for field in fields(TrainConfig):
+        assert f"--{field.name.replace('_', '-')}" in words
+    assert "Image-mask pairs N by which a query is segmented" in words
 
 
 def test_bfloat16_trains_too(config):

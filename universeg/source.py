@@ -1,0 +1,83 @@
+"""Where the episodes of training come from: stores, synthetic tasks made while training, or both."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from universeg.config import TrainConfig
+from universeg.episode import Batch, Drawn, Stores
+from universeg.fresh import fresh_episode
+from universeg.rng import rng_for, seed_for
+from universeg.sampling import Sampler, Tasks, support_size_of, training_tasks
+from universeg.store import Task
+from universeg.synth import FAMILIES
+from universeg.tables import choose
+from universeg.validate import dev_episodes
+
+SIZE = 128  # pixels a side of synthetic tasks where no store says otherwise
+NO_TASKS = Tasks({}, ())
+
+
+class Source:
+    """The training episode of every (step, item) of a run, and the episodes that measure its progress."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        if not config.stores and not config.synthetic:
+            raise ValueError("there is nothing to train on: give --stores DIR or --synthetic FAMILY, or both")
+        for family in (*config.synthetic, *config.dev_synthetic):
+            choose(FAMILIES, family, "family of synthetic tasks")
+        self._config = config
+        self._stores = Stores(config.stores, config.size) if config.stores else None
+        self.size = self._stores.size if self._stores else config.size or SIZE
+        self.tasks = training_tasks(self._stores, config.tasks, config.exclude_tasks) if self._stores else NO_TASKS
+        self._sampler = Sampler(self.tasks.pools, config.seed)
+        self.dev, self.dev_digest = self._dev()
+
+    def support_size(self, step: int) -> int:
+        """The N of a step, the same for all its items."""
+        config = self._config
+        least = config.least_support_size or config.support_size
+        return support_size_of(config.seed, step, least, config.support_size)
+
+    def draw(self, step: int, item: int, support_size: int) -> Drawn:
+        """The episode of an item of a step; depends on these, the seed and the tasks alone."""
+        config = self._config
+        if self._stores and not self._is_synthetic(step, item):
+            return self._stores.drawn(self._sampler.episode(step, item, support_size))
+        return synthetic(config.seed, step * config.batch_size + item, support_size, self.size, config.synthetic)
+
+    def _is_synthetic(self, step: int, item: int) -> bool:
+        share = self._config.synthetic_share if self._config.synthetic else 0
+        return bool(rng_for("source", self._config.seed, step, item).random() < share)
+
+    def _dev(self) -> tuple[list[Callable[[], Drawn]], str]:
+        """What draws each dev episode, always the same ones, and a digest of which they are."""
+        config = self._config
+        stores = Stores(config.dev_stores, self.size) if config.dev_stores else self._stores
+        found = list[Callable[[], Drawn]]()
+        names = [*(config.dev_synthetic or config.synthetic)]
+        if stores:
+            tasks = _tasks(stores) if config.dev_stores else list(self.tasks.pools)
+            episodes = dev_episodes(stores, tasks, config.dev_episodes, config.support_size, config.seed)
+            found += [partial(stores.drawn, episode) for episode in episodes]
+            names += map(str, episodes)
+        if families := config.dev_synthetic or config.synthetic:
+            seed = seed_for("dev", config.seed)
+            found += [
+                partial(synthetic, seed, number, config.support_size, self.size, [families[number % len(families)]])
+                for number in range(config.dev_episodes)
+            ]
+        return found, hashlib.sha256("\n".join([*names, str(len(found))]).encode()).hexdigest()[:16]
+
+
+def _tasks(stores: Stores) -> list[str]:
+    return [task for store in stores.by_dataset.values() for task in store.tasks]
+
+
+def synthetic(seed: int, number: int, support_size: int, size: int, families: Sequence[str]) -> Drawn:
+    """Episode `number` of a seed, of one of the families; its dataset is named after the family."""
+    images, masks, key = fresh_episode(seed, number, 1 + support_size, size, families)
+    task = Task.parse(key)
+    task = replace(task, dataset=f"{task.dataset} {task.group}")  # each family is averaged and logged by itself
+    return Drawn(task.key, str(number), Batch(images[None, :, None], masks[None, :, None]))
