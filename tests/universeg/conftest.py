@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from universeg.config import TrainConfig
+from universeg.model import ModelConfig
 from universeg.rng import rng_for
 from universeg.store import Record, pack, write_store
 
@@ -54,3 +56,12 @@ def stores_folder(tmp_path_factory, make_store):
     make_store(folder, "Two", labels=("c",), slicings=("mid",))
     make_store(folder, "Kept", role="held-out", frames=2)
     return folder
+
+
+@pytest.fixture
+def config(stores_folder, tmp_path):
+    """A run of a few seconds."""
+    return TrainConfig(
+        stores=(stores_folder,), out=tmp_path / "run", steps=12, support_size=3, model=ModelConfig((8, 8, 8)),
+        learning_rate=1e-3, precision="float32", device="cpu", validate_every=5, checkpoint_every=4, quiet=True,
+    )  # fmt: skip

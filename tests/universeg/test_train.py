@@ -1,5 +1,5 @@
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +9,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from runs import command, rows, steps_of, wait_for
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from universeg.checkpoint import checkpoints
 from universeg.compute import Compute
@@ -16,31 +18,6 @@ from universeg.config import TrainConfig
 from universeg.model import ModelConfig, load_model
 from universeg.stopping import stop_signals
 from universeg.train import Training, TrainingError, main, train
-
-SMALL = ModelConfig(widths=(8, 8, 8))
-
-
-@pytest.fixture
-def config(stores_folder, tmp_path):
-    return TrainConfig(
-        stores=(stores_folder,), out=tmp_path / "run", steps=12, support_size=3, model=SMALL, learning_rate=1e-3,
-        precision="float32", device="cpu", validate_every=5, checkpoint_every=4, quiet=True,
-    )  # fmt: skip
-
-
-def command(config, *extra):
-    options = {
-        "--out": config.out, "--steps": config.steps, "--support-size": config.support_size, "--precision": "float32",
-        "--learning-rate": config.learning_rate, "--validate-every": config.validate_every,
-        "--checkpoint-every": config.checkpoint_every,
-    }  # fmt: skip
-    given = [str(word) for pair in options.items() for word in pair]
-    return [*given, "--stores", str(config.stores[0]), "--model.widths", "8", "8", "8", "--device", "cpu", *extra]
-
-
-def rows(config, key):
-    lines = (config.out / "metrics.jsonl").read_text().splitlines()
-    return [(row["step"], row[key]) for row in map(json.loads, lines) if key in row]
 
 
 def test_it_learns_and_leaves_what_it_says(config):
@@ -52,7 +29,7 @@ def test_it_learns_and_leaves_what_it_says(config):
     dev = rows(config, "dev_dice")
     assert [step for step, _ in dev] == [30, 60]
     assert [path.stem for path in checkpoints(config.out)] == ["step-00000050", "step-00000060"]
-    assert load_model(config.out / "best.safetensors").config == SMALL
+    assert load_model(config.out / "best.safetensors").config == config.model
     last = load_model(config.out / "last.safetensors").state_dict()
     kept = torch.load(checkpoints(config.out)[-1], weights_only=True)
     assert kept["best"] == max(dice for _, dice in dev)
@@ -60,31 +37,52 @@ def test_it_learns_and_leaves_what_it_says(config):
     assert list((config.out / "tensorboard").iterdir())
 
 
-def test_a_killed_run_goes_on_bit_for_bit(config, tmp_path):
-    config = replace(config, steps=60)
-    train(config)
-    killed = replace(config, out=tmp_path / "killed")
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    process = subprocess.Popen([sys.executable, "-m", "universeg.train", *command(killed, "-q")], env=environment)
-    wait_for(lambda: len(checkpoints(killed.out)) == 2, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = rows(killed, "loss")[-1][0]
-    assert done < 60, "it was killed too late to show anything"
-    train(killed)
-    for key in ("loss", "dev_dice"):
-        assert rows(killed, key) == rows(config, key)
-    whole, again = (torch.load(checkpoints(c.out)[-1], weights_only=True) for c in (config, killed))
-    assert all(torch.equal(again["model"][name], tensor) for name, tensor in whole["model"].items())
-    assert again["best"] == whole["best"]
+@pytest.mark.slow
+def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_path):
+    """With everything that has a state or draws: averages, a falling rate, N, synthetic tasks."""
+    extra = ["--steps", "24", "--synthetic", "F0", "--batch-size", "2", "--ema", "0.9", "--schedule", "cosine"]
+    extra += [
+        "--warmup",
+        "5",
+        "--clip",
+        "1",
+        "--least-support-size",
+        "1",
+        "--loaders",
+        "2",
+        "--dev-episodes",
+        "4",
+        "-q",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
+    def start(run):
+        words = [sys.executable, "-m", "universeg.train", *command(run), *extra]
+        return subprocess.Popen(words, env=environment)
 
-def wait_for(condition, process):
-    until = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, "it ended too early"
-        assert time.monotonic() < until
-        time.sleep(0.005)
+    killed, kills = replace(config, out=tmp_path / "killed"), 0
+    delays = np.random.default_rng(os.getpid()).uniform(0, 1.5, 3)
+    for delay in delays:
+        process = start(killed)
+        before = steps_of(killed)
+        wait_for(lambda before=before: steps_of(killed) > before, process)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills, f"it was never killed while it ran {delays}"
+    whole = start(config)
+    assert start(killed).wait() == whole.wait() == 0
+    for key in ("loss", "support_size", "dev_dice"):
+        assert rows(killed, key) == rows(config, key), delays
+    assert [step for step, _ in rows(killed, "loss")] == list(range(1, 25))
+    contents = [torch.load(checkpoints(one.out)[-1], weights_only=True) for one in (config, killed)]
+    for part in ("model", "average"):
+        first, again = (content[part] for content in contents)
+        assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
+    assert contents[0]["best"] == contents[1]["best"]
+    for name in ("best", "last"):
+        one, other = (load_model(run.out / f"{name}.safetensors").state_dict() for run in (config, killed))
+        assert all(torch.equal(other[key], tensor) for key, tensor in one.items())
 
 
 def test_it_saves_when_told_to_stop(config):
@@ -120,9 +118,95 @@ def test_time_is_a_limit_too(config):
 
 
 def test_it_never_waits_long_for_data(config):
+    train(replace(config, steps=40, model=ModelConfig(widths=(24, 24, 24))))
+    seconds, waited = ([value for _, value in rows(config, key)][1:] for key in ("seconds", "waited"))  # but at first
+    assert sum(waited) < 0.05 * sum(seconds)
+
+
+def test_a_signal_during_validation_loses_no_validation(config):
+    config = replace(config, steps=20, validate_every=10, checkpoint_every=10)
+    training = Training(config)
+    draws = list(training.source.dev)
+
+    def draw():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return draws[0]()
+
+    training.source.dev[0] = draw
+    assert training.run() == signal.SIGTERM
+    assert rows(config, "dev_dice") == []
     train(config)
-    waited, seconds = (sum(value for _, value in rows(config, key)) for key in ("waited", "seconds"))
-    assert waited < 0.5 * seconds
+    assert [step for step, _ in rows(config, "dev_dice")] == [10, 20]
+    assert [step for step, _ in rows(config, "loss")] == list(range(1, 21))
+
+
+def test_the_averaged_weights_are_the_ones_that_are_kept(config):
+    train(replace(config, ema=0.8, steps=10))
+    content = torch.load(checkpoints(config.out)[-1], weights_only=True)
+    last = load_model(config.out / "last.safetensors").state_dict()
+    assert all(torch.equal(content["average"][f"module.{name}"], tensor) for name, tensor in last.items())
+    assert not torch.equal(content["model"]["out_conv.conv.weight"], last["out_conv.conv.weight"])
+    training = Training(replace(config, ema=0.8, steps=10))
+    assert training.state.network is training.state.average.module
+
+
+def test_a_run_can_start_from_the_weights_of_another(config, tmp_path):
+    train(replace(config, size=16, support_size=1))
+    weights = config.out / "best.safetensors"
+    second = replace(config, out=tmp_path / "second", init=weights)
+    training, first = Training(second), load_model(weights).state_dict()
+    assert all(torch.equal(first[name], tensor) for name, tensor in training.state.model.state_dict().items())
+    assert training.source.size == 32
+    with pytest.raises(ValueError, match=r"best.safetensors holds .*\(8, 8, 8\).*the run is of .*\(8, 8\)"):
+        Training(replace(second, model=ModelConfig(widths=(8, 8))))
+
+
+def test_gradients_are_clipped_and_rates_follow_the_schedule(config):
+    training = Training(replace(config, clip=1e-3, warmup=10, schedule="cosine"))
+    before = [weights.clone() for weights in training.state.model.parameters()]
+    seen = []
+    training.state.optimiser.register_step_pre_hook(
+        lambda optimiser, args, kwargs: seen.append(
+            (optimiser.param_groups[0]["lr"], sum(p.grad.square().sum() for p in before_step(training)).sqrt().item())
+        )
+    )
+    training.learn(training.load(1))
+    ((rate, norm),) = seen
+    assert rate == pytest.approx(config.learning_rate / 10)
+    assert norm <= 1e-3 * 1.001
+    assert any(not torch.equal(old, new) for old, new in zip(before, training.state.model.parameters(), strict=True))
+
+
+def before_step(training):
+    return [weights for weights in training.state.model.parameters() if weights.grad is not None]
+
+
+def test_the_loss_may_have_cross_entropy_too(config):
+    plain, more = (Training(replace(config, cross_entropy=weight)).learn for weight in (0, 1))
+    drawn = Training(config).load(1)
+    assert more(drawn)[0][1] > plain(drawn)[0][1] + 0.05
+
+
+def test_a_forecast_measures_and_writes_nothing(config, capsys):
+    wanted = replace(config, forecast=True, least_support_size=1, steps=5000, ema=0.9, minutes=0.001)
+    assert train(wanted) == 0
+    words = capsys.readouterr().out
+    assert re.search(
+        r"N = 1: .*\nN = 3: [\d.]+ s a step, [\d.]+ steps/s; data [\d.]+ s .*; memory of .* \d+ MiB", words
+    )
+    assert re.search(r"in 0.001 minutes: about \d+ of 5000 steps", words)
+    assert re.search(r"5000 steps: about \d+:\d\d:\d\d, of that \d+ dev episodes every 5 steps", words)
+    assert "on disk: " in words
+    assert not config.out.exists()
+
+
+def test_training_and_dev_episodes_are_pictured(config):
+    train(config)
+    events = EventAccumulator(str(config.out / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    assert {event.step for event in events.Images("training episode")} == {1, 5, 10}
+    assert {event.step for event in events.Images("dev episode")} == {5, 10, 12}
+    assert {"loss", "loss of dataset/One", "loss of dataset/Two", "dev Dice"} <= set(events.Tags()["scalars"])
 
 
 def test_a_loss_that_is_not_finite_stops_it_and_names_the_task(config):
