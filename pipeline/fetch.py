@@ -15,8 +15,8 @@ import pooch
 from filelock import FileLock, Timeout
 
 from pipeline.download import Download, FetchError, download, need_room, say
-from pipeline.manifest import Source
 from pipeline.receipt import Origin, Received, clean, write_receipt
+from pipeline.source import Source
 from universeg.files import written_whole
 
 __all__ = ["FetchError", "NeedsPerson", "Received", "fetch", "write_receipt"]

@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline import document
-from pipeline.facts import FileName, Strict, YesNo
+from pipeline.facts import Strict, YesNo
 from pipeline.layout import Group
+from pipeline.source import Source
 
 
 class Citation(Strict):
@@ -25,25 +26,6 @@ class Licence(Strict):
     research: YesNo
     commercial: YesNo
     redistribution: YesNo
-
-
-class Source(Strict):
-    """One file to obtain: by `url`, or by a person who follows `get`."""
-
-    file: FileName
-    name: FileName | None = Field(None, description="Folder under downloads/; datasets that share an archive share it")
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    get: str | None = Field(None, description="What a person must do, step by step")
-    bytes: Annotated[int, Field(gt=0)] | None = None
-    digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")] | None = None
-    members: tuple[str, ...] = Field((), description="Unpack only members that match one of these patterns")
-    unpack: bool = True
-
-    @model_validator(mode="after")
-    def _one_way_to_get_it(self) -> Self:
-        if (self.url is None) == (self.get is None):
-            raise ValueError("give exactly one of 'url' and 'get'")
-        return self
 
 
 class Table3(Strict):
@@ -91,8 +73,9 @@ class Manifest(Strict):
 
     @cached_property
     def archives(self) -> tuple[Source, ...]:
-        """The sources, each with the folder name it is kept under."""
-        return tuple(source.model_copy(update={"name": source.name or self.name}) for source in self.sources)
+        """Every file of the sources, each with the folder name it is kept under."""
+        files = (one for source in self.sources for one in source.each)
+        return tuple(source.model_copy(update={"name": source.name or self.name}) for source in files)
 
     def digest(self, *fields: str) -> str:
         """Short digest of the named fields, or of all: facts count, comments and order of keys do not."""

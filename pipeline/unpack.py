@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pipeline.archives import BLOCK, Member, UnpackError, explained, reader_of
 from pipeline.download import off, say
-from pipeline.manifest import Source
+from pipeline.source import Source
 from universeg.files import written_whole
 
 __all__ = ["Inventory", "UnpackError", "unpack"]
@@ -177,6 +177,7 @@ def _link(source: Source, path: Path, root: Path, tally: _Tally) -> None:
     target = root / source.file
     if target.exists():
         raise UnpackError(f"another archive has a file {source.file!r}; {CHOOSE}")
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.hardlink_to(path)
     except OSError:  # another disk, or one without links

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from pipeline import download, fetch, receipt
 from pipeline.fetch import FetchError, NeedsPerson, write_receipt
-from pipeline.manifest import Source
+from pipeline.source import Source
 
 DATA = bytes(range(256)) * 2000  # 512 000 bytes
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
@@ -473,7 +473,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline.fetch import fetch
-from pipeline.manifest import Source
+from pipeline.source import Source
 fetch([Source(file="a.zip", name="Toy", url=sys.argv[1], bytes={size}, digest="sha256:{sha}")], Path(sys.argv[2]))
 """
 

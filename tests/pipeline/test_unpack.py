@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import archives, unpack
-from pipeline.manifest import Source
+from pipeline.source import Source
 from pipeline.unpack import Inventory, UnpackError
 
 FILES = {"d/a.txt": b"alpha" * 50, "d/e/b.bin": bytes(range(256)), "c.txt": b""}
@@ -423,7 +423,7 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from pipeline import unpack
-from pipeline.manifest import Source
+from pipeline.source import Source
 real = unpack._writing
 def slow(*args):
     time.sleep(0.02)
