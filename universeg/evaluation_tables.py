@@ -1,0 +1,124 @@
+"""The table of an evaluation: a row for each dataset and task, a column for each contender."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from universeg.episode import HELD_OUT
+from universeg.evaluation_config import Contender, EvaluateConfig
+from universeg.evaluation_pictures import Example
+from universeg.metrics import Averages, Mean, Score, task_name
+
+ALL = "all datasets"
+Row = tuple[str, list[str]]  # name, cells
+
+
+@dataclass(frozen=True)
+class Result:
+    """Every score, its averages, and pictures of some queries."""
+
+    scores: Mapping[Contender, Sequence[Score]]  # the same queries in the same order for each
+    averages: Mapping[Contender, Averages]
+    roles: Mapping[str, str]  # of each dataset: "held-out", or "train"
+    empty: int  # queries whose truth is empty
+    left_out: Sequence[str]  # tasks without test queries or support
+    size: int  # pixels of a side
+    examples: Sequence[Example]
+    reused: int  # scores of an earlier call
+
+    @property
+    def queries(self) -> Sequence[Score]:
+        """One score of every query, of whichever contender."""
+        return next(iter(self.scores.values()))
+
+    @property
+    def datasets(self) -> Sequence[str]:
+        """Their names, in order."""
+        return list(next(iter(self.averages.values())).datasets)
+
+
+def show(config: EvaluateConfig, result: Result) -> None:
+    """The table and the remarks on the terminal."""
+    head, rows = table(result)
+    on_terminal = Table(*(escape(title) for title in head))
+    for name, cells in rows:
+        on_terminal.add_row(escape(name), *cells, style="" if "/" in name else "bold")
+    console = Console()
+    console.print(protocol(config), markup=False, highlight=False, soft_wrap=True)
+    console.print(on_terminal)
+    again = f"{result.reused} scores are of an earlier call; remove {config.out}/scores.jsonl to compute them anew"
+    lines = [*remarks(result), *([again] if result.reused else []), f"written to {config.out}"]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def markdown(config: EvaluateConfig, result: Result) -> str:
+    """The same as a document."""
+    head, rows = table(result)
+    lines = [f"# {protocol(config)}", "", f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    for name, cells in rows:
+        lines.append("| " + " | ".join([name if "/" in name else f"**{name}**", *cells]) + " |")
+    draws = f"The standard deviation is that over {config.bootstraps} draws of subjects with replacement."
+    return "\n".join([*lines, "", draws, *remarks(result)]) + "\n"
+
+
+def table(result: Result) -> tuple[list[str], list[Row]]:
+    """Titles of the columns; name and cells of all together, and of each dataset with its tasks."""
+    found = list(result.averages.values())
+    rows = [_row(ALL, [each.all for each in found], result.queries)]
+    for dataset in found[0].datasets:
+        rows.append(_row(dataset, [each.datasets[dataset] for each in found], result.queries))
+        for task in found[0].tasks:
+            if task.startswith(f"{dataset}/"):
+                rows.append(_row(task, [each.tasks[task] for each in found], result.queries))
+    return ["", "labels", "queries", *titles(list(result.averages))], rows
+
+
+def titles(contenders: Sequence[Contender]) -> list[str]:
+    """What tells each from the others."""
+    several = [len({value(each) for each in contenders}) > 1 for value in _PARTS.values()]
+    told = [part for part, more in zip(_PARTS, several, strict=True) if more]
+    return [", ".join(part.format(_PARTS[part](each)) for part in told) or "Dice ± sd" for each in contenders]
+
+
+_PARTS: Mapping[str, Callable[[Contender], object]] = {
+    "{}": lambda each: each.weights,
+    "N = {}": lambda each: each.support_size,
+    "K = {}": lambda each: each.ensemble,
+}
+
+
+def protocol(config: EvaluateConfig) -> str:
+    """What was evaluated, in a line."""
+    weights, sizes, ensembles = (
+        ", ".join(map(str, values)) for values in (config.weights, config.support_size, config.ensemble)
+    )
+    return f"Dice of {weights}: support size N = {sizes}, ensemble of K = {ensembles}"
+
+
+def remarks(result: Result) -> list[str]:
+    """What a reader of the table must know."""
+    seen = sorted(name for name, role in result.roles.items() if role != HELD_OUT)
+    lines = [f"not held out, training may have seen them: {', '.join(seen)}"] if seen else []
+    if result.empty:
+        lines.append(f"{result.empty} queries have an empty truth: 100 for an empty prediction, else 0")
+    if result.left_out:
+        lines.append(f"left out, without middle slices for test or support: {', '.join(result.left_out)}")
+    return lines
+
+
+def levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
+    """Level, name and mean of everything that is averaged."""
+    yield "all", ALL, averages.all
+    for level, means in (("dataset", averages.datasets), ("task", averages.tasks), ("label", averages.labels)):
+        for name, mean in means.items():
+            yield level, name, mean
+
+
+def _row(name: str, means: Sequence[Mean], queries: Sequence[Score]) -> Row:
+    inside = [score for score in queries if name in (ALL, score.task.dataset, task_name(score.task))]
+    counts = [str(len({score.task.key for score in inside})), str(len(inside))]
+    return name, [*counts, *(f"{mean.dice:.1f} ± {mean.deviation:.1f}" for mean in means)]
