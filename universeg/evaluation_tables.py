@@ -1,4 +1,4 @@
-"""The table of an evaluation: a row for each dataset and task, a column for each contender."""
+"""The table of an evaluation: contenders by datasets, or what one contender reaches on each dataset and task."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,22 +66,21 @@ def markdown(config: EvaluateConfig, result: Result) -> str:
 
 
 def table(result: Result) -> tuple[list[str], list[Row]]:
-    """Titles of the columns; name and cells of all together, and of each dataset with its tasks."""
-    found = list(result.averages.values())
-    rows = [_row(ALL, [each.all for each in found], result.queries)]
-    for dataset in found[0].datasets:
-        rows.append(_row(dataset, [each.datasets[dataset] for each in found], result.queries))
-        for task in found[0].tasks:
-            if task.startswith(f"{dataset}/"):
-                rows.append(_row(task, [each.tasks[task] for each in found], result.queries))
-    return ["", "labels", "queries", *titles(list(result.averages))], rows
+    """Titles of the columns, then name and cells of each row: contenders, or of one alone its datasets and tasks."""
+    if len(result.averages) == 1:
+        return ["", "labels", "queries", "Dice ± sd"], list(_by_task(result))
+    rows = [
+        (title, [_cell(found.all), *map(_cell, found.datasets.values())])
+        for title, found in zip(titles(list(result.averages)), result.averages.values(), strict=True)
+    ]
+    return ["", ALL, *result.datasets], rows
 
 
 def titles(contenders: Sequence[Contender]) -> list[str]:
     """What tells each from the others."""
     several = [len({value(each) for each in contenders}) > 1 for value in _PARTS.values()]
     told = [part for part, more in zip(_PARTS, several, strict=True) if more]
-    return [", ".join(part.format(_PARTS[part](each)) for part in told) or "Dice ± sd" for each in contenders]
+    return [", ".join(part.format(_PARTS[part](each)) for part in told) for each in contenders]
 
 
 _PARTS: Mapping[str, Callable[[Contender], object]] = {
@@ -118,7 +117,13 @@ def levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
             yield level, name, mean
 
 
-def _row(name: str, means: Sequence[Mean], queries: Sequence[Score]) -> Row:
-    inside = [score for score in queries if name in (ALL, score.task.dataset, task_name(score.task))]
-    counts = [str(len({score.task.key for score in inside})), str(len(inside))]
-    return name, [*counts, *(f"{mean.dice:.1f} ± {mean.deviation:.1f}" for mean in means)]
+def _by_task(result: Result) -> Iterator[Row]:
+    (found,) = result.averages.values()
+    tasks = [(name, found.datasets.get(name) or found.tasks[name]) for name in sorted([*found.datasets, *found.tasks])]
+    for name, mean in [(ALL, found.all), *tasks]:
+        inside = [score for score in result.queries if name in (ALL, score.task.dataset, task_name(score.task))]
+        yield name, [str(len({score.task.key for score in inside})), str(len(inside)), _cell(mean)]
+
+
+def _cell(mean: Mean) -> str:
+    return f"{mean.dice:.1f} ± {mean.deviation:.1f}"
