@@ -17,18 +17,19 @@ from universeg.rng import rng_for
 from universeg.synth import make_task
 
 SIDE = 128  # of images and of panels, in pixels
-ENTRIES = 4
+ENTRIES = 3
+MASK = np.array([40, 225], np.uint8)  # background and foreground, both distinct from the paper
 SHADES = 96  # grey levels and outlines; more only make the file larger
 
 
-def main(out: Path = Path("docs/augmentation.png"), task: int = 5, seed: int = 0) -> None:
+def main(out: Path = Path("docs/augmentation.png"), task: int = 14, seed: int = 0) -> None:
     """Write a sheet of a synthetic task: as it is, after each row of Table 4 alone, and after all at their chances."""
     images, masks = _episode(task)
     rows = [_panels(images, masks, "as it is")]
     for name, augmentation in _each():
         changed = augmentation(images, masks, [rng_for("augment", seed, name)])
         rows.append(_panels(*changed, name.replace("/", "\n")))
-    title = "Augmentations of one task: the query and its mask, then three support entries and theirs"
+    title = "Augmentations of one task: the query and its mask, then two support entries and theirs"
     picture = sheet(rows, title).quantize(SHADES, dither=Image.Dither.NONE)
     with written_whole(out) as part:
         picture.save(part, "PNG", optimize=True)
@@ -53,7 +54,7 @@ def _panels(images: Tensor, masks: Tensor, caption: str) -> list[Panel]:
     panels = list[Panel]()
     for image, mask in zip(images[0, :, 0].numpy(), masks[0, :, 0].numpy() > 0, strict=True):
         grey = (image * 255).round().astype(np.uint8)
-        panels += [Panel(outlined(grey, {"mask": mask}, SIDE)), Panel(Image.fromarray(mask))]
+        panels += [Panel(outlined(grey, {"mask": mask}, SIDE)), Panel(Image.fromarray(MASK[mask.astype(int)]))]
     return [replace(panels[0], caption=caption), *panels[1:]]
 
 
