@@ -16,9 +16,7 @@ def photographed(draws: Draws, scene: Scene) -> tuple[Tensor, Tensor | None]:
     images = _toned(draws, _stretched(images))
     inverted = draws.chance(0.4)
     images = 1 - images if inverted else images
-    seen = _field_of_view(draws)
-    if scene.seen is not None:
-        seen = scene.seen if seen is None else seen & scene.seen
+    seen = scene.seen if scene.seen is not None else _field_of_view(draws)
     return (images if seen is None else _framed(draws, images, seen)), seen
 
 
@@ -60,7 +58,7 @@ def _toned(draws: Draws, images: Tensor) -> Tensor:
     """Gamma, and in some tasks little contrast within the range."""
     gamma = (draws.numbers.normal(0, 0.4) + draws.jitter(0.08)).exp()
     images = images**gamma
-    if draws.chance(0.3):
+    if draws.chance(0.2):
         low, share = draws.number(0, 0.5) + draws.jitter(0.03), draws.number(0.3, 0.9)
         images = (low + share * (1 - low) * images).clamp(0, 1)
     return images

@@ -26,6 +26,8 @@ def nested(draws: Draws) -> Scene:
         parts["crescent"] = crescent = _crescent(draws, x, y, radius) & ~inside
         kinds.masked_fill_(crescent, calm + 2)
     put(kinds, [(inside, calm + 3), (core, calm + 4)])
+    if draws.chance(0.15):
+        parts["clump"] = _clump(draws, kinds, calm + 4, x, y, radius) & inside
     if draws.chance(0.3):  # a wall of its own
         put(kinds, [((body < 0) & (body > -draws.number(0.05, 0.15)), calm + 5)])
     return Scene(painted(draws, kinds, calm + 6, calm), parts)
@@ -63,6 +65,19 @@ def _lobes(draws: Draws, x: Tensor, y: Tensor, radius: float) -> Tensor:
         lobe = star(x - off[0] - away * at.cos(), y - off[1] - away * at.sin(), outline) < 0
         found |= lobe & (draws.happens(0.8) if n else True)
     return found
+
+
+def _clump(draws: Draws, kinds: Tensor, kind: int, x: Tensor, y: Tensor, radius: float) -> Tensor:
+    """Many cells on a heap, as in an embryo."""
+    heap = torch.zeros_like(x, dtype=torch.bool)
+    reach, size = draws.number(0.3, 0.6) * radius, draws.number(0.2, 0.4) * radius
+    for n in range(draws.count(5, 10)):
+        across, along = (place - draws.jitter(0.5).clamp(-1, 1) * reach for place in (x, y))
+        distance = torch.hypot(across, along) / (size * draws.jitter(0.15).exp())
+        cell = distance < 1
+        put(kinds, [(cell, kind + n % 2), (cell & (distance > 0.85), kind - 1)])
+        heap |= cell
+    return heap
 
 
 def _crescent(draws: Draws, x: Tensor, y: Tensor, radius: float) -> Tensor:

@@ -1,6 +1,7 @@
 """Appearance of the richer families: levels that kinds share, textures, soft borders."""
 
 from dataclasses import dataclass
+from math import cos, pi, sin
 
 import numpy as np
 import torch
@@ -42,7 +43,19 @@ def painted(draws: Draws, kinds: Tensor, count: int, calm: int, palette: Palette
     palette = palette or draw_palette(draws, count, calm)
     flat = kinds.flatten(1)
     means = blurred(palette.means.gather(1, flat).view_as(kinds), draws.log(0.3, 1.2) * draws.size / 128)
+    if draws.chance(0.08):
+        means = _relief(draws, means)
     amplitudes = palette.amplitudes.gather(1, flat).view_as(kinds)
     first, second = (pieces(draws, texture(draws)) for _ in range(2))
     grain = torch.where(palette.textures[kinds].bool(), first, second) * amplitudes
     return means * (1 + 2 * grain) if draws.chance(0.15) else means + grain
+
+
+def _relief(draws: Draws, heights: Tensor) -> Tensor:
+    """Lit from one side, as by differential interference contrast: edges are bright or dark, levels hardly show."""
+    scale = draws.size / 128
+    heights = blurred(heights, draws.log(0.7, 3) * scale)
+    down, right = torch.gradient(heights, dim=(-2, -1))
+    turn = draws.number(0, 2 * pi)
+    slope = cos(turn) * right + sin(turn) * down
+    return 0.5 + draws.number(1, 4) * scale * slope + draws.number(0, 0.3) * heights

@@ -13,4 +13,3 @@ class Scene:
     images: Tensor  # (M, H, W) about 0 to 1
     parts: Mapping[str, Tensor]  # name -> (M, H, W) bool; parts may overlap
     seen: Tensor | None = None  # (M, H, W) bool: outside it the picture is black and nothing is labelled
-    retina: bool = False  # photographed through a round pupil
