@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.manifest import Manifest
+from pipeline.ways import steps
 
 # Step it whenever pipeline code changes what a store contains: stores made by another recipe are then rebuilt.
 RECIPE = 1
@@ -88,10 +89,11 @@ def missing_sources(config: Config, manifest: Manifest) -> list[str]:
     if manifest.name in config.have:
         return []
     return [
-        f"{source.file}: {(source.get or '').strip()} Save it as {place}."
+        f"{source.file}: {what.strip()} Save it as {place}."
         for source in manifest.archives
         for place in [config.root / "downloads" / str(source.name) / source.file]
-        if source.url is None and not place.exists() and not _in_mirror(config.mirror, str(source.name), source.file)
+        if not place.exists() and not _in_mirror(config.mirror, str(source.name), source.file)
+        if (what := steps(source))
     ]
 
 

@@ -61,10 +61,16 @@ class Download:
     to: Path  # the final path, for messages
     bytes: int | None  # expected; None if unknown
     progress: bool | None
+    address: str = ""  # what the manifest says, where `url` is signed anew for each call
+
+    @property
+    def shown(self) -> str:
+        """Where it comes from, without secrets; the same for each call."""
+        return clean(self.address or self.url)
 
     @property
     def where(self) -> str:
-        return f"{clean(self.url)} -> {self.to}"
+        return f"{self.shown} -> {self.to}"
 
     @property
     def note(self) -> Path:
@@ -80,7 +86,7 @@ class Download:
             note = json.loads(self.note.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        return str(note["version"]) if note["url"] == clean(self.url) else None
+        return str(note["version"]) if note["url"] == self.shown else None
 
     def begin(self, response: requests.Response) -> None:
         """Forget what there was, and note which version of the file the part will be a part of."""
@@ -90,7 +96,7 @@ class Download:
         version = response.headers.get("Last-Modified") if etag.startswith("W/") else etag
         if version:
             with written_whole(self.note) as file:
-                file.write_text(json.dumps({"url": clean(self.url), "version": version}), encoding="utf-8")
+                file.write_text(json.dumps({"url": self.shown, "version": version}), encoding="utf-8")
 
     def forget(self) -> None:
         self.note.unlink(missing_ok=True)
@@ -118,7 +124,7 @@ def download(job: Download) -> None:
                     f" {job.have()}); run again later to go on from there, or use a mirror"
                 ) from None
             wait_s = min(LONGEST_WAIT_S, error.after_s or FIRST_WAIT_S * 2 ** (failures - 1))
-            say(f"{clean(job.url)}: {error}; trying again in {wait_s:.0f} s")
+            say(f"{job.shown}: {error}; trying again in {wait_s:.0f} s")
             time.sleep(wait_s)
 
 
@@ -134,13 +140,13 @@ def _attempt(job: Download) -> None:
             if offset is not None:
                 _receive(job, response, offset)
     except requests.exceptions.SSLError as error:
-        raise FetchError(f"{job.where}: no safe connection: {_reason(error)}; check the clock and proxy") from None
+        raise FetchError(f"{job.where}: no safe connection: {reason(error)}; check the clock and proxy") from None
     except requests.TooManyRedirects:
         raise FetchError(f"{job.where}: redirected in a circle; correct `url` in the manifest") from None
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-        raise _TryAgain(_reason(error)) from None
+        raise _TryAgain(reason(error)) from None
     except requests.RequestException as error:
-        raise FetchError(f"{job.where}: {_reason(error)}; correct `url` in the manifest") from None
+        raise FetchError(f"{job.where}: {reason(error)}; correct `url` in the manifest") from None
 
 
 def _offset(job: Download, response: requests.Response, have: int) -> int | None:
@@ -221,7 +227,7 @@ def _retry_after_s(response: requests.Response) -> float | None:
         return None
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What went wrong at the bottom, without any query or login of a URL."""
     while error.args and isinstance(error.args[0], Exception):
         error = error.args[0]

@@ -14,9 +14,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pooch
 from filelock import FileLock, Timeout
 
-from pipeline.download import Download, FetchError, download, need_room, say
+from pipeline.download import Download, FetchError, need_room, say
 from pipeline.receipt import Origin, Received, clean, write_receipt
 from pipeline.source import Source
+from pipeline.ways import bring, steps
 from universeg.files import written_whole
 
 __all__ = ["FetchError", "NeedsPerson", "Received", "fetch", "write_receipt"]
@@ -35,21 +36,21 @@ def fetch(
     """Have every source at `downloads/<source.name>/<source.file>`, its size and digest as the manifest says.
 
     `mirror` is a folder or http(s) prefix that serves `<source.name>/<source.file>` in place of the original URLs.
-    Raises NeedsPerson before anything is fetched if a file is missing that has no URL, FetchError for the rest.
+    Raises NeedsPerson before anything is fetched if a file is missing that only a person can get, FetchError else.
     """
     paths = [downloads / str(source.name) / source.file for source in sources]
     missing = [
-        _steps(source, path)
+        _asked(source, path, what)
         for source, path in zip(sources, paths, strict=True)
-        if mirror is None and source.url is None and not path.exists()
+        if mirror is None and not path.exists() and (what := steps(source))
     ]
     if missing:
         raise NeedsPerson("\n".join(missing))
     return [_have(source, path, mirror, progress) for source, path in zip(sources, paths, strict=True)]
 
 
-def _steps(source: Source, path: Path) -> str:
-    return f"{source.file} cannot be fetched without a person:\n  {source.get}\n  Put the file at {path.absolute()}"
+def _asked(source: Source, path: Path, what: str) -> str:
+    return f"{source.file} cannot be fetched without a person:\n  {what}\n  Put the file at {path.absolute()}"
 
 
 def _have(source: Source, path: Path, mirror: str | None, progress: bool | None) -> Received:
@@ -84,42 +85,42 @@ def _alone(path: Path) -> Iterator[None]:
 def _bring(source: Source, path: Path, mirror: str | None, progress: bool | None) -> Received:
     """Fetch into a folder beside `path`, check there, and give the file its name when all is right."""
     origin, place = _origin(source, path, mirror)
-    remote = place.startswith(("http://", "https://"))
-    shown = clean(place) if remote else place
+    local = origin == "mirror" and not place.startswith(("http://", "https://"))
+    shown = place if local else clean(place)
     stage = path.with_name(f".{path.name}.part")
     stage.mkdir(exist_ok=True)
     for stray in stage.glob("tmp*"):  # pooch's, of a process that was killed
         stray.unlink()
-    job = Download(place, stage / ".body", path, source.bytes, progress)
-
-    def bring(_shown: str, out: str, _pooch: object) -> None:
-        if remote:
-            download(job)
-            Path(out).unlink()
-            _link(job.part, Path(out))  # the part stays until all is done: a kill while hashing costs no download
-        else:
-            need_room(stage, Path(place).stat().st_size, f"{shown} -> {path}")
-            shutil.copyfile(place, out)
-
     say(f"{shown} -> {path}")
-    pooch.get_logger().setLevel("WARNING")  # it would tell people to change its own arguments
-    try:
-        pooch.retrieve(shown, source.digest, path.name, stage, downloader=bring)  # it logs: give it the clean URL
-    except FetchError:
-        raise
-    except ValueError as error:  # pooch's, for a digest
-        shutil.rmtree(stage)
-        raise FetchError(f"{shown} -> {path}: {error} {AGAIN}") from error
-    found = stage / path.name
-    try:
-        sha256 = _checked(source, found, trust=True)
-    except FetchError as error:
-        shutil.rmtree(stage)
-        raise FetchError(f"{shown} -> {path}: {error}. {AGAIN}") from error
-    received = Received(str(source.name), source.file, found.stat().st_size, sha256, origin, shown)
-    _settle(received, found, path)
+    body = stage / ".body"
+    if local:
+        need_room(stage, Path(place).stat().st_size, f"{shown} -> {path}")
+        shutil.copyfile(place, body)
+        published = None
+    else:
+        published = bring(Download(place, body, path, source.bytes, progress), source.get)
+    received = _accept(source, published, body, path, origin, shown)
+    _settle(received, stage / path.name, path)
     shutil.rmtree(stage)
     return received
+
+
+def _accept(source: Source, published: str | None, body: Path, path: Path, origin: Origin, shown: str) -> Received:
+    """Check the body that has come, under the name beside it that is not yet the final one."""
+    digest = source.digest or published
+
+    def link(_url: str, out: str, _pooch: object) -> None:
+        Path(out).unlink()
+        _link(body, Path(out))  # the body stays until all is done: a kill while hashing costs no download
+
+    pooch.get_logger().setLevel("WARNING")  # it would tell people to change its own arguments
+    try:
+        pooch.retrieve(shown, digest, path.name, body.parent, downloader=link)
+        sha256 = _checked(source, digest, body.parent / path.name, trust=True)
+    except ValueError as error:  # pooch's, for a digest, and ours
+        shutil.rmtree(body.parent)
+        raise FetchError(f"{shown} -> {path}: {str(error).rstrip('.')}. {AGAIN}") from error
+    return Received(str(source.name), source.file, (body.parent / path.name).stat().st_size, sha256, origin, shown)
 
 
 def _origin(source: Source, path: Path, mirror: str | None) -> tuple[Origin, str]:
@@ -136,7 +137,7 @@ def _origin(source: Source, path: Path, mirror: str | None) -> tuple[Origin, str
     if there.is_file():
         return "mirror", str(there)
     if source.url is None:
-        raise NeedsPerson(f"{_steps(source, path)}, or in the mirror at {there}")
+        raise NeedsPerson(f"{_asked(source, path, str(source.get))}, or in the mirror at {there}")
     raise FetchError(f"{there}: the mirror lacks it; put it there, or run without a mirror to use {clean(source.url)}")
 
 
@@ -164,7 +165,7 @@ def _note(path: Path) -> Path:
 def _keep(source: Source, path: Path) -> Received:
     """Accept a file that is there; without a note of ours a person has put it there."""
     try:
-        sha256 = _checked(source, path)
+        sha256 = _checked(source, source.digest, path)
     except FetchError as error:
         raise FetchError(f"{path}: {error}; delete the file to fetch it again, or correct the manifest") from error
     note = json.loads(_note(path).read_text(encoding="utf-8")) if _note(path).exists() else {}
@@ -174,22 +175,22 @@ def _keep(source: Source, path: Path) -> Received:
     return Received(str(source.name), source.file, path.stat().st_size, sha256, cast(Origin, origin), place)
 
 
-def _checked(source: Source, path: Path, trust: bool = False) -> str:
-    """The file's sha256; raises FetchError if its size or digest is not the manifest's.
+def _checked(source: Source, wanted: str | None, path: Path, trust: bool = False) -> str:
+    """The file's sha256; raises FetchError if its size or digest is not what is wanted.
 
-    With `trust` a sha256 of the manifest is not computed again: pooch has just done so.
+    With `trust` a wanted sha256 is not computed again: pooch has just done so.
     """
     size = path.stat().st_size
     if source.bytes not in (None, size):
         raise FetchError(f"expected {source.bytes} bytes, got {size}")
-    algorithm, _, digest = (source.digest or "sha256:").partition(":")
+    algorithm, _, digest = (wanted or "sha256:").partition(":")
     if trust and digest and algorithm == "sha256":
         return digest
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     got = sha256 if algorithm == "sha256" else str(pooch.file_hash(str(path), algorithm))
     if digest and got != digest:
-        raise FetchError(f"expected {source.digest}, got {algorithm}:{got}")
-    if not digest:
+        raise FetchError(f"expected {wanted}, got {algorithm}:{got}")
+    if not digest and not source.digests:
         say(f"{source.name}/{source.file}: the manifest has no digest; pin it as sha256:{sha256}")
     return sha256

@@ -14,7 +14,7 @@ PIECE = 1 << 14
 
 
 class Server(ThreadingHTTPServer):
-    """`files` by path; `faults` by path, each used for one request; `seen` is every (path, Range, If-Range)."""
+    """`files` by path (and query); `faults` by path, each for one request; `seen`: (path, Range, If-Range)."""
 
     daemon_threads = True
 
@@ -38,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path = self.path if self.path in self.server.files else self.path.partition("?")[0]
         self.server.seen.append((path, self.headers["Range"], self.headers["If-Range"]))
         self.close_connection = True
         if self.server.faults.get(path):
@@ -47,6 +47,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, {}, b"")
         else:
             self.serve(self.server.files[path], self.server.headers.get(path, {"ETag": '"1"'}))
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.do_GET()
 
     def serve(self, data: bytes, headers: dict[str, str]) -> None:
         match = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
@@ -66,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
-        for at in range(0, len(body), PIECE):
+        for at in range(0, 0 if self.command == "HEAD" else len(body), PIECE):
             self.wfile.write(body[at : at + PIECE])
             time.sleep(self.server.pause_s)
 
