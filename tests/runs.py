@@ -8,7 +8,7 @@ def command(config, *extra):
     options = {
         "--out": config.out, "--steps": config.steps, "--support-size": config.support_size, "--precision": "float32",
         "--learning-rate": config.learning_rate, "--validate-every": config.validate_every,
-        "--checkpoint-every": config.checkpoint_every,
+        "--checkpoint-every": config.checkpoint_every, "--augment.preset": config.augment.preset,
     }  # fmt: skip
     given = [str(word) for pair in options.items() for word in pair]
     return [*given, "--stores", str(config.stores[0]), "--model.widths", "8", "8", "8", "--device", "cpu", *extra]

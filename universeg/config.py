@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from universeg.augment import AugmentConfig
 from universeg.compute import Precision
 from universeg.model import ModelConfig
 from universeg.schedule import Schedule
@@ -37,6 +38,7 @@ class TrainConfig:
     """Draw the N of each step from this to --support-size, log-uniformly; 0: it is always --support-size."""
     batch_size: int = 1
     """Queries of a step, each of its own task and with its own support."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     init: Path | None = None
     """Start from these weights (.safetensors), for example from best.safetensors of a run with smaller images or N."""

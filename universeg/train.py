@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Adam
 
 from universeg.ahead import ahead
+from universeg.augment import Augmentation
 from universeg.average import averaged
 from universeg.checkpoint import State, header, resume, save
 from universeg.compute import Compute
@@ -26,6 +27,7 @@ from universeg.loss import training_loss
 from universeg.metrics import Score, averages
 from universeg.model import save_model
 from universeg.preset import parsed
+from universeg.rng import rng_for
 from universeg.schedule import learning_rate
 from universeg.source import Source
 from universeg.stopping import stop_signals
@@ -97,6 +99,7 @@ class Training:
         self.items = self.ranks.items(config.batch_size)
         self.compute = Compute.chosen(self.ranks.device(config.device), config.precision)
         self.source = Source(config)
+        self.augmentation = Augmentation(config.augment.rows)
         digests = {"data": self.source.tasks.digest(), "dev": self.source.dev_digest}
         self.about = header(config, self.compute.precision, size=self.source.size, **digests)
         model = initial_model(config).to(self.compute.device)
@@ -143,6 +146,8 @@ class Training:
         """One step; each episode's task and its loss before the step."""
         step, config = self.state.step + 1, self.config
         images, masks = Batch.joined([one.pixels for one in drawn]).floats(self.compute.device)
+        rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
+        images, masks = self.augmentation(images, masks, rngs)
         query, truth, support, support_masks = apart(images, masks)
         with self.compute.autocast():
             logits = self.network(query, support, support_masks)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from universeg.augment import AugmentConfig
 from universeg.config import TrainConfig
 from universeg.model import ModelConfig
 from universeg.rng import rng_for
@@ -64,4 +65,5 @@ def config(stores_folder, tmp_path):
     return TrainConfig(
         stores=(stores_folder,), out=tmp_path / "run", steps=12, support_size=3, model=ModelConfig((8, 8, 8)),
         learning_rate=1e-3, precision="float32", device="cpu", validate_every=5, checkpoint_every=4, quiet=True,
+        augment=AugmentConfig(preset="none"),
     )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 import torch
 from runs import command, rows, steps_of, wait_for
 
+from universeg.augment import AugmentConfig
 from universeg.checkpoint import checkpoints
 from universeg.distributed import Ranks
 from universeg.train import train
@@ -27,6 +28,7 @@ def torchrun(config, *extra):
 
 @pytest.mark.slow
 def test_two_processes_learn_as_one_does(config, tmp_path):
+    config = replace(config, augment=AugmentConfig())
     process = torchrun(two := replace(config, out=tmp_path / "two"))
     more = {"batch_size": 4, "synthetic": ("F0",), "ema": 0.9, "clip": 0.5, "least_support_size": 1}
     train(replace(config, **more))

@@ -12,6 +12,7 @@ import torch
 from runs import command, rows, steps_of, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from universeg.augment import AugmentConfig
 from universeg.checkpoint import checkpoints
 from universeg.compute import Compute
 from universeg.config import TrainConfig
@@ -39,7 +40,8 @@ def test_it_learns_and_leaves_what_it_says(config):
 
 @pytest.mark.slow
 def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_path):
-    """With everything that has a state or draws: averages, a falling rate, N, synthetic tasks."""
+    """With everything that has a state or draws: averages, a falling rate, N, synthetic tasks, augmentations."""
+    config = replace(config, augment=AugmentConfig())
     extra = ["--steps", "24", "--synthetic", "F0", "--batch-size", "2", "--ema", "0.9", "--schedule", "cosine"]
     extra += [
         "--warmup",
@@ -179,6 +181,20 @@ def test_gradients_are_clipped_and_rates_follow_the_schedule(config):
 
 def before_step(training):
     return [weights for weights in training.state.model.parameters() if weights.grad is not None]
+
+
+def test_the_network_learns_from_augmented_episodes(config):
+    config = replace(config, batch_size=3)
+    plain, changed = Training(config), Training(replace(config, augment=AugmentConfig()))
+    drawn = plain.load(1)
+    losses = [training.learn(drawn) for training in (plain, changed)]
+    assert all(before != after for before, after in zip(*losses, strict=True))
+    again, parts = Training(replace(config, augment=AugmentConfig())), list[float]()
+    for item in range(3):  # an episode's augmentation does not depend on its batch
+        part = Training(replace(config, augment=AugmentConfig()))
+        part.items = range(item, item + 1)
+        parts += [loss for _, loss in part.learn(drawn[item : item + 1])]
+    assert parts == pytest.approx([loss for _, loss in again.learn(drawn)], rel=1e-5)
 
 
 def test_the_loss_may_have_cross_entropy_too(config):
