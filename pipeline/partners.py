@@ -51,7 +51,7 @@ class LabelFiles:
         """The files of each label that an image has; in the order of their slices."""
         fitting: dict[str, list[Match]] = {}
         for name, index in self.indices.items():
-            matches = index.of(image) if image.bad is None else []
+            matches = index.of(image)
             if len({match.root for match in matches}) > 1:  # copies side by side: each image has the label next to it
                 matches = [match for match in matches if match.root == image.root] or matches
             if self.stack is not None:
@@ -82,6 +82,8 @@ def one_each(group: Group, scans: Scans, image: Image, fitting: Fitting) -> dict
     labels = group.labels
     if group.unlabelled == "skip" and not any(fitting.values()):
         raise BadScan("has no label; the manifest leaves such images out", image.files[0], known=True)
+    if image.bad is not None:
+        raise image.bad
     absent_is_fine = isinstance(labels, FileLabels | ContourLabels) and labels.missing == "absent"
     partners = {}
     for name, matches in fitting.items():

@@ -1,5 +1,6 @@
 """Tables that say what file names do not: CSV, Excel, or the one-dimensional arrays of an HDF5 file."""
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -17,6 +18,7 @@ Row = Mapping[str, str]  # part -> text
 Cells = Sequence[Sequence[str]]
 LARGEST = 64 << 20  # bytes of a CSV or Excel file
 MOST_ROWS = 1 << 20
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, RuntimeError, BadZipFile, csv.Error)
 HEADER_ROWS = 10  # a spreadsheet may have titles above its columns' names
 
 
@@ -29,7 +31,7 @@ def rows(path: Path, columns: Mapping[str, Column], parts: Mapping[str, str]) ->
         found = [_row(cells, parts) for cells in reader(path, columns)]
     except BadScan as bad:
         raise BadScan(bad.reason, str(path), bad.remedy or "fetch the table again") from bad
-    except (OSError, ValueError, KeyError, IndexError, TypeError, BadZipFile, RuntimeError) as error:
+    except _UNREADABLE as error:
         reason = f"cannot be read as a table: {type(error).__name__}: {error}"
         raise BadScan(reason, str(path), "fetch the table again") from error
     return found

@@ -88,8 +88,6 @@ def _scans_of_form(
         labels.used.update(match.path for matches in fitting.values() for match in matches)
         for channel, modality in _modalities(scans, image):
             try:
-                if image.bad:
-                    raise image.bad
                 partners = one_each(group, scans, image, fitting)
                 counted = {"one": None, "same": image.index, "counted": image.count}[group.labels.frames]
                 yield Scan(

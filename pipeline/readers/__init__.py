@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from scipy.io.matlab import MatReadError
 
 from pipeline.readers.dicom import dicom
 from pipeline.readers.hdf5 import hdf5
@@ -48,6 +49,7 @@ UNREADABLE = (
     zlib.error,
     ImageFileError,
     HeaderDataError,
+    MatReadError,
 )
 
 

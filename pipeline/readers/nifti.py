@@ -21,7 +21,7 @@ def nifti(path: Path, array: str | None = None, index: int | None = None) -> Sto
 
 
 def mgz(path: Path, array: str | None = None, index: int | None = None) -> Stored:
-    """The same for .mgz and .mgh."""
+    """The same for .mgz."""
     return _read(path, index, None)
 
 
@@ -29,7 +29,7 @@ def _read(path: Path, index: int | None, offset: str | None) -> Stored:
     image: Any = nib.load(path)
     if np.prod(image.shape, dtype=float) > MOST_VOXELS:
         raise BadScan(f"claims {image.shape} voxels, more than {MOST_VOXELS}")
-    if path.suffix in (".gz", ".mgz"):
+    if path.suffix != ".nii":  # one that is not compressed is read in place
         image = type(image).from_bytes(_inflated(path, image, offset))
     if index is None:
         values = np.asanyarray(image.dataobj)
@@ -52,7 +52,7 @@ def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _inflated(path: Path, image: Any, offset: str | None) -> bytes:
-    """All bytes of a compressed file: read to its end, where its checksum is, which nibabel does not reach."""
+    """All bytes of a file: a compressed one to its end, where its checksum is, which nibabel does not reach."""
     start = int(image.header[offset]) if offset else 0
     most = start + image.header.get_data_dtype().itemsize * int(np.prod(image.shape)) + SLACK
     with gzip.open(path) as stream:
