@@ -26,7 +26,8 @@ class TrainConfig:
     exclude_tasks: tuple[str, ...] = ()
     """Leave out tasks that fit one of these patterns."""
     synthetic: tuple[str, ...] = ()
-    """Families of synthetic tasks that are made while training, a new one for each episode. Needs no stores."""
+    """Families of synthetic tasks, or mixes of them (train, held-back, all), made while training, a new one for each
+    episode. Needs no stores."""
     synthetic_share: float = 0.5
     """Share of the episodes that are of these families; without stores it is all of them."""
     size: int = 0

@@ -7,12 +7,10 @@ from functools import partial
 
 from universeg.config import TrainConfig
 from universeg.episode import Batch, Drawn, Stores
-from universeg.fresh import fresh_episode
 from universeg.rng import rng_for, seed_for
 from universeg.sampling import Sampler, Tasks, support_size_of, training_tasks
 from universeg.store import Task
-from universeg.synth import FAMILIES
-from universeg.tables import choose
+from universeg.synth import fresh_episode, weights_of
 from universeg.validate import dev_episodes
 
 SIZE = 128  # pixels a side of synthetic tasks where no store says otherwise
@@ -25,8 +23,8 @@ class Source:
     def __init__(self, config: TrainConfig) -> None:
         if not config.stores and not config.synthetic:
             raise ValueError("there is nothing to train on: give --stores DIR or --synthetic FAMILY, or both")
-        for family in (*config.synthetic, *config.dev_synthetic):
-            choose(FAMILIES, family, "family of synthetic tasks")
+        for families in filter(None, (config.synthetic, config.dev_synthetic)):
+            weights_of(families)  # raises for a name that is unknown
         self._config = config
         self._stores = Stores(config.stores, config.size) if config.stores else None
         self.size = self._stores.size if self._stores else config.size or SIZE
@@ -62,7 +60,8 @@ class Source:
             episodes = dev_episodes(stores, tasks, config.dev_episodes, config.support_size, config.seed)
             found += [partial(stores.drawn, episode) for episode in episodes]
             names += map(str, episodes)
-        if families := config.dev_synthetic or config.synthetic:
+        if asked := config.dev_synthetic or config.synthetic:
+            families = list(weights_of(asked))
             seed = seed_for("dev", config.seed)
             found += [
                 partial(synthetic, seed, number, config.support_size, self.size, [families[number % len(families)]])
