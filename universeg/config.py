@@ -26,10 +26,10 @@ class TrainConfig:
     exclude_tasks: tuple[str, ...] = ()
     """Leave out tasks that fit one of these patterns."""
     synthetic: tuple[str, ...] = ()
-    """Families of synthetic tasks, or mixes of them (train, held-back, all), made while training, a new one for each
-    episode. Needs no stores."""
+    """Synthetic tasks that are made while training, a new one for each episode; needs no stores. Names of families or
+    of mixes (train, held-back, all), each with a weight if wanted: train vessels=0.5"""
     synthetic_share: float = 0.5
-    """Share of the episodes that are of these families; without stores it is all of them."""
+    """Share of the episodes that are synthetic; without stores all of them are."""
     size: int = 0
     """Pixels a side. 0: as in the stores, or 128 without any. Larger images are averaged down to it."""
 
@@ -75,7 +75,7 @@ class TrainConfig:
     dev_stores: tuple[Path, ...] = ()
     """Stores whose dev split measures progress, held-out ones too; none given: those that are trained on."""
     dev_synthetic: tuple[str, ...] = ()
-    """Families whose new tasks measure progress as well; none given: those that are trained on."""
+    """Families or mixes whose new tasks measure progress as well; none given: those that are trained on."""
     dev_episodes: int = 64
     """At most so many queries of stores are segmented for it, always the same, spread over the datasets; and as many
     of synthetic tasks."""

@@ -1,7 +1,7 @@
 """Where the episodes of training come from: stores, synthetic tasks made while training, or both."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,9 +23,8 @@ class Source:
     def __init__(self, config: TrainConfig) -> None:
         if not config.stores and not config.synthetic:
             raise ValueError("there is nothing to train on: give --stores DIR or --synthetic FAMILY, or both")
-        for families in filter(None, (config.synthetic, config.dev_synthetic)):
-            weights_of(families)  # raises for a name that is unknown
         self._config = config
+        self._families = weighed(config.synthetic)
         self._stores = Stores(config.stores, config.size) if config.stores else None
         self.size = self._stores.size if self._stores else config.size or SIZE
         self.tasks = training_tasks(self._stores, config.tasks, config.exclude_tasks) if self._stores else NO_TASKS
@@ -43,7 +42,7 @@ class Source:
         config = self._config
         if self._stores and not self._is_synthetic(step, item):
             return self._stores.drawn(self._sampler.episode(step, item, support_size))
-        return synthetic(config.seed, step * config.batch_size + item, support_size, self.size, config.synthetic)
+        return synthetic(config.seed, step * config.batch_size + item, support_size, self.size, self._families)
 
     def _is_synthetic(self, step: int, item: int) -> bool:
         share = self._config.synthetic_share if self._config.synthetic else 0
@@ -53,20 +52,16 @@ class Source:
         """What draws each dev episode, always the same ones, and a digest of which they are."""
         config = self._config
         stores = Stores(config.dev_stores, self.size) if config.dev_stores else self._stores
-        found = list[Callable[[], Drawn]]()
-        names = [*(config.dev_synthetic or config.synthetic)]
+        found, families = list[Callable[[], Drawn]](), sorted(weighed(config.dev_synthetic or config.synthetic))
+        names = families
         if stores:
             tasks = _tasks(stores) if config.dev_stores else list(self.tasks.pools)
             episodes = dev_episodes(stores, tasks, config.dev_episodes, config.support_size, config.seed)
             found += [partial(stores.drawn, episode) for episode in episodes]
-            names += map(str, episodes)
-        if asked := config.dev_synthetic or config.synthetic:
-            families = list(weights_of(asked))
-            seed = seed_for("dev", config.seed)
-            found += [
-                partial(synthetic, seed, number, config.support_size, self.size, [families[number % len(families)]])
-                for number in range(config.dev_episodes)
-            ]
+            names = [*families, *map(str, episodes)]
+        for number in range(config.dev_episodes if families else 0):
+            of = {families[number % len(families)]: 1.0}
+            found.append(partial(synthetic, seed_for("dev", config.seed), number, config.support_size, self.size, of))
         return found, hashlib.sha256("\n".join([*names, str(len(found))]).encode()).hexdigest()[:16]
 
 
@@ -74,7 +69,21 @@ def _tasks(stores: Stores) -> list[str]:
     return [task for store in stores.by_dataset.values() for task in store.tasks]
 
 
-def synthetic(seed: int, number: int, support_size: int, size: int, families: Sequence[str]) -> Drawn:
+def weighed(words: Sequence[str]) -> dict[str, float]:
+    """Families and how often each is drawn; a word is a family or a mix, or name=weight, where a bare name weighs 1."""
+    named = dict[str, float]()
+    for word in words:
+        name, _, weight = word.partition("=")
+        try:
+            named[name] = float(weight or 1)
+        except ValueError as error:
+            raise ValueError(
+                f"synthetic tasks {word!r}: expected NAME or NAME=WEIGHT, got the weight {weight!r}"
+            ) from error
+    return weights_of(named) if named else {}
+
+
+def synthetic(seed: int, number: int, support_size: int, size: int, families: Mapping[str, float]) -> Drawn:
     """Episode `number` of a seed, of one of the families; its dataset is named after the family."""
     images, masks, key = fresh_episode(seed, number, 1 + support_size, size, families)
     task = Task.parse(key)

@@ -41,9 +41,9 @@ Examples:
 
 universeg-train --stores data/stores --out runs/first
 
-universeg-train --preset small-cpu --synthetic F0 --out runs/synthetic --forecast
+universeg-train --preset small-cpu --synthetic train --out runs/synthetic --forecast
 
-universeg-train --preset small-cpu --synthetic F0 --out runs/synthetic
+universeg-train --preset small-cpu --synthetic train --out runs/synthetic
 
 universeg-train --stores data/stores --out runs/hearts --tasks 'MyHearts/*' '*/*/*/liver/*'
 

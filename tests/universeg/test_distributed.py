@@ -16,7 +16,19 @@ from universeg.checkpoint import checkpoints
 from universeg.distributed import Ranks
 from universeg.train import train
 
-EXTRA = ["--batch-size", "4", "--synthetic", "F0", "--ema", "0.9", "--clip", "0.5", "--least-support-size", "1", "-q"]
+EXTRA = [
+    "--batch-size",
+    "4",
+    "--synthetic",
+    "nested",
+    "--ema",
+    "0.9",
+    "--clip",
+    "0.5",
+    "--least-support-size",
+    "1",
+    "-q",
+]
 
 
 def torchrun(config, *extra):
@@ -30,7 +42,7 @@ def torchrun(config, *extra):
 def test_two_processes_learn_as_one_does(config, tmp_path):
     config = replace(config, augment=AugmentConfig())
     process = torchrun(two := replace(config, out=tmp_path / "two"))
-    more = {"batch_size": 4, "synthetic": ("F0",), "ema": 0.9, "clip": 0.5, "least_support_size": 1}
+    more = {"batch_size": 4, "synthetic": ("nested",), "ema": 0.9, "clip": 0.5, "least_support_size": 1}
     train(replace(config, **more))
     assert process.communicate()[1].count("Error") == 0
     assert process.returncode == 0

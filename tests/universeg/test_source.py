@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from universeg.config import TrainConfig
-from universeg.source import Source
+from universeg.source import Source, weighed
+from universeg.synth import MIXES
 
 OUT = Path("nowhere")
 
@@ -47,6 +48,17 @@ def test_synthetic_tasks_need_no_store(config):
         Source(config(stores=()))
     with pytest.raises(ValueError, match="unknown family of synthetic tasks 'F99'"):
         Source(config(synthetic=("F99",)))
+    with pytest.raises(ValueError, match="'F0=often': expected NAME or NAME=WEIGHT"):
+        Source(config(synthetic=("F0=often",)))
+
+
+def test_families_are_drawn_by_their_weights(config):
+    assert weighed(["F0", "nested=3"]) == {"F0": 1, "nested": 3}
+    assert sum(weighed(["train"]).values()) == pytest.approx(1)
+    source = Source(config(stores=(), synthetic=("F0", "nested=3")))
+    drawn = Counter(source.draw(step, 0, 1).task.split("/")[0] for step in range(200))
+    assert drawn["Synthetic nested"] / 200 == pytest.approx(0.75, abs=0.1)
+    assert set(drawn) == {"Synthetic F0", "Synthetic nested"}
 
 
 def test_progress_is_measured_on_what_is_trained_on_or_on_what_is_asked_for(config, stores_folder):
@@ -57,6 +69,9 @@ def test_progress_is_measured_on_what_is_trained_on_or_on_what_is_asked_for(conf
     assert datasets(synthetic=("F0",)) == {"One", "Two", "Synthetic F0"}
     assert datasets(dev_stores=(stores_folder / "Kept.lmdb",)) == {"Kept"}
     assert datasets(stores=(), synthetic=("F0",)) == {"Synthetic F0"}
+    assert datasets(stores=(), synthetic=("F0",), dev_synthetic=("held-back",)) == {
+        f"Synthetic {name}" for name in MIXES["held-back"]
+    }
 
 
 def test_dev_tasks_are_fixed_and_never_trained_on(config):

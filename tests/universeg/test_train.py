@@ -42,7 +42,7 @@ def test_it_learns_and_leaves_what_it_says(config):
 def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_path):
     """With everything that has a state or draws: averages, a falling rate, N, synthetic tasks, augmentations."""
     config = replace(config, augment=AugmentConfig())
-    extra = ["--steps", "24", "--synthetic", "F0", "--batch-size", "2", "--ema", "0.9", "--schedule", "cosine"]
+    extra = ["--steps", "24", "--synthetic", "nested", "--batch-size", "2", "--ema", "0.9", "--schedule", "cosine"]
     extra += [
         "--warmup",
         "5",
@@ -87,6 +87,7 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_pa
         assert all(torch.equal(other[key], tensor) for key, tensor in one.items())
 
 
+@pytest.mark.slow
 def test_it_saves_when_told_to_stop(config):
     config = replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000)
     process = subprocess.Popen(
@@ -119,6 +120,7 @@ def test_time_is_a_limit_too(config):
     assert rows(config, "dev_dice")
 
 
+@pytest.mark.slow
 def test_it_never_waits_long_for_data(config):
     train(replace(config, steps=40, model=ModelConfig(widths=(24, 24, 24))))
     seconds, waited = ([value for _, value in rows(config, key)][1:] for key in ("seconds", "waited"))  # but at first
