@@ -6,10 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from torch.nn import functional
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.functional import conv2d
 
+from benchmarks.tiled import Tiled
 from universeg import UniverSeg, load_model
 from universeg.model import PAPER, ModelConfig, save_model
+from universeg.model.support import AT_ONCE
+from universeg.model.twice import convolved_twice
 
 SMALL = ModelConfig(widths=(6, 5, 4))
 SMALL_PAPER = ModelConfig((6, 5, 4), cross_activation=True, downsample="bilinear")
@@ -22,54 +26,8 @@ def episode(batch=1, support=3, high=16, wide=24, seed=0):
     return query, images, (images > 0.5).float()
 
 
-class Reference:
-    """The equations as the paper writes them, for one query (1, 1, H, W): every pair is concatenated and convolved."""
-
-    def __init__(self, config, weights):
-        self.config, self.weights = config, weights
-
-    def conv(self, features, name):
-        weight = self.weights[f"{name}.weight"]
-        return functional.conv2d(features, weight, self.weights[f"{name}.bias"], padding=weight.shape[-1] // 2)
-
-    def block(self, name, u, vs):
-        zs = [self.conv(torch.cat([u, v], dim=1), f"{name}.cross.cross_conv") for v in vs]
-        if self.config.cross_activation:
-            zs = [active(z) for z in zs]
-        mean = torch.stack(zs).mean(0)
-        u = active(self.conv(mean, f"{name}.target.vmapped.conv"))
-        return u, [active(self.conv(z, f"{name}.support.vmapped.conv")) for z in zs]
-
-    def down(self, x):
-        if self.config.downsample == "max":
-            return functional.max_pool2d(x, 2)
-        return functional.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
-
-    def __call__(self, query, images, masks):
-        u, vs = query, [torch.cat(pair, dim=1) for pair in zip(images[0][:, None], masks[0][:, None], strict=True)]
-        kept = []
-        for level in range(len(self.config.widths)):
-            if level:
-                kept.append((u, vs))
-                u, vs = self.down(u), [self.down(v) for v in vs]
-            u, vs = self.block(f"enc_blocks.{level}", u, vs)
-        for level, (kept_u, kept_vs) in enumerate(reversed(kept)):
-            u = torch.cat([up(u), kept_u], dim=1)
-            vs = [torch.cat([up(v), kept_v], dim=1) for v, kept_v in zip(vs, kept_vs, strict=True)]
-            u, vs = self.block(f"dec_blocks.{level}", u, vs)
-        return self.conv(u, "out_conv.conv")
-
-
-def active(x):
-    return functional.leaky_relu(x, 0.01)
-
-
-def up(x):
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-
-
-def reference(model, *inputs):
-    return Reference(model.config, model.state_dict())(*inputs)
+def tiled(model, *inputs):
+    return Tiled(model.config, model.state_dict())(*inputs)
 
 
 def assert_close(found, expected):
@@ -103,7 +61,7 @@ def test_initial_weights_are_kaiming_and_follow_the_seed():
 def test_whole_networks_compute_the_equations(config):
     model, inputs = UniverSeg(config), episode(support=4, high=32, wide=32)
     with torch.inference_mode():
-        assert_close(model(*inputs), reference(model, *inputs))
+        assert_close(model(*inputs), tiled(model, *inputs))
 
 
 @settings(max_examples=20, deadline=None)
@@ -113,8 +71,7 @@ def test_whole_networks_compute_the_equations(config):
 def test_a_batch_computes_the_equations_for_each_item(config, batch, support, high, wide):
     model, inputs = UniverSeg(config), episode(batch, support, 4 * high, 4 * wide)
     with torch.inference_mode():
-        singles = [reference(model, *(tensor[[item]] for tensor in inputs)) for item in range(batch)]
-        assert_close(model(*inputs), torch.cat(singles))
+        assert_close(model(*inputs), tiled(model, *inputs))
 
 
 @settings(max_examples=10, deadline=None)
@@ -125,12 +82,42 @@ def test_the_order_of_the_support_does_not_matter(config, order):
         assert_close(model(query, images[:, order], masks[:, order]), model(query, images, masks))
 
 
+@pytest.mark.parametrize("config", [SMALL, SMALL_PAPER])
+@pytest.mark.parametrize("entries", [1, 2, 5])
+def test_how_many_entries_are_worked_on_at_once_does_not_matter(monkeypatch, config, entries):
+    model, inputs = UniverSeg(config), episode(2, 5)
+    monkeypatch.setitem(AT_ONCE, "cpu", entries * 2 * 6 * 16 * 24 * 4)  # bytes of the first block's features
+    with torch.inference_mode():
+        assert_close(model(*inputs), tiled(model, *inputs))
+
+
+@pytest.mark.parametrize(("high", "wide"), [(1, 1), (1, 7), (2, 1), (3, 4)])
+def test_two_convolutions_are_one_up_to_the_edge(high, wide):
+    generator = torch.Generator().manual_seed(0)
+    features, first, second = (
+        torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in [(2, 3, high, wide), (5, 3, 3, 3), (4, 5, 3, 3)]
+    )
+    expected = conv2d(conv2d(features, first, padding=1), second, padding=1)
+    torch.testing.assert_close(convolved_twice(features, first, second), expected)
+    assert torch.autograd.gradcheck(convolved_twice, (features, first, second))
+
+
+def test_no_entry_is_kept_at_full_size_for_the_gradient():
+    model, kept = UniverSeg(ModelConfig((8, 4))), list[torch.Size]()
+    inputs = episode(support=6, high=16, wide=16)
+    with saved_tensors_hooks(lambda tensor: kept.append(tensor.shape) or tensor, lambda tensor: tensor):
+        model(*inputs)
+    assert (6, 4, 8, 8) in kept  # what the second block makes of all entries
+    assert not any(shape[0] == 6 and shape[1] > 2 and shape[-1] == 16 for shape in kept if len(shape) == 4)
+
+
 def test_gradients_are_those_of_the_equations():
     model, inputs = UniverSeg(SMALL), episode()
     model(*inputs).square().sum().backward()
     found = {name: p.grad for name, p in model.named_parameters()}
     twin = {name: tensor.clone().requires_grad_() for name, tensor in model.state_dict().items()}
-    Reference(SMALL, twin)(*inputs).square().sum().backward()
+    Tiled(SMALL, twin)(*inputs).square().sum().backward()
     for name, parameter in twin.items():
         if parameter.grad is None:  # what the last block tells the support is used by nobody
             assert name.startswith("dec_blocks.1.support")

@@ -1,13 +1,22 @@
 """The CrossBlock: query and support features learn from each other, and both come out (paper, eq. 2)."""
 
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar, cast
 
+import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
-from universeg.model.cross_conv import REACH, CrossConv, support_mean
+from universeg.model.cross_conv import REACH, CrossConv
+from universeg.model.support import Average, Joined, Support
+from universeg.model.twice import convolved_twice
 
 SLOPE = 0.01  # of LeakyReLU below zero
+
+Entries = Support | Joined
+T = TypeVar("T")
 
 
 class Conv(nn.Module):
@@ -33,20 +42,87 @@ class ActiveConv(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """Query (B, Cu, H, W) and support (B * N, Cv, H, W) to F channels each, at the same size.
+    """Query (B, Cu, H, W) and support entries of Cv channels to F channels each, at the same size.
 
-    The order of the support has no influence on the query, which sees its mean. With `cross_activation`, LeakyReLU
-    follows the cross-convolution as in the paper's text; in the network that its authors published it does not. Both
-    convolve the mean to get the new query, which eq. 2 leaves out and the published weights have.
+        z_i = A(Conv(u || v_i))    u' = A(Conv(mean of z))    v_i' = A(Conv(z_i))
+
+    The order of the support has no influence on the query, which sees its mean. The first A is LeakyReLU in the
+    paper's text (`cross_activation`); in the network that its authors published there is none. Both convolve the mean
+    to get the new query, which eq. 2 leaves out and the published weights have.
+
+    Without that first A, all up to z is linear, and less needs computing: the mean of z is z of the mean entry, and
+    what the query adds to v_i' before its A is the same for each entry.
     """
 
     def __init__(self, query_channels: int, support_channels: int, features: int, cross_activation: bool) -> None:
         super().__init__()
         self.cross = CrossConv(query_channels, support_channels, features)
-        self.activation = nn.LeakyReLU(SLOPE) if cross_activation else nn.Identity()
         self.target = ActiveConv(features, features)
         self.support = ActiveConv(features, features)
+        self.cross_activation = cross_activation
+        self.merged = not cross_activation and 25 * support_channels < 9 * (support_channels + features)
 
-    def forward(self, query: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:
-        crossed = self.activation(self.cross(query, support))
-        return self.target(support_mean(crossed, len(query))), self.support(crossed)
+    def forward(
+        self, query: Tensor, support: Entries, then: Callable[[Tensor], T], recompute: bool = False
+    ) -> tuple[Tensor, Iterable[T]]:
+        """The new query, and what `then` makes of the new support (n * B, F, H, W), a few entries at a time.
+
+        With `recompute`, what happens to the support is computed again for the gradient, not kept for it.
+        """
+        shared = self.cross.of_query(query)
+        if self.cross_activation:
+            return self._activated(shared, support, then)
+        return self.target(self._mean_crossed(shared, support)), self._each(shared, support, then, recompute)
+
+    def last(self, query: Tensor, support: Entries) -> Tensor:
+        """The new query, where nobody wants to know the new support."""
+        return cast(Tensor, self.target(self._mean_crossed(self.cross.of_query(query), support)))
+
+    def _mean_crossed(self, shared: Tensor, support: Entries) -> Tensor:
+        if not self.cross_activation:
+            return self.cross.of_support(support.mean).add_(shared)
+        mean = Average(support.batch, support.entries)
+        for rows in support:
+            mean.add(self._crossed(shared, rows))
+        return mean.mean
+
+    def _crossed(self, shared: Tensor, rows: Tensor) -> Tensor:
+        crossed = plus(self.cross.of_support(rows), shared)
+        return functional.leaky_relu_(crossed, SLOPE) if self.cross_activation else crossed
+
+    def _activated(self, shared: Tensor, support: Entries, then: Callable[[Tensor], T]) -> tuple[Tensor, Iterable[T]]:
+        mean, found = Average(support.batch, support.entries), list[T]()
+        for rows in support:
+            crossed = self._crossed(shared, rows)
+            mean.add(crossed)
+            found.append(then(self.support(crossed)))
+        return self.target(mean.mean), found
+
+    def _each(self, shared: Tensor, support: Entries, then: Callable[[Tensor], T], recompute: bool) -> Iterator[T]:
+        if self.merged:
+            shared = self.support.vmapped(shared)
+        step = self._merged if self.merged else self._stepwise
+
+        def made(rows: Tensor) -> T:
+            return then(step(shared, rows))
+
+        for rows in support:
+            again = recompute and torch.is_grad_enabled()
+            yield checkpoint(made, rows, use_reentrant=False, preserve_rng_state=False) if again else made(rows)
+
+    def _stepwise(self, shared: Tensor, rows: Tensor) -> Tensor:
+        return cast(Tensor, self.support(self._crossed(shared, rows)))
+
+    def _merged(self, shared: Tensor, rows: Tensor) -> Tensor:
+        """From few channels: both convolutions as one; `shared` has been through the second."""
+        own = convolved_twice(rows, self.cross.halves[1], self.support.vmapped.conv.weight)
+        return functional.leaky_relu_(plus(own, shared), SLOPE)
+
+
+def plus(rows: Tensor, shared: Tensor) -> Tensor:
+    """Each of some entries (n * B, F, H, W), and to it what is the same for all, (B, F, H, W)."""
+    if len(shared) in (1, len(rows)):
+        return rows + shared
+    # Not in place: autograd would copy the gradient of what is changed through a view.
+    entries = rearrange(rows, "(n b) f h w -> n b f h w", b=len(shared))
+    return rearrange(entries + shared, "n b f h w -> (n b) f h w")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from universeg.model.blocks import SLOPE, Conv, CrossBlock
-from universeg.model.cross_conv import support_mean
+from universeg.model.blocks import SLOPE, Conv, CrossBlock, Entries
+from universeg.model.support import Average, Joined, Support, entries_at_once, entry_sum
 from universeg.rng import seed_for
 
 MOST_STAGES, MOST_WIDTH = 8, 1024  # a weights file may claim any
@@ -75,22 +75,50 @@ class UniverSeg(nn.Module):
 
     def forward(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor:
         self._check(query, support_images, support_masks)
-        support = torch.cat([support_images, support_masks], dim=2).flatten(0, 1)
-        skips = list[tuple[Tensor, Tensor]]()
-        for level, block in enumerate(self.enc_blocks):
-            if level:
-                skips.append((query, support))
-                query, support = self._down(query), self._down(support)
-            query, support = block(query, support)
-        for block, (query_skip, support_skip) in zip(self.dec_blocks, reversed(skips), strict=True):
-            if block is self.dec_blocks[-1] and not self.config.cross_activation:
-                # Of the last block only the query is used, which sees the mean of the crossed support. All from here
-                # to that mean is linear, so the mean may come first: one entry in place of N.
-                support, support_skip = (support_mean(v, len(query)) for v in (support, support_skip))
-            query = torch.cat([_up(query), query_skip], dim=1)
-            support = torch.cat([_up(support), support_skip], dim=1)
-            query, support = block(query, support)
+        support = self._support(query, support_images, support_masks)
+        *encoder, lowest = cast(list[CrossBlock], list(self.enc_blocks))
+        skips = list[tuple[Tensor, Average]]()
+        for block in encoder:
+            query, skip, support = self._encode(block, query, support)
+            skips.append((query, skip))
+            query = self._down(query)
+        query, support = _through(lowest, query, support)
+        for block in cast(list[CrossBlock], list(self.dec_blocks)):
+            query_skip, support_skip = skips.pop()
+            query, joined = _join(query, query_skip), Joined(support, support_skip, _join)
+            if skips:
+                query, support = _through(block, query, joined)
+            else:
+                query = block.last(query, joined)
         return cast(Tensor, self.out_conv(query))
+
+    def _support(self, query: Tensor, images: Tensor, masks: Tensor) -> Support:
+        """The pairs of images and masks, as many entries together as are to be worked on at once."""
+        support = Support(*images.shape[:2])
+        pairs = torch.cat([images, masks], dim=2).transpose(0, 1).flatten(0, 1)
+        for rows in torch.split(pairs, len(query) * entries_at_once(query, max(self.config.widths))):
+            support.add(rows.contiguous(memory_format=torch.channels_last))
+        return support
+
+    def _encode(self, block: CrossBlock, query: Tensor, support: Support) -> tuple[Tensor, Average, Support]:
+        """The new query; and the new support as the decoder will read it, and halved.
+
+        The last decoder block reads the support's first features. Without activation in its cross-convolution their
+        mean is enough, and at full size no entry is ever kept, not even for the gradient.
+        """
+        batch, entries = support.batch, support.entries
+        only_mean = block is self.enc_blocks[0] and not self.config.cross_activation
+        skip = Average(batch, entries) if only_mean else Support(batch, entries)
+        half = Support(batch, entries)
+
+        def both(rows: Tensor) -> tuple[Tensor, Tensor]:
+            return entry_sum(rows, batch) if only_mean else rows, self._down(rows)
+
+        query, found = block(query, support, both, recompute=only_mean)
+        for features, halved in found:
+            skip.add(features)
+            half.add(halved)
+        return query, skip, half
 
     def _block(self, query_channels: int, support_channels: int, features: int) -> CrossBlock:
         return CrossBlock(query_channels, support_channels, features, self.config.cross_activation)
@@ -123,5 +151,16 @@ class UniverSeg(nn.Module):
             )
 
 
-def _up(features: Tensor) -> Tensor:
-    return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=True)
+def _through(block: CrossBlock, query: Tensor, support: Entries) -> tuple[Tensor, Support]:
+    """Query and support after a block that changes no size."""
+    after = Support(support.batch, support.entries)
+    query, found = block(query, support, lambda rows: rows)
+    for rows in found:
+        after.add(rows)
+    return query, after
+
+
+def _join(below: Tensor, skip: Tensor) -> Tensor:
+    """Features of half the size enlarged, beside those that were kept at this size."""
+    enlarged = functional.interpolate(below, scale_factor=2, mode="bilinear", align_corners=True)
+    return torch.cat([enlarged, skip], dim=1)
