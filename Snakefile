@@ -172,7 +172,8 @@ rule synthetic:
         recipe=settings.RECIPE,
         chunks=CONFIG.chunks,
         what=f"--tasks {CONFIG.synthetic.tasks} --subjects {CONFIG.synthetic.subjects}"
-        f" --seed {CONFIG.synthetic.seed} --size {CONFIG.resolution}",
+        f" --seed {CONFIG.synthetic.seed} --size {CONFIG.resolution}"
+        + (f" --family {shlex.quote(CONFIG.synthetic.family)}" if CONFIG.synthetic.family else ""),
     shell:
         "{RUN} synthetic --manifest {input.manifest:q} {params.what} --chunk {wildcards.chunk}"
         " --chunks {params.chunks} --out {output[0]:q} 2> {log:q}"

@@ -115,7 +115,15 @@ def shard(
 
 
 def synthetic(
-    manifest: Path, chunk: int, chunks: int, out: Path, tasks: int, subjects: int, seed: int, size: int
+    manifest: Path,
+    chunk: int,
+    chunks: int,
+    out: Path,
+    tasks: int,
+    subjects: int,
+    seed: int,
+    size: int,
+    family: str | None = None,
 ) -> None:
     """Generate one chunk of synthetic tasks (paper, section D).
 
@@ -123,18 +131,19 @@ def synthetic(
         manifest: The YAML that names the generator.
         chunk: Which part of the tasks, from 0.
         chunks: Into how many parts they are divided.
-        out: The shard; shapes too small for a task go beside it, as .csv.
+        out: The shard; what cannot be a label goes beside it, as .csv.
         tasks: How many in all.
         subjects: Images of each.
         seed: Same seed, same tasks, whatever the chunks.
-        size: Pixels a side; must divide 256.
+        size: Pixels a side; must divide 256 in family F0.
+        family: Family or mix of families, in place of the manifest's.
     """
     from pipeline.synthetic import records_of_task  # loads torch, which no other stage needs
 
     facts = load_manifest(manifest)
     numbers = tqdm(range(tasks)[chunk::chunks], desc=facts.name, unit="task", disable=None)
-    family = str(facts.generator)
-    results = (result for number in numbers for result in records_of_task(family, seed, number, subjects, size))
+    kind = family or str(facts.generator)
+    results = (result for number in numbers for result in records_of_task(kind, seed, number, subjects, size))
     _write_shard(out, facts, size, results)
 
 

@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 
 from pipeline.attrition import Dropped
+from universeg.rng import rng_for
 from universeg.store import Record
-from universeg.synth import SynthConfig, make_task
+from universeg.synth import SynthConfig, drawn_family, make_task
 
 MODALITY = "synthetic"
 
 
 def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record | Dropped]:
-    """The subjects of one task, each with all its labels; and what cannot be a label."""
-    made = make_task(seed, task, subjects, size, SynthConfig(family=family))
-    group = f"task{task:04d}"
+    """The subjects of one task, each with all its labels; and what cannot be a label.
+
+    In a mix of families the name of the group tells which one its task is of.
+    """
+    drawn = drawn_family(family, rng_for("family", family, seed, task))
+    made = make_task(seed, task, subjects, size, SynthConfig(family=drawn))
+    group = f"task{task:04d}" if drawn == family else f"{drawn} {task:04d}"
     for subject, image in enumerate(made.images):
         masks = {label: pixels[subject] for label, pixels in made.labels.items()}
         yield Record("mid", group, MODALITY, 0, f"subject{subject:03d}", image, masks)

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from universeg.store import Task
-from universeg.synth import FAMILIES, fresh_episode
-from universeg.synth.fresh import weights_of
+from universeg.synth import FAMILIES, fresh_episode, weights_of
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -10,13 +10,13 @@ import torch
 
 from universeg.synth.config import SynthConfig
 from universeg.synth.f0 import f0
-from universeg.synth.families import FAMILIES, MIXES
-from universeg.synth.fresh import fresh_episode, weights_of
+from universeg.synth.families import FAMILIES, MIXES, drawn_family, weights_of
+from universeg.synth.fresh import fresh_episode
 from universeg.synth.richer import all_labels
 from universeg.synth.task import Source, SynthTask, one_thread
 from universeg.tables import choose
 
-__all__ = ["FAMILIES", "MIXES", "SynthConfig", "SynthTask", "fresh_episode", "make_task", "weights_of"]
+__all__ = ["FAMILIES", "MIXES", "SynthConfig", "SynthTask", "drawn_family", "fresh_episode", "make_task", "weights_of"]
 
 DEFAULT = SynthConfig()
 

@@ -1,6 +1,8 @@
 """The families of synthetic tasks, and mixes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from universeg.synth.chain import chain
 from universeg.synth.lesions import lesions
@@ -12,6 +14,10 @@ from universeg.synth.projection import projection
 from universeg.synth.regions import bands, layers, regions
 from universeg.synth.richer import Family
 from universeg.synth.vessels import mesh, vessels
+from universeg.tables import choose
+
+# A name of a mix or of a family, several of these, or weights by name.
+Families = str | Sequence[str] | Mapping[str, float]
 
 # F0 is the paper's recipe: it makes whole tasks (f0.py); the others make scenes (richer.py does the rest).
 FAMILIES: Mapping[str, Family | None] = {
@@ -52,3 +58,28 @@ MIXES: Mapping[str, Mapping[str, float]] = {
     "held-back": dict.fromkeys(HELD_BACK, 1.0),
     "all": {**TRAIN, **dict.fromkeys(HELD_BACK, 0.5)},
 }
+
+
+def weights_of(families: Families) -> dict[str, float]:
+    """How often each family is drawn, relative to the others."""
+    if isinstance(families, str):
+        families = [families]
+    if not isinstance(families, Mapping):
+        families = dict.fromkeys(families, 1.0)
+    weights = dict[str, float]()
+    for name, weight in families.items():
+        if not 0 < weight < float("inf"):
+            raise ValueError(f"the weight of synthetic family {name!r} must be positive, got {weight}")
+        mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
+        total = sum(mix.values())
+        for family, share in mix.items():
+            weights[family] = weights.get(family, 0) + weight * share / total
+    if not weights:
+        raise ValueError("name at least one family of synthetic tasks")
+    return weights
+
+
+def drawn_family(families: Families, rng: np.random.Generator) -> str:
+    """The name of one family, drawn by weight."""
+    weights = weights_of(families)
+    return str(rng.choice(list(weights), p=np.array(list(weights.values())) / sum(weights.values())))

@@ -1,6 +1,5 @@
 """Episodes that nobody has seen before, made while training goes on."""
 
-from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,12 +8,9 @@ import torch
 from universeg.rng import rng_for
 from universeg.synth.config import SynthConfig
 from universeg.synth.f0 import f0
-from universeg.synth.families import FAMILIES, MIXES
+from universeg.synth.families import FAMILIES, Families, drawn_family
 from universeg.synth.richer import one_label
 from universeg.synth.task import Pixels, Source, one_thread
-from universeg.tables import choose
-
-Families = str | Sequence[str] | Mapping[str, float]
 
 
 def fresh_episode(
@@ -28,33 +24,13 @@ def fresh_episode(
     """
     if entries < 1 or size < 16 or size % 2:
         raise ValueError(f"expected entries >= 1 and an even size >= 16, got {entries} entries of size {size}")
-    weights = weights_of(families)
     rng = rng_for("fresh", seed, number)
-    name = str(rng.choice(list(weights), p=np.array(list(weights.values())) / sum(weights.values())))
+    name = drawn_family(families, rng)
     source = Source(("fresh", name, seed, number), torch.device("cpu"))
     family = FAMILIES[name]
     with one_thread(), torch.inference_mode():
         made = _f0(source, entries, size, rng) if family is None else one_label(family, source, entries, size)
     return *made, f"Synthetic/{name}/synth/{number}/0"
-
-
-def weights_of(families: Families) -> dict[str, float]:
-    """How often each family is drawn, relative to the others."""
-    if isinstance(families, str):
-        families = [families]
-    if not isinstance(families, Mapping):
-        families = dict.fromkeys(families, 1.0)
-    weights = dict[str, float]()
-    for name, weight in families.items():
-        if not 0 < weight < float("inf"):
-            raise ValueError(f"the weight of synthetic family {name!r} must be positive, got {weight}")
-        mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
-        total = sum(mix.values())
-        for family, share in mix.items():
-            weights[family] = weights.get(family, 0) + weight * share / total
-    if not weights:
-        raise ValueError("name at least one family of synthetic tasks")
-    return weights
 
 
 def _f0(source: Source, entries: int, size: int, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
