@@ -172,11 +172,11 @@ rule synthetic:
         recipe=settings.RECIPE,
         chunks=CONFIG.chunks,
         what=f"--tasks {CONFIG.synthetic.tasks} --subjects {CONFIG.synthetic.subjects}"
-        f" --seed {CONFIG.synthetic.seed} --size {CONFIG.resolution}"
-        + (f" --family {shlex.quote(CONFIG.synthetic.family)}" if CONFIG.synthetic.family else ""),
+        f" --seed {CONFIG.synthetic.seed} --size {CONFIG.resolution}",
+        family=lambda wildcards: CONFIG.synthetic.family or MANIFESTS[wildcards.dataset].generator,
     shell:
-        "{RUN} synthetic --manifest {input.manifest:q} {params.what} --chunk {wildcards.chunk}"
-        " --chunks {params.chunks} --out {output[0]:q} 2> {log:q}"
+        "{RUN} synthetic --manifest {input.manifest:q} {params.what} --family {params.family:q}"
+        " --chunk {wildcards.chunk} --chunks {params.chunks} --out {output[0]:q} 2> {log:q}"
 
 
 rule store:

@@ -123,12 +123,12 @@ def synthetic(
     subjects: int,
     seed: int,
     size: int,
-    family: str | None = None,
+    family: str,
 ) -> None:
     """Generate one chunk of synthetic tasks (paper, section D).
 
     Args:
-        manifest: The YAML that names the generator.
+        manifest: The YAML that describes the dataset.
         chunk: Which part of the tasks, from 0.
         chunks: Into how many parts they are divided.
         out: The shard; what cannot be a label goes beside it, as .csv.
@@ -136,15 +136,13 @@ def synthetic(
         subjects: Images of each.
         seed: Same seed, same tasks, whatever the chunks.
         size: Pixels a side; must divide 256 in family F0.
-        family: Family or mix of families, in place of the manifest's.
+        family: Kind of tasks, or a mix of kinds.
     """
-    from pipeline.synthetic import records_of_task  # loads torch, which no other stage needs
+    from pipeline.synthetic import records_of_tasks  # loads torch, which no other stage needs
 
     facts = load_manifest(manifest)
     numbers = tqdm(range(tasks)[chunk::chunks], desc=facts.name, unit="task", disable=None)
-    kind = family or str(facts.generator)
-    results = (result for number in numbers for result in records_of_task(kind, seed, number, subjects, size))
-    _write_shard(out, facts, size, results)
+    _write_shard(out, facts, size, records_of_tasks(family, seed, numbers, subjects, size))
 
 
 def _write_shard(out: Path, facts: Manifest, size: int, results: Iterable[Record | Dropped]) -> None:

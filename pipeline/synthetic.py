@@ -1,6 +1,6 @@
 """Synthetic tasks as the records of a store: each task is a group of its own, all of one made-up modality."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipeline.attrition import Dropped
 from universeg.rng import rng_for
@@ -8,6 +8,14 @@ from universeg.store import Record
 from universeg.synth import SynthConfig, drawn_family, make_task
 
 MODALITY = "synthetic"
+
+
+def records_of_tasks(
+    family: str, seed: int, tasks: Iterable[int], subjects: int, size: int
+) -> Iterator[Record | Dropped]:
+    """What is made of some tasks, one after another."""
+    for task in tasks:
+        yield from records_of_task(family, seed, task, subjects, size)
 
 
 def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record | Dropped]:

@@ -10,7 +10,7 @@ from universeg.synth import MIXES
 MANIFEST = Path("dataset_manifests/Synthetic.yaml")
 
 
-def shards(folder: Path, chunks: int, family: str | None = None) -> list[bytes]:
+def shards(folder: Path, chunks: int, family: str = "F0") -> list[bytes]:
     for chunk in range(chunks):
         out = folder / str(chunks) / f"{chunk}.lmdb"
         synthetic(MANIFEST, chunk, chunks, out, tasks=4, subjects=3, seed=0, size=64, family=family)

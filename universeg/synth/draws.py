@@ -72,7 +72,7 @@ class Draws:
         return line.expand(self.size, -1), line[:, None].expand(-1, self.size)
 
     def tensor(self, values: NDArray[np.generic]) -> Tensor:
-        return torch.tensor(np.asarray(values, np.float32), device=self.device)
+        return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
 
     def _shape(self, more: tuple[int, ...]) -> tuple[int, ...]:
         return (self.entries, *more, 1, 1)

@@ -13,21 +13,21 @@ TILE = 1.75  # a texture is this many times as large as an image, so that each s
 
 
 @lru_cache(64)
-def _splines(cells: int, size: int, device: torch.device) -> tuple[Tensor, float]:
-    """Cubic B-splines (size, cells + 3) over `cells` intervals, and what brings their sum to unit variance."""
+def _splines(cells: int, size: int, device: torch.device) -> Tensor:
+    """Cubic B-splines (size, cells + 3) over `cells` intervals; sums weighted by normal numbers have variance 1."""
     place = (torch.arange(size, dtype=torch.float64) + 0.5) * (cells / size)
     first = place.floor().clamp(max=cells - 1)
     t = place - first
     weights = torch.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], 1) / 6
     basis = torch.zeros(size, cells + 3, dtype=torch.float64)
     basis.scatter_(1, first.long()[:, None] + torch.arange(4), weights)
-    return basis.float().to(device), 1 / float(weights.square().sum(1).mean())
+    return (basis / weights.square().sum(1).mean().sqrt()).float().to(device)
 
 
 def stretched(grid: Tensor, size: int) -> Tensor:
     """Control points (..., cells + 3, cells + 3), unit normal numbers, as fields (..., size, size) of unit variance."""
-    basis, scale = _splines(grid.shape[-1] - 3, size, grid.device)
-    return scale * (basis @ grid @ basis.T)
+    basis = _splines(grid.shape[-1] - 3, size, grid.device)
+    return basis @ grid @ basis.T
 
 
 def smooth(draws: Draws, cells: int, *lead: int) -> Tensor:

@@ -40,7 +40,8 @@ def draw_outline(
 def star(x: Tensor, y: Tensor, outline: Outline) -> Tensor:
     """The level of an outline around the origin of x and y."""
     c, s, stretch = cos(outline.angle), sin(outline.angle), outline.aspect**0.5
-    across, along = (c * stretch) * x + (s * stretch) * y, (c / stretch) * y - (s / stretch) * x
+    across = torch.add(x * (c * stretch), y, alpha=s * stretch)
+    along = torch.sub(y * (c / stretch), x, alpha=s / stretch)
     at = torch.atan2(along, across).add_(pi).mul_(ANGLES / (2 * pi)).long().clamp_(max=ANGLES - 1)
     radii = outline.radii.gather(1, at.flatten(1)).view_as(across)
     return torch.hypot(across, along).div_(radii).sub_(1)
