@@ -86,8 +86,8 @@ def test_a_task_row_draws_once_and_an_in_task_row_for_each_entry(row):
 
 @EVERY_ROW
 def test_equal_entries_stay_equal_only_under_task_rows(row):
-    one = (values[:, :1].expand(-1, 4, -1, -1, -1) for values in episodes())
-    for old, new in zip(one, always(row.name)(*one, rngs()), strict=False):
+    one = [values[:, :1].expand(-1, 4, -1, -1, -1) for values in episodes()]
+    for old, new in zip(one, always(row.name)(*one, rngs()), strict=True):
         equal = [torch.equal(new[0, 0], new[0, n]) for n in range(1, 4)]
         if torch.equal(old, new) or (row.scope == "task" and row.what != "noise"):
             assert all(equal)
@@ -122,7 +122,9 @@ def test_episodes_that_a_row_does_not_happen_to_keep_every_bit(row):
 def test_image_and_mask_move_together(row):
     _, masks = episodes()
     shown, moved = always(row.name)(masks, masks, rngs())
-    assert torch.equal((shown >= 0.5).float(), moved)
+    for value in (0, 1):  # where all pixels around a place have it, the nearest has it
+        assert moved[(shown - value).abs() < 1e-6].eq(value).all()
+    assert ((shown >= 0.5) != (moved > 0)).float().mean() < 0.02
     assert not torch.equal(masks, moved)
 
 
@@ -142,7 +144,7 @@ def test_a_gpu_gives_the_same(row):
     here = always(row.name)(images, masks, rngs())
     there = always(row.name)(images.cuda(), masks.cuda(), rngs())
     assert there[0].is_cuda
-    assert_close(there[0].cpu(), here[0], atol=1e-3, rtol=0)
+    assert_close(there[0].cpu(), here[0], atol=5e-3, rtol=0)
     assert (there[1].cpu() != here[1]).float().mean() < 1e-3  # of pixels that are half inside
 
 
@@ -262,6 +264,16 @@ def test_affine_shifts_right_and_down_and_fills_with_0():
     assert new[0][..., :, :3].max() < 1e-5
 
 
+def test_affine_keeps_the_area_of_a_line_one_pixel_wide():
+    line = torch.eye(64).view(1, 1, 1, 64, 64).clone()
+    line[..., :10, :10] = line[..., -10:, -10:] = 0
+    affine = Affine((0, 360), 0.05, (1, 1))
+    drawn = affine.draw(rng_for(0), Extent(40, 40, (64, 64)))
+    params = {name: torch.from_numpy(values)[None] for name, values in drawn.items()}
+    new = warped(affine, *(line.expand(-1, 40, -1, -1, -1),) * 2, **params)[1]
+    assert new.sum() / 40 == pytest.approx(44, rel=0.05)
+
+
 def test_affine_enlarges():
     _, masks = episodes(1)
     drawn = Affine((0, 0), 0, (1.1, 1.1)).draw(rng_for(0), Extent(1, 4, SIZE))
@@ -320,6 +332,12 @@ def test_sobel_edge_is_two_pixels_wide_and_the_frame_is_none():
     assert torch.equal(new[0, 0, 0], expected)
     assert torch.equal(new[0, 1, 0], expected)
     assert torch.equal(SobelEdge().masks(1 - mask, {}), new)
+
+
+def test_edges_are_of_the_structure_not_all_but_an_edge():
+    images, masks = episodes()
+    flipped_first = always(*(row.name for row in ROWS if isinstance(row.transform, Relabel)))(images, masks, rngs())[1]
+    assert torch.equal(flipped_first, always("task/sobel-edge")(images, masks, rngs())[1])
 
 
 def test_brightness_and_contrast():
