@@ -94,7 +94,7 @@ def _swap(part: Path, into: Path, old: Path, memory: Path, note: dict[str, Any])
 
 
 def _add(source: Source, path: Path, root: Path, tally: _Tally, progress: bool | None) -> None:
-    """Unpack one archive below `root`, counting into `tally`."""
+    """Unpack one archive below `root`, in the folder that `file` names if it does, counting into `tally`."""
     read = reader_of(source.file) if source.unpack else None
     if read is None:
         _link(source, path.resolve(), root, tally)
@@ -106,13 +106,13 @@ def _add(source: Source, path: Path, root: Path, tally: _Tally, progress: bool |
         (max(MOST_BYTES, MOST_TIMES * size), "which looks made to fill the disk; look at it by hand"),
         (shutil.disk_usage(root).free, "all that the disk has free; make room, then run again"),
     )
-    before = tally.bytes
+    before, target = tally.bytes, root / source.file
     with (
         path.open("rb") as raw,
         tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=off(progress)) as bar,
     ):
-        for name, member in _wanted(read(raw, source.file), source.members, tally):
-            for block in _writing(member, root / name):
+        for name, member in _wanted(read(raw, target.name), source.members, tally):
+            for block in _writing(member, target.parent / name):
                 tally.bytes += len(block)  # counted, since what a header says can be a lie
                 if tally.bytes - before > most:
                     raise UnpackError(f"with {name!r} it unpacks to over {most} bytes, {reason}")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.volume import BadScan, Stored
 
+BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # what the values of one bit stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # numbers as they are
 MOST_PIXELS = 1 << 28  # a file of a few bytes may claim any size
 MOST_BYTES = 1 << 30  # so may a gzipped one
@@ -37,6 +38,7 @@ def _frame(image: Image.Image, number: int) -> tuple[NDArray[Any], NDArray[Any] 
     if number:
         image.seek(number)
     palette = np.array(image.getpalette("RGB")).reshape(-1, 3) if image.mode == "P" else None
+    palette = BLACK_WHITE if image.mode == "1" else palette
     values = np.asarray(image if image.mode in PLAIN or palette is not None else image.convert("RGB"))
     return (values.astype(np.uint8) if values.dtype == bool else values), palette
 

@@ -74,6 +74,12 @@ def test_one_bit_pictures_are_0_and_1(tmp_path):
     np.testing.assert_array_equal(masks(tmp_path, spec, {})["a"], A)
 
 
+def test_one_bit_is_as_bright_as_white(tmp_path):
+    Image.fromarray(A).save(tmp_path / "m.png")
+    spec = {"kind": "files", "names": {"a": "m.png"}, "above": 127}
+    np.testing.assert_array_equal(masks(tmp_path, spec, {})["a"], A)
+
+
 def test_a_label_without_its_file_is_absent(tmp_path):
     spec = {"kind": "files", "names": {"a": "a.png", "b": "b.png"}, "missing": "absent"}
     assert not masks(tmp_path, spec, {"a.png": A.astype(np.uint8)})["b"].any()

@@ -116,6 +116,17 @@ def test_several_archives_and_plain_files_fill_one_folder(tmp_path):
     assert got.bytes == sum(len(data) for data in tree(got.root).values())
 
 
+def test_an_archive_without_a_folder_of_its_own_gets_the_one_in_its_name(tmp_path):
+    (tmp_path / "masks").mkdir()
+    ones = [
+        put(tmp_path, "a.zip", zipped({"1.png": b"a"})),
+        put(tmp_path, "masks/b.zip", zipped({"1.png": b"b"})),
+        put(tmp_path, "masks/2.png.gz", gzip.compress(b"c")),
+    ]
+    found = tree(unpack.unpack(ones, tmp_path / "raw/Toy").root)
+    assert found == {"1.png": b"a", "masks/1.png": b"b", "masks/2.png": b"c"}
+
+
 def test_a_plain_file_is_copied_where_links_are_not_possible(tmp_path, monkeypatch):
     def no_links(*_: object) -> None:
         raise OSError(1, "Operation not permitted")

@@ -1,0 +1,30 @@
+"""DRIVE: colour TIFF, label GIFs with and without a palette; older copies have labels of the test."""
+
+import numpy as np
+
+from layouts.expected import Case, Layout, flat
+from layouts.writers import coloured, palette, raster
+
+BLACK_WHITE = [(0, 0, 0), (255, 255, 255)]
+
+
+def write(root):
+    cases = []
+    for number in (21, 29, 30, 40):
+        image, masks = flat(f"DRIVE {number}", ["retinal vessel"])
+        training = root / "DRIVE" / "training"
+        raster(training / "images" / f"{number}_training.tif", coloured(image))
+        inside, label = masks["retinal vessel"], training / "1st_manual" / f"{number}_manual1.gif"
+        if number == 21:
+            palette(label, inside, BLACK_WHITE)
+        else:
+            raster(label, inside.astype(np.uint8) * 255)
+        raster(training / "mask" / f"{number}_training_mask.gif", np.full_like(image, 255))
+        cases.append(Case("DRIVE", str(number), "retinal", image, masks, "unit"))
+    for number in ("01", "20"):
+        test = root / "DRIVE" / "test"
+        raster(test / "images" / f"{number}_test.tif", coloured(image))
+        raster(test / "mask" / f"{number}_test_mask.gif", np.full_like(image, 255))
+        raster(test / "1st_manual" / f"{number}_manual1.gif", np.full_like(image, 255))
+        raster(test / "2nd_manual" / f"{number}_manual2.gif", np.full_like(image, 255))
+    return Layout(cases)

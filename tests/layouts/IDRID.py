@@ -1,0 +1,40 @@
+"""IDRiD part A: JPEG, a folder of TIFFs for each lesion, red by palette or in colour; they overlap or are absent."""
+
+import numpy as np
+
+from layouts.expected import Case, Layout, empty, flat
+from layouts.writers import coloured, palette, raster
+
+LESIONS = {
+    "microaneurysms": ("1. Microaneurysms", "MA"),
+    "haemorrhages": ("2. Haemorrhages", "HE"),
+    "hard exudates": ("3. Hard Exudates", "EX"),
+    "soft exudates": ("4. Soft Exudates", "SE"),
+    "optic disc": ("5. Optic Disc", "OD"),
+}
+RED = [(0, 0, 0), (255, 0, 0)]
+
+
+def write(root):
+    top = root / "A.%20Segmentation" / "A. Segmentation"
+    images, labels = top / "1. Original Images", top / "2. All Segmentation Groundtruths"
+    cases = []
+    for number, lacks in ((1, ["soft exudates"]), (3, []), (54, ["haemorrhages", "soft exudates"])):
+        name = f"IDRiD_{number:02d}"
+        image, masks = flat(name, list(LESIONS), (48, 60))
+        masks["hard exudates"] = masks["hard exudates"] | masks["microaneurysms"]
+        masks = empty(masks, *lacks)
+        raster(images / "a. Training Set" / f"{name}.jpg", coloured(image), quality=95)
+        for lesion in (lesion for lesion in LESIONS if lesion not in lacks):
+            folder, suffix = LESIONS[lesion]
+            label = labels / "a. Training Set" / folder / f"{name}_{suffix}.tif"
+            if number == 3:
+                raster(label, np.dstack([masks[lesion].astype(np.uint8) * 255, *[np.zeros_like(image)] * 2]))
+            else:
+                palette(label, masks[lesion], RED)
+        cases.append(Case("IDRID", name, "retinal", image, masks, "unit", lossy=True))
+    raster(images / "b. Testing Set" / "IDRiD_55.jpg", coloured(image))
+    palette(labels / "b. Testing Set" / "1. Microaneurysms" / "IDRiD_55_MA.tif", masks["microaneurysms"], RED)
+    other = root / "B. Disease Grading" / "1. Original Images"
+    raster(other / "a. Training Set" / "IDRiD_001.jpg", coloured(image))
+    return Layout(cases)
