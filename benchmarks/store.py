@@ -1,28 +1,35 @@
-"""Reading random support sets from a store against the usual files, all in one run: python benchmarks/store.py
+"""Reading random support sets from a store against the usual forms, all in one run: python benchmarks/store.py
 
-The data: tasks of 128 x 128 images, smooth noise with a shape in it, and one binary mask each. One read is 65 random
-pairs of one task (a query and its support of 64). Peers are measured in turn within each round, in random order; the
-table has medians over the rounds and, since machines are shared, ratios within rounds.
+The data: tasks of 128 x 128 images, smooth noise with a shape in it, and one binary mask each (or eight, where said).
+One read is 65 random pairs of one task, a query and its support of 64, drawn with replacement. The forms take turns
+within each round, in random order; the table has medians over the rounds and, since machines are shared, ratios within
+rounds. One process, one thread.
+
+Warm: everything is in memory. Cold: before a form's turn its files are closed and the kernel is told to forget them;
+each read is of another task. What was then read from the disk is counted, which shows that it was cold.
 """
 
+import gc
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import tyro
-from PIL import Image
+from forms import FORMS, Form, Pair, Read
+from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from universeg.files import written_whole
 from universeg.rng import rng_for
-from universeg.store import Record, Store, pack, write_store
 
 SIDE, PAIRS = 128, 65
-Read = Callable[[int, list[str]], tuple[np.ndarray, np.ndarray]]
+NIFTI, FLOATS, RAW = "nii.gz", "LMDB, float32 msgpack+lz4", "raw memory map, uint8"
+OURS, OURS_FLOAT = "store", "store, float32 out"
 
 
 @dataclass(frozen=True)
@@ -33,89 +40,136 @@ class Settings:
     subjects: int = 100
     rounds: int = 7
     reads: int = 20
-    """Random support sets per peer and round."""
+    """Random support sets per form and round."""
+    folder: Path = Path(tempfile.gettempdir())
+    """On the disk that cold reads are measured of; a memory file system cannot be cold."""
+    plot: Path | None = None
+    """Draw the medians here."""
 
 
-def pictures(task: int, subjects: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+@dataclass(frozen=True)
+class Turn:
+    """One form in one round."""
+
+    rate: float  # pairs per second
+    kilobytes: float  # read from the disk, per pair
+
+
+def pairs(task: int, subjects: int) -> Iterator[Pair]:
     rng = rng_for("benchmark", task)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    for n in range(subjects):
+    for _ in range(subjects):
         at, radius = 0.35 + 0.3 * rng.random(2), 0.1 + 0.1 * rng.random()
-        mask = (x - at[0]) ** 2 + (y - at[1]) ** 2 < radius**2
-        image = gaussian_filter(rng.normal(size=(SIDE, SIDE)), 3) * 2 + mask + rng.normal(size=(SIDE, SIDE)) * 0.03
+        masks = [(x - at[0] - dx) ** 2 + (y - at[1]) ** 2 < radius**2 for dx in np.linspace(0, 0.2, 8)]
+        image = gaussian_filter(rng.normal(size=(SIDE, SIDE)), 3) * 2 + masks[0] + rng.normal(size=(SIDE, SIDE)) * 0.03
         image = (image - image.min()) / (image.max() - image.min())
         image[y + x < 0.4] = 0  # scans have empty corners
-        yield f"s{n:03d}", (image * 255).round().astype(np.uint8), mask.astype(np.uint8)
+        yield (image * 255).round().astype(np.uint8), np.stack(masks).astype(np.uint8)
 
 
-def build(root: Path, settings: Settings) -> dict[str, Read]:
-    """Write the same pairs in every form; returns how each is read."""
-    packed = []
-    for task in range(settings.tasks):
-        for name, image, mask in pictures(task, settings.subjects):
-            stem = root / f"{task:03d}_{name}"
-            for suffix, values in (("image", image.astype(np.float32) / 255), ("mask", mask)):
-                nib.save(nib.Nifti1Image(values, np.eye(4)), f"{stem}_{suffix}.nii.gz")
-                np.save(f"{stem}_{suffix}.npy", values)
-            Image.fromarray(image).save(f"{stem}_image.png")
-            Image.fromarray(mask).save(f"{stem}_mask.png")
-            packed.append(pack(Record("mid", f"g{task:03d}", "m", 0, name, image, {"a": mask * 255})))
-    write_store(root / "store.lmdb", {"dataset": "D", "size": SIDE}, sorted(packed))
-    store = Store(root / "store.lmdb")
-
-    def files(load: Callable[[str], np.ndarray], suffix: str) -> Read:
-        def read(task: int, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-            stems = [root / f"{task:03d}_{name}" for name in names]
-            return tuple(np.stack([load(f"{stem}_{kind}{suffix}") for stem in stems]) for kind in ("image", "mask"))
-
-        return read
-
-    def as_float(task: int, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        images, masks = store.read(f"D/g{task:03d}/m/a/0", names)
-        return np.multiply(images, np.float32(1 / 255)), masks.astype(np.float32)
-
-    return {
-        "nii.gz (nibabel)": files(lambda path: np.asanyarray(nib.load(path).dataobj), ".nii.gz"),
-        "png (Pillow)": files(lambda path: np.asarray(Image.open(path)), ".png"),
-        "npy (numpy)": files(np.load, ".npy"),
-        "store, float32 out": as_float,
-        "store": lambda task, names: store.read(f"D/g{task:03d}/m/a/0", names),
-    }
+def check(forms: Mapping[str, Form], tasks: Sequence[Sequence[Pair]]) -> None:
+    """Every form holds the same pairs."""
+    for name, form in forms.items():
+        images, masks = form.open()(1, [3, 0, 3])
+        scale = 255 if images.dtype == np.uint8 else 1
+        for row, subject in enumerate([3, 0, 3]):
+            image, all_masks = tasks[1][subject]
+            assert np.allclose(images[row] / scale, image / 255, atol=1e-6), name
+            assert np.array_equal(masks[row], all_masks[0]), name
 
 
-def measure(peers: dict[str, Read], settings: Settings) -> dict[str, list[float]]:
-    """Pairs per second of each peer in each round."""
-    rates: dict[str, list[float]] = {name: [] for name in peers}
-    for turn in range(settings.rounds + 1):  # the first warms up
-        rng = rng_for("rounds", turn)
-        for name in rng.permutation(list(peers)):
-            sets = [
-                (int(rng.integers(settings.tasks)), [f"s{n:03d}" for n in rng.integers(settings.subjects, size=PAIRS)])
-                for _ in range(settings.reads)
-            ]
-            start = time.perf_counter()
-            for task, names in sets:
-                peers[name](task, names)
-            if turn:
-                rates[name].append(PAIRS * settings.reads / (time.perf_counter() - start))
-    return rates
+def timed(read: Read, sets: Sequence[tuple[int, list[int]]]) -> Turn:
+    before, start = from_disk(), time.perf_counter()
+    for task, subjects in sets:
+        read(task, subjects)
+    count = PAIRS * len(sets)
+    return Turn(count / (time.perf_counter() - start), (from_disk() - before) / 1024 / count)
+
+
+def warm(forms: Mapping[str, Form], settings: Settings) -> dict[str, list[Turn]]:
+    turns: dict[str, list[Turn]] = {name: [] for name in forms}
+    reads = {name: form.open() for name, form in forms.items()}
+    for number in range(settings.rounds + 1):  # the first warms up
+        rng = rng_for("warm", number)
+        for name in rng.permutation(list(forms)):
+            tasks = rng.integers(settings.tasks, size=settings.reads)
+            turn = timed(reads[name], [(int(task), draw(rng, settings)) for task in tasks])
+            turns[name] += [turn] if number else []
+    return turns
+
+
+def cold(forms: Mapping[str, Form], settings: Settings) -> dict[str, list[Turn]]:
+    turns: dict[str, list[Turn]] = {name: [] for name in forms}
+    for number in range(settings.rounds):
+        rng = rng_for("cold", number)
+        for name in rng.permutation(list(forms)):
+            tasks = rng.permutation(settings.tasks)[: settings.reads]
+            gc.collect()  # what is mapped into memory is not forgotten
+            for path in forms[name].paths:
+                forget(path)
+            turns[name].append(timed(forms[name].open(), [(int(task), draw(rng, settings)) for task in tasks]))
+    return turns
+
+
+def draw(rng: np.random.Generator, settings: Settings) -> list[int]:
+    return [int(n) for n in rng.integers(settings.subjects, size=PAIRS)]
+
+
+def forget(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def from_disk() -> int:
+    """Bytes that this process has had read from disks so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
+
+
+def times(turns: Mapping[str, list[Turn]], name: str, base: str) -> str:
+    ratios = sorted(own.rate / other.rate for own, other in zip(turns[name], turns[base], strict=True))
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+
+
+def middle(turns: list[Turn]) -> Turn:
+    return Turn(*(statistics.median(getattr(turn, field) for turn in turns) for field in ("rate", "kilobytes")))
+
+
+def table(turns: Mapping[str, list[Turn]], bases: Sequence[str], disk: bool) -> None:
+    columns = ["pairs/s", *(["KB from disk, per pair"] if disk else []), *(f"times {base}" for base in bases)]
+    print(f"| form | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
+    for name, own in sorted(turns.items(), key=lambda item: middle(item[1]).rate):
+        rate = [f"{middle(own).rate:,.0f}", *([f"{middle(own).kilobytes:.1f}"] if disk else [])]
+        print(f"| {name} | {' | '.join([*rate, *(times(turns, name, base) for base in bases)])} |")
+
+
+def plot(measured: Mapping[str, Mapping[str, list[Turn]]], path: Path) -> None:
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    for axes, (title, turns) in zip(figure.subplots(1, len(measured)), measured.items(), strict=True):
+        ordered = sorted((middle(own).rate, name) for name, own in turns.items())
+        bars = axes.barh([name for _, name in ordered], [rate for rate, _ in ordered], log=True)
+        bars_of = {name: bar for (_, name), bar in zip(ordered, bars, strict=True)}
+        for name in (OURS, OURS_FLOAT):
+            bars_of[name].set_color("tab:orange")
+        axes.bar_label(bars, [f"{rate:,.0f}" for rate, _ in ordered], padding=3, fontsize=8)
+        axes.set(title=title, xlabel="image-mask pairs per second", xlim=(100, 4 * ordered[-1][0]))
+    with written_whole(path) as part:
+        figure.savefig(part, format="png", dpi=110)
 
 
 def main(settings: Settings) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        peers = build(Path(folder), settings)
-        reference, *others = [read(0, ["s000", "s001"]) for read in peers.values()]
-        for images, masks in others:  # all hold the same pairs
-            scale = 255 if images.dtype == np.uint8 else 1
-            assert np.allclose(images / scale, reference[0], atol=1e-6)
-            assert np.array_equal(masks, reference[1])
-        rates = measure(peers, settings)
-    base = rates["nii.gz (nibabel)"]
-    print("| form | pairs/s | times nii.gz (least to most of the rounds) |\n| --- | ---: | --- |")
-    for name, values in rates.items():
-        ratios = sorted(value / other for value, other in zip(values, base, strict=True))
-        spread = f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
-        print(f"| {name} | {statistics.median(values):,.0f} | {spread} |")
+    with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
+        tasks = [list(pairs(task, settings.subjects)) for task in range(settings.tasks)]
+        forms = {name: write(Path(folder), tasks) for name, write in FORMS.items()}
+        check(forms, tasks)
+        measured = {"warm": warm(forms, settings)}
+        table(measured["warm"], [NIFTI, FLOATS, RAW], disk=False)
+        print()
+        measured["cold"] = cold(forms, settings)
+        table(measured["cold"], [NIFTI, FLOATS, RAW], disk=True)
+    if settings.plot:
+        plot(measured, settings.plot)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class AuditConfig:
     tasks: tuple[str, ...] = ("*",)
     """Only tasks that fit one of these patterns of dataset/group/modality/label/axis; * also spans slashes."""
     episodes: int = 24
-    """Queries that are looked at, spread evenly over the tasks."""
+    """Queries that are looked at, of each task in turn."""
     support_size: int = 16
     """Image-mask pairs by which a query is segmented."""
     seed: int = 0
@@ -96,5 +96,6 @@ class AuditConfig:
     """cpu, cuda, cuda:1, mps; auto takes a GPU if there is one."""
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "episodes", "support_size")
+        at_least(self, 1, "episodes")
+        at_least(self, 2, "support_size")
         at_least(self, 0, "same", "changed", "inverted")

@@ -3,7 +3,8 @@
 import json
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from universeg.store.format import (
     subject_of,
     unpack,
 )
+from universeg.store.pages import Place, advise, places
 
 _OPEN: "weakref.WeakValueDictionary[tuple[int, int, int], lmdb.Environment]" = weakref.WeakValueDictionary()
 
@@ -39,6 +41,7 @@ class Store:
         self.path = Path(path)
         self._env: lmdb.Environment | None = None
         self._pid = 0
+        self._places = dict[str, dict[bytes, Place]]()  # of the records whose keys begin alike
         raw_header, raw_index = self._get(HEADER), self._get(INDEX)
         if raw_header is None or raw_index is None:
             raise StoreError(f"{self.path} has no header: it is not a task store, or a different LMDB")
@@ -82,19 +85,27 @@ class Store:
         """
         self._rows(task, slicing)  # names an unknown task or slicing
         what, side = Task.parse(task), int(self.header["size"])
-        images = np.empty((len(subjects), side, side), np.uint8)
-        masks = np.empty_like(images)
+        prefix = f"{slicing}/{what.group}/{what.modality}/{what.axis}/"
         tail = f"/{what.label}" if slicing == "max" else ""
+        keys = {subject: f"{prefix}{subject}{tail}" for subject in subjects}
+        self._advise(prefix, keys.values())
+        # One array for both: the allocator keeps it, where it would give two back and fault their pages in again.
+        images, masks = pixels = np.empty((2, len(subjects), side, side), np.uint8)
+        done = dict[str, int]()
         with self._environment().begin(buffers=True) as txn:
             for row, subject in enumerate(subjects):
-                key = f"{slicing}/{what.group}/{what.modality}/{what.axis}/{subject}{tail}"
-                value = txn.get(key.encode())
-                found = None if value is None else unpack(value, f"{self.path}: {key}")
-                if found is None or what.label not in found[2]:
+                if (before := done.setdefault(subject, row)) < row:  # decoded once
+                    pixels[:, row] = pixels[:, before]
+                    continue
+                value = txn.get(keys[subject].encode())
+                _, image, blocks = (0, b"", {}) if value is None else unpack(value, keys[subject])
+                if what.label not in blocks:
                     raise StoreError(f"{self.path}: {task} has no {slicing} slice of {subject!r}")
-                images[row] = expand(found[1], side, key)
-                masks[row] = expand(found[2][what.label][1], side, key)
-        return images, masks if soft else (masks >= HALF).view(np.uint8)
+                images[row] = expand(image, side, keys[subject])
+                masks[row] = expand(blocks[what.label][1], side, keys[subject])
+        if not soft:
+            np.greater_equal(masks, HALF, out=masks.view(bool))
+        return images, masks
 
     def packed(self) -> Iterator[Packed]:
         """Every record as stored, in key order."""
@@ -110,6 +121,14 @@ class Store:
             raise StoreError(f"unknown slicing {slicing!r}; known: {', '.join(SLICINGS)}")
         return np.frombuffer(self._index[task].get(slicing, b""), "<u4").reshape(-1, 2)
 
+    def _advise(self, prefix: str, keys: Iterable[str]) -> None:
+        """Let the kernel fetch records that may not be in memory, all at once, before LMDB touches them in turn."""
+        with suppress(OSError):  # the file was moved; what is open can be read all the same
+            if prefix not in self._places:
+                self._places[prefix] = places(self.path, prefix.encode())
+            found = self._places[prefix]
+            advise(self.path, [found[name] for key in keys if (name := key.encode()) in found])
+
     def _get(self, key: bytes) -> bytes | None:
         with self._environment().begin() as txn:
             value: bytes | None = txn.get(key)
@@ -122,7 +141,7 @@ class Store:
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_env": None, "_pid": 0}
+        return {**self.__dict__, "_env": None, "_pid": 0, "_places": {}}
 
 
 def _opened(path: Path) -> lmdb.Environment:
