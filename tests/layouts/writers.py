@@ -43,7 +43,10 @@ def turned(values: np.ndarray, spacing: Sequence[float], orientation: str, origi
 def nifti(
     path: Path, values: np.ndarray, spacing=ONE_MM, orientation="RAS", *, affine=None, extra=0, big_endian=False
 ) -> None:
-    """A volume in .nii or .nii.gz; `affine` in place of the true one, `extra` axes of one sample; 4-D: channels."""
+    """A volume in .nii or .nii.gz; `affine` in place of the true one, `extra` axes of one sample; 4-D: channels.
+
+    The voxels' sizes stand beside the affine, and stay what `spacing` says whatever affine is given.
+    """
     channels = values.shape[3:]
     stored, true = turned(values.reshape(*values.shape[:3], -1)[..., 0], spacing, orientation)
     if channels:
@@ -51,7 +54,10 @@ def nifti(
     stored = stored.reshape(*stored.shape, *[1] * extra)
     header = nib.Nifti1Header(endianness=">" if big_endian else "<")
     header.set_data_dtype(stored.dtype)
-    nib.save(nib.Nifti1Image(stored, true if affine is None else affine, header), made(path))
+    header.set_data_shape(stored.shape)
+    header.set_zooms([*np.abs(true[:3, :3]).max(axis=0), *[1] * (stored.ndim - 3)])
+    header.set_sform(true if affine is None else affine, 1)
+    nib.save(nib.Nifti1Image(stored, None, header), made(path))
 
 
 def nifti_picture(path: Path, picture: np.ndarray, spacing=(1.0, 1.0)) -> None:

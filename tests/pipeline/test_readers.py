@@ -38,6 +38,20 @@ def test_a_volume_is_turned_however_it_is_stored(tmp_path, reader, name, write, 
     np.testing.assert_allclose(volume.affine, np.diag([*SPACING, 1]), atol=1e-4)
 
 
+@pytest.mark.parametrize("orientation", ["RAS", "LPS", "LIA"])
+def test_voxel_sizes_beside_an_affine_of_steps_of_one_are_believed(tmp_path, orientation):
+    _, affine = writers.turned(VOLUME, (1, 1, 1), orientation)
+    writers.nifti(tmp_path / "v.nii.gz", VOLUME, SPACING, orientation, affine=affine)
+    volume = turned(read("nifti", tmp_path / "v.nii.gz"))
+    np.testing.assert_array_equal(volume.values, VOLUME)
+    np.testing.assert_allclose(volume.spacing, SPACING, rtol=1e-5)
+
+
+def test_an_affine_with_steps_of_its_own_wins_over_voxel_sizes_beside_it(tmp_path):
+    writers.nifti(tmp_path / "v.nii.gz", VOLUME, SPACING, affine=np.diag([2.0, 2.0, 4.0, 1.0]))
+    np.testing.assert_allclose(turned(read("nifti", tmp_path / "v.nii.gz")).spacing, (2, 2, 4))
+
+
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "LIP", "PSR"])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_dicom_slices_are_sorted_by_place_and_rescaled(tmp_path, orientation, backwards):

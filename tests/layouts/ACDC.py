@@ -1,0 +1,31 @@
+"""ACDC: two labelled frames and the cine in each patient's folder, one without frame 1; testing patients; sforms of 1 mm."""
+
+import numpy as np
+
+from layouts.expected import Case, Layout, merged, solid
+from layouts.writers import nifti, text, turned
+
+VALUES = {"right ventricle cavity": 1, "left ventricle myocardium": 2, "left ventricle cavity": 3}
+SPACING = (1.4, 1.4, 10.0)
+
+
+def write(root):
+    base = root / "ACDC" / "database"
+    cases = []
+    frames = {"training/patient001": (1, 12), "training/patient100": (1, 13), "training/patient090": (4, 11)}
+    for folder, numbers in {**frames, "testing/patient101": (1, 14)}.items():
+        name = folder[-10:]
+        text(base / folder / "Info.cfg", f"ED: {numbers[0]}\nES: {numbers[1]}\n")
+        for number in numbers:
+            image, masks = solid(f"{name} {number}", list(VALUES))
+            stem = base / folder / f"{name}_frame{number:02d}"
+            affine = turned(image, (1, 1, 1), "LPS")[1] if name == "patient100" else None
+            nifti(stem.with_name(f"{stem.name}.nii.gz"), image, SPACING, "LPS", affine=affine)
+            nifti(stem.with_name(f"{stem.name}_gt.nii.gz"), merged(masks, VALUES), SPACING, "LPS", affine=affine)
+            if number == 1 and "training" in folder:
+                cases.append(Case("Challenge2017", name, "MRI", image, masks, "mr", SPACING, axes=(2,)))
+        nifti(base / folder / f"{name}_4d.nii.gz", np.stack([image, image], axis=3), SPACING)
+    scribbles = root / "Scribbles" / "patient001" / "patient001_frame01_scribble.nii.gz"
+    nifti(scribbles, np.zeros_like(image), SPACING)
+    return Layout(cases)
+
