@@ -1,4 +1,4 @@
-"""ACDC: two labelled frames and the cine in each patient's folder, one without frame 1; testing patients; sforms of 1 mm."""
+"""ACDC: two labelled frames and the cine of each patient, one without frame 1; sforms of 1 mm; testing patients."""
 
 import numpy as np
 
@@ -28,4 +28,3 @@ def write(root):
     scribbles = root / "Scribbles" / "patient001" / "patient001_frame01_scribble.nii.gz"
     nifti(scribbles, np.zeros_like(image), SPACING)
     return Layout(cases)
-

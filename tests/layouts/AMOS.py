@@ -1,12 +1,25 @@
-"""AMOS: CT and MRI told apart by their number only, labelled validation and unlabelled test images, macOS's leavings."""
+"""AMOS: CT and MRI told apart by number only, labelled validation and unlabelled test images, macOS's leavings."""
 
 from layouts.expected import Case, Layout, empty, merged, solid
 from layouts.writers import junk, nifti, text
 
-ORGANS = (
-    "spleen, right kidney, left kidney, gallbladder, esophagus, liver, stomach, aorta, inferior vena cava (postcava),"
-    " pancreas, right adrenal gland, left adrenal gland, duodenum, bladder, prostate or uterus"
-).split(", ")
+ORGANS = [
+    "spleen",
+    "right kidney",
+    "left kidney",
+    "gallbladder",
+    "esophagus",
+    "liver",
+    "stomach",
+    "aorta",
+    "inferior vena cava (postcava)",
+    "pancreas",
+    "right adrenal gland",
+    "left adrenal gland",
+    "duodenum",
+    "bladder",
+    "prostate or uterus",
+]
 VALUES = {name: value for value, name in enumerate(ORGANS, 1)}
 SPACING = (0.7, 0.7, 5.0)
 

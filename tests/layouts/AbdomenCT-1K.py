@@ -1,4 +1,4 @@
-"""AbdomenCT-1K: two layouts of the same benchmark, one nested a folder deeper; Subtask 2 re-uses ids for other scans."""
+"""AbdomenCT-1K: two layouts of the same benchmark, one nested deeper; Subtask 2 has other scans under the same ids."""
 
 import numpy as np
 

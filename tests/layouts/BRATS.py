@@ -1,4 +1,4 @@
-"""BRATS: MetaImage of 2015 in folders with meaningless numbers, one patient twice, one name in HGG and LGG; NIfTI of 2021."""
+"""BRATS: MetaImage of 2015 with meaningless numbers, one patient twice, one name in HGG and LGG; NIfTI of 2021."""
 
 from layouts.expected import Case, Layout, merged, solid
 from layouts.writers import itk, nifti, text

@@ -3,10 +3,21 @@
 from layouts.expected import Case, Layout, empty, merged, solid
 from layouts.writers import nifti
 
-ORGANS = (
-    "spleen, right kidney, left kidney, gallbladder, esophagus, liver, stomach, aorta, inferior vena cava,"
-    " portal vein and splenic vein, pancreas, right adrenal gland, left adrenal gland"
-).split(", ")
+ORGANS = [
+    "spleen",
+    "right kidney",
+    "left kidney",
+    "gallbladder",
+    "esophagus",
+    "liver",
+    "stomach",
+    "aorta",
+    "inferior vena cava",
+    "portal vein and splenic vein",
+    "pancreas",
+    "right adrenal gland",
+    "left adrenal gland",
+]
 VALUES = {name: value for value, name in enumerate(ORGANS, 1)}
 SPACING = (0.8, 0.8, 3.0)
 
