@@ -1,0 +1,46 @@
+"""CoNSeP: PNG with opacity, MATLAB maps as floating point, not every class in every tile; overlays beside them."""
+
+import numpy as np
+
+from layouts.expected import Case, Layout, empty, flat, merged
+from layouts.writers import coloured, matlab, raster, text
+
+CLASSES = (
+    "other",
+    "inflammatory",
+    "healthy epithelial",
+    "dysplastic or malignant epithelial",
+    "fibroblast",
+    "muscle",
+    "endothelial",
+)
+VALUES = {name: value for value, name in enumerate(CLASSES, 1)}
+
+
+def write(root):
+    top, cases = root / "CoNSeP", []
+    for number, dtype, lacks in ((1, float, []), (2, np.uint8, ["muscle", "other"]), (27, float, ["endothelial"])):
+        name = f"train_{number}"
+        image, masks = flat(name, CLASSES, (48, 48))
+        masks = empty(masks, *lacks)
+        types = merged(masks, VALUES)
+        _tile(top / "Train", name, image, types.astype(dtype))
+        cases.append(Case("CoNSep", name, "microscopy", image, masks, "unit"))
+    _tile(top / "Test", "test_1", image, types)
+    text(top / "README.txt")
+    return Layout(cases)
+
+
+def _tile(folder, name, image, types):
+    raster(folder / "Images" / f"{name}.png", coloured(image, opacity=True))
+    raster(folder / "Overlay" / f"{name}.png", coloured(255 - image))
+    nuclei = np.flatnonzero(np.unique(types))
+    numbers = np.where(types > 0, np.arange(types.size).reshape(types.shape), 0).astype(float)
+    centres = np.ones((len(nuclei), 2))
+    matlab(
+        folder / "Labels" / f"{name}.mat",
+        inst_map=numbers,
+        type_map=types,
+        inst_type=np.ones((len(nuclei), 1)),
+        inst_centroid=centres,
+    )
