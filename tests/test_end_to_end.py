@@ -166,6 +166,16 @@ def test_a_dry_run_needs_no_data(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_the_slurm_profile_fits_the_workflow(tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"root": str(tmp_path / "none"), "datasets": ["WBC-CV"]}))
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", "--configfile", str(config), "-n"]
+    run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "runtime=240" in run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("after", [2.5, 5.0, 8.0])
 def test_killed_and_run_again_gives_the_same_stores(built, after):
     out = f"killed{after}"

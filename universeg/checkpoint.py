@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
+from zipfile import is_zipfile
 
 import torch
 from torch.optim import Adam
@@ -87,6 +88,8 @@ def resume(state: State, about: Mapping[str, Any]) -> Path | None:
     if not found:
         return None
     path = found[-1]
+    if not is_zipfile(path):
+        raise ValueError(f"{path} is damaged or was cut short; delete it to go on from the one before, if there is one")
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     if content["format"] != FORMAT:
         raise ValueError(f"{path}: has format {content['format']}, this version reads {FORMAT}; give another --out")

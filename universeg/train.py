@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
-from math import isfinite
+from math import inf, isfinite
 from statistics import fmean
 from time import monotonic
 
@@ -152,23 +152,26 @@ class Training:
         with self.compute.autocast():
             logits = self.network(query, support, support_masks)
         losses = training_loss(logits, truth, config.cross_entropy)
-        values = [(one.task, value) for one, value in zip(drawn, losses.tolist(), strict=True)]
-        if not all(isfinite(value) for _, value in values):
-            raise TrainingError(
-                f"step {step}: the loss is not finite, {[value for _, value in values]}, for the tasks"
-                f" {', '.join(task for task, _ in values)}; try a smaller --learning-rate, or --precision float32,"
-                " from an earlier checkpoint"
-            )
+        values = losses.tolist()
+        self._check("loss", values, drawn)
         losses.mean().backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), config.clip or inf)
+        self._check("norm of the gradients", [float(norm)], drawn)
         self._step(step)
         self._shown = images[0], masks[0], logits[0].detach()
-        return values
+        return [(one.task, value) for one, value in zip(drawn, values, strict=True)]
+
+    def _check(self, what: str, values: Sequence[float], drawn: Sequence[Drawn]) -> None:
+        if not all(map(isfinite, values)):
+            raise TrainingError(
+                f"step {self.state.step + 1}: the {what} is not finite, {values}, for the tasks"
+                f" {', '.join(one.task for one in drawn)}; try a smaller --learning-rate, or --precision float32,"
+                " from an earlier checkpoint"
+            )
 
     def _step(self, step: int) -> None:
         """Move the weights by their gradients."""
         config, optimiser = self.config, self.state.optimiser
-        if config.clip:
-            torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), config.clip)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, config.steps, config.learning_rate, config.schedule, config.warmup)
         optimiser.step()

@@ -100,3 +100,15 @@ def test_another_format_is_refused(tmp_path):
     torch.save({**torch.load(path, weights_only=True), "format": 0}, path)
     with pytest.raises(ValueError, match="has format 0, this version reads 2; give another --out"):
         resume(state(), config)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_serves(tmp_path):
+    config, one = about(replace(CONFIG, out=tmp_path)), state()
+    for one.step in (1, 2):
+        save(one, config)
+    before, last = checkpoints(tmp_path)
+    last.write_bytes(last.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"step-00000002\.pt is damaged or was cut short; delete it to go on"):
+        resume(state(), config)
+    last.unlink()
+    assert resume(state(), config) == before

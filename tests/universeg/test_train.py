@@ -237,6 +237,18 @@ def test_a_loss_that_is_not_finite_stops_it_and_names_the_task(config):
     assert checkpoints(config.out) == []
 
 
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(config):
+    training = Training(config)
+    training.learn(training.load(1))
+    before = [weights.clone() for weights in training.state.model.parameters()]
+    training.state.model.out_conv.conv.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(
+        TrainingError, match=r"step 2: the norm of the gradients is not finite, \[\w+\], for the tasks \w"
+    ):
+        training.learn(training.load(2))
+    assert all(torch.equal(old, new) for old, new in zip(before, training.state.model.parameters(), strict=True))
+
+
 def test_without_a_dev_split_there_is_no_best(tmp_path, make_store, config):
     make_store(tmp_path, "NoDev", splits=["support"] * 3)
     train(replace(config, stores=(tmp_path / "NoDev.lmdb",), steps=5))
