@@ -31,6 +31,7 @@ GENERATED = [name for name in PLAN.build if MANIFESTS[name].generator]
 PUBLISHED = [name for name in PLAN.build if not MANIFESTS[name].generator]
 ROOT = CONFIG.root.as_posix()
 WAITING = " ".join(shlex.quote(f"{name}: {steps}") for name, steps in PLAN.waiting.items())
+LEFT_OUT = " ".join(shlex.quote(f"{name}: {why}") for name, why in PLAN.left_out.items())
 # Not a parameter: the same files from another place are no reason to build anything again.
 MIRROR = f"--mirror {shlex.quote(CONFIG.mirror)}" if CONFIG.mirror else ""
 RUN = f"PYTHONPATH={shlex.quote(workflow.basedir)} {shlex.quote(sys.executable)} -m pipeline"
@@ -73,11 +74,11 @@ def evidence(wildcards):
 
 
 onsuccess:
-    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING}")
+    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING} --left-out {LEFT_OUT}")
 
 
 onerror:
-    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING}")
+    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING} --left-out {LEFT_OUT}")
 
 
 rule all:

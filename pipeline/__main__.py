@@ -17,9 +17,11 @@ from pipeline.config import RECIPE
 from pipeline.fetch import fetch as fetch_files
 from pipeline.fetch import write_receipt
 from pipeline.manifest import Manifest, load_manifest
+from pipeline.plan import plan
+from pipeline.table import table
 from pipeline.unpack import unpack as unpack_files
 from pipeline.volume import BadScan
-from universeg import catalogue as table
+from universeg import catalogue as tasks
 from universeg.files import written_whole
 from universeg.store import Record, Store, pack, write_store
 
@@ -202,7 +204,7 @@ def store(
 
 def catalogue(stores: tuple[Path, ...], out: Path) -> None:
     """Write one row per task over all stores: subjects, splits, areas."""
-    table.write(out, table.rows(Store(path) for path in stores))
+    tasks.write(out, tasks.rows(Store(path) for path in stores))
 
 
 def sheet(store: Path, out: Path) -> None:
@@ -212,11 +214,11 @@ def sheet(store: Path, out: Path) -> None:
     draw(Store(store), out)
 
 
-def summary(root: Path, waiting: tuple[str, ...] = ()) -> None:
-    """Show what has been built below a root, what was not kept, and what a person must ask for first."""
+def summary(root: Path, waiting: tuple[str, ...] = (), left_out: tuple[str, ...] = ()) -> None:
+    """Show what has been built below a root, what was not kept, what a person must ask for, and what was left out."""
     from pipeline.summary import show
 
-    show(root, waiting)
+    show(root, waiting, left_out)
 
 
 STAGES = {
@@ -224,6 +226,8 @@ STAGES = {
     for function in (
         check.check,
         check.schema,
+        plan,
+        table,
         fetch,
         unpack,
         scans,

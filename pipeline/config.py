@@ -1,5 +1,6 @@
 """What config/config.yaml may say, and which datasets it asks for."""
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.manifest import Manifest
+from pipeline.terms import Use, refusal
 from pipeline.ways import steps
 
 # Step it whenever pipeline code changes what a store contains: stores made by another recipe are then rebuilt.
@@ -38,6 +40,7 @@ class Config(BaseModel):
     root: UserPath = Path("data")
     manifests: tuple[UserPath, ...] = (Path("dataset_manifests"),)
     datasets: tuple[str, ...] | Literal["obtainable", "all"] = "obtainable"
+    use: Use = "research"
     mirror: str | None = None
     have: dict[str, UserPath] = {}
     resolution: Annotated[int, Field(ge=16, le=1024)] = 128
@@ -57,10 +60,11 @@ class Config(BaseModel):
 
 
 class Plan(NamedTuple):
-    """Datasets to build, and those that a person must ask for first."""
+    """Datasets to build, those that a person must ask for first, and those that may not be used so."""
 
     build: list[str]
     waiting: dict[str, str]  # name -> what to do
+    left_out: dict[str, str]  # name -> why
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
@@ -80,9 +84,11 @@ def plan(config: Config, manifests: Mapping[str, Manifest]) -> Plan:
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(manifests))}"
             raise ConfigError(f"no manifest for dataset {name!r}; {hint}")
     wanted = config.datasets if isinstance(config.datasets, tuple) else sorted(manifests)
-    missing = {name: missing_sources(config, manifests[name]) for name in dict.fromkeys(wanted)}
+    refused = {name: refusal(manifests[name], config.use) for name in dict.fromkeys(wanted)}
+    missing = {name: missing_sources(config, manifests[name]) for name, why in refused.items() if why is None}
     waiting = {name: "\n".join(steps) for name, steps in missing.items() if steps}
-    return Plan([name for name, steps in missing.items() if not steps], waiting)
+    left_out = {name: why for name, why in refused.items() if why is not None}
+    return Plan([name for name, steps in missing.items() if not steps], waiting, left_out)
 
 
 def missing_sources(config: Config, manifest: Manifest) -> list[str]:
@@ -95,6 +101,10 @@ def missing_sources(config: Config, manifest: Manifest) -> list[str]:
         for place in [config.root / "downloads" / str(source.name) / source.file]
         if not place.exists() and not _in_mirror(config.mirror, str(source.name), source.file)
         if (what := steps(source))
+    ] + [
+        f"set the environment variable {name} to the password of {file}"
+        for name, file in {source.variable: source.file for source in manifest.archives}.items()
+        if name and not os.environ.get(name)
     ]
 
 

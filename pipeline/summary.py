@@ -1,4 +1,4 @@
-"""What has been built, what was found but not kept, and what a person must ask for: the end of every run."""
+"""What has been built, what was not kept, what a person must ask for, and what was left out: the end of a run."""
 
 import csv
 from collections import defaultdict
@@ -13,7 +13,7 @@ from pipeline import attrition
 MOST = 20  # surprises shown; all are in the reports
 
 
-def show(root: Path, waiting: Sequence[str]) -> None:
+def show(root: Path, waiting: Sequence[str], left_out: Sequence[str]) -> None:
     """Print a table of the stores, then what needs a person's attention."""
     console = Console(stderr=True)
     table = Table("dataset", "tasks", "subjects", "slices not kept", "scans not kept")
@@ -28,6 +28,7 @@ def show(root: Path, waiting: Sequence[str]) -> None:
         console.print(table)
     _listing(console, f"Not foreseen by the manifests ({root}/reports/attrition has every row):", surprises)
     _listing(console, "Waiting for a person:", waiting)
+    _listing(console, "Left out, for what their licences say (`use` in the config):", left_out)
 
 
 def _built(root: Path) -> dict[str, tuple[int, int]]:
