@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.__main__ import synthetic
+from pipeline.shards import synthetic
 from pipeline.synthetic import records_of_task
 from universeg.store import Record
 from universeg.synth import MIXES
