@@ -34,7 +34,7 @@ def test_all_mistakes_are_named(tmp_path):
 
 def test_what_a_person_must_ask_for_waits(tmp_path):
     config = Config(root=tmp_path)
-    assert plan(config, gated()).build == sorted(MANIFESTS)
+    assert "Gated" not in plan(config, gated()).build
     waiting = plan(Config(root=tmp_path, datasets=("Gated", "BBBC003")), gated())
     assert waiting.build == ["BBBC003"]
     file = GATED.sources[0].file
