@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.attrition import Dropped
+from pipeline.copies import identical
 from pipeline.images import Image, images_of
 from pipeline.layout import Group, Scans
 from pipeline.manifest import Manifest
@@ -66,12 +67,13 @@ def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]
         forms = range(len(group.scans))
         found = [result for form in forms for result in _scans_of_form(group, form, paths, root, labels)]
         found += labels.without_image(group)
-        unique, twice = _without_repeats(result for result in found if isinstance(result, Scan))
+        single, copies = _without_copies(group, [result for result in found if isinstance(result, Scan)], root)
+        unique, twice = _without_repeats(single)
         good, known = _without_known_bad(group, unique)
         good, surplus = _at_most(group, good)
         bad = [result for result in found if isinstance(result, Dropped)]
         scans += good
-        dropped += _settle_known(group, [*bad, *twice]) + known + surplus
+        dropped += _settle_known(group, [*bad, *twice]) + known + surplus + copies
         dropped += _missing_known_bad(group, found)
     return sorted(scans), sorted(set(dropped))
 
@@ -127,6 +129,26 @@ def _modalities(scans: Scans, image: Image) -> Iterator[tuple[int | None, str]]:
         yield None, scans.modality[image.parts["modality"]]
     else:
         yield None, str(scans.modality)
+
+
+def _without_copies(group: Group, scans: list[Scan], root: Path) -> tuple[list[Scan], list[Dropped]]:
+    """The scans without second copies, byte for byte, that lie deeper in the folder; and a remark about these."""
+    kept: dict[tuple[str, str], list[Scan]] = defaultdict(list)
+    for scan in sorted(scans, key=lambda scan: (scan.images[0].count("/"), scan)):
+        others = kept[scan.subject, scan.modality]
+        if not any(_picks(scan) == _picks(other) and identical(_files(scan), _files(other), root) for other in others):
+            others.append(scan)
+    single = sorted(scan for found in kept.values() for scan in found)
+    reason = f"{len(scans) - len(single)} scans are second copies, byte for byte, and left out"
+    return single, [Dropped(group.name, "", reason=reason, known=True)] if len(single) < len(scans) else []
+
+
+def _picks(scan: Scan) -> tuple[int | None, ...]:
+    return scan.channel, scan.index, scan.label_index
+
+
+def _files(scan: Scan) -> list[str]:
+    return [*scan.images, *(file for name in sorted(scan.labels) for file in scan.labels[name])]
 
 
 def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:

@@ -12,10 +12,11 @@ FOLDERS = {
     "vein": "GT_Vein",
     "foveal avascular zone": "GT_FAZ",
 }
-PROJECTIONS = {"OCT(FULL)": "OCT", "OCTA(FULL)": "OCTA", "OCTA(ILM_OPL)": None, "OCTA(OPL_BM)": None}
+PROJECTIONS = {"OCT(FULL)": "OCT", "OCTA(FULL)": None, "OCTA(ILM_OPL)": "OCTA", "OCTA(OPL_BM)": None}
 IDS = {"OCTA_6mm": ("10001", "10123", "10300"), "OCTA_3mm": ("10301", "10399", "10500")}
 
 
+PARTS = {"OCTA_3mm": "OCTA_3mm_part3", "OCTA_6mm": "OCTA_6mm_part8"}  # what each archive unpacks to
 OLD = {"foveal avascular zone": 100, "large vessel": 255}  # one label map, in the release of 2022
 NO_LABEL = "the manifest leaves such images out"
 
@@ -31,18 +32,18 @@ def write(root):
             new_release, old_release = name != "10500", name in ("10399", "10500")
             for folder, modality in PROJECTIONS.items():
                 image, _ = flat(f"{name} {folder}", FOLDERS, shape)
-                raster(root / field / "Projection Maps" / folder / f"{name}.bmp", image)
+                raster(root / PARTS[field] / field / "Projection Maps" / folder / f"{name}.bmp", image)
                 if modality and new_release:
                     cases.append(Case(group, name, modality, image, masks, "unit"))
                 if modality and old_release:
                     cases.append(Case(f"{group}-2022", name, modality, image, old, "unit"))
-            raster(root / field / "OCT" / name / "1.bmp", image)
+            raster(root / PARTS[field] / field / "OCT" / name / "1.bmp", image)
             if new_release:
                 _structures(root / "Label", name, masks)
             else:
                 reported[group, name] = NO_LABEL
             if old_release:
-                raster(root / field / "GroundTruth" / f"{name}.bmp", merged(old, OLD))
+                raster(root / PARTS[field] / field / "GroundTruth" / f"{name}.bmp", merged(old, OLD))
             else:
                 reported[f"{group}-2022", name] = NO_LABEL
     return Layout(cases, reported)

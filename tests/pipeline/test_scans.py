@@ -55,12 +55,25 @@ def test_what_has_no_partner_is_named(tmp_path):
     ]
 
 
+TWICE = ["images/1.png", "labels/1.png", "copy/images/1.png", "copy/labels/1.png", "images/2.png", "labels/2.png"]
+
+
 def test_a_subject_twice_is_used_neither_time(tmp_path):
-    files = ["images/1.png", "labels/1.png", "copy/images/1.png", "copy/labels/1.png", "images/2.png", "labels/2.png"]
-    scans, dropped = found(tree(tmp_path, *files), group())
+    root = tree(tmp_path, *TWICE)
+    (root / "labels/1.png").write_text("another label")
+    scans, dropped = found(root, group())
     assert [subject for subject, *_ in scans] == ["2"]
     assert len(dropped) == 2
     assert "the subject is there 2 times: copy/images/1.png, images/1.png" in dropped[0]
+
+
+@pytest.mark.parametrize("below", ["", "in a folder/"])
+def test_of_a_tree_that_lies_twice_the_upper_one_is_used(tmp_path, below):
+    scans, dropped = scans_of(Facts(group()), tree(tmp_path, *(below + file for file in TWICE)))
+    assert [scan.images for scan in scans] == [(f"{below}images/{n}.png",) for n in "12"]
+    assert [(row.reason, row.known) for row in dropped] == [
+        ("1 scans are second copies, byte for byte, and left out", True)
+    ]
 
 
 def test_label_files_are_no_images(tmp_path):
