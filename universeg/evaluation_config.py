@@ -42,7 +42,7 @@ class EvaluateConfig:
     bootstraps: int = 1000
     """Draws of subjects that the standard deviations are estimated from."""
     pictures: int = 3
-    """Queries of each task that are shown: from the worst to the best."""
+    """Queries of each task that are shown: from the worst to the best. Each is segmented once more for it."""
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto takes a GPU if there is one."""
     precision: Precision = "float32"

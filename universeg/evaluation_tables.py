@@ -45,7 +45,7 @@ def show(config: EvaluateConfig, result: Result) -> None:
     head, rows = table(result)
     on_terminal = Table(*(escape(title) for title in head))
     for name, cells in rows:
-        on_terminal.add_row(escape(name), *cells, style="" if "/" in name else "bold")
+        on_terminal.add_row(escape(name), *cells, style="bold" if name in (ALL, *result.datasets) else "")
     console = Console()
     console.print(protocol(config), markup=False, highlight=False, soft_wrap=True)
     console.print(on_terminal)
@@ -60,7 +60,7 @@ def markdown(config: EvaluateConfig, result: Result) -> str:
     head, rows = table(result)
     lines = [f"# {protocol(config)}", "", f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
     for name, cells in rows:
-        lines.append("| " + " | ".join([name if "/" in name else f"**{name}**", *cells]) + " |")
+        lines.append("| " + " | ".join([f"**{name}**" if name in (ALL, *result.datasets) else name, *cells]) + " |")
     draws = f"The standard deviation is that over {config.bootstraps} draws of subjects with replacement."
     return "\n".join([*lines, "", draws, *remarks(result)]) + "\n"
 
