@@ -1,12 +1,13 @@
-"""Random numbers of one task of the richer families: all M of its subjects are drawn in one pass.
+"""Random numbers of one task of the richer families, whose subjects are made in blocks of M.
 
-Unlike those of F0, subjects depend on how many there are: an episode is made at once, in a batch.
+A block is what fits a processor's cache. Each draws the same numbers for the task and its own for its subjects, so
+what a family does may depend on the task's numbers only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import exp, log
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,10 +22,27 @@ T = TypeVar("T")
 class Draws:
     """A stream of numbers named by what it is for; tensors are (M, *more, 1, 1), to go with (M, *more, H, W)."""
 
-    def __init__(self, purpose: Sequence[str | int], entries: int, size: int, device: torch.device) -> None:
+    def __init__(
+        self, purpose: Sequence[str | int], entries: int, size: int, device: torch.device, block: int = 0
+    ) -> None:
         self.entries, self.size, self.device = entries, size, device
-        self.numbers = rng_for(*purpose)
-        self._generator = torch.Generator(device).manual_seed(seed_for(*purpose, "pixels"))
+        self.numbers, self.own = rng_for(*purpose), rng_for(*purpose, "block", block)  # of the task, of its subjects
+        self._generator = torch.Generator(device).manual_seed(seed_for(*purpose, "block", block))
+        self._purpose, self._kept, self._asked = purpose, dict[int, object](), 0
+
+    def beside(self, block: int, entries: int) -> "Draws":
+        """The numbers of another block of subjects of the same task, which shares what was made once."""
+        other = Draws(self._purpose, entries, self.size, self.device, block)
+        other._kept = self._kept
+        return other
+
+    def once(self, make: Callable[["Draws"], T]) -> T:
+        """What is costly and the same for all subjects: made in the first block, with numbers of its own."""
+        self._asked += 1
+        if self._asked not in self._kept:
+            own = Draws((*self._purpose, "once", self._asked), self.entries, self.size, self.device)
+            self._kept[self._asked] = make(own)
+        return cast(T, self._kept[self._asked])
 
     # One number for the task
 
@@ -48,13 +66,13 @@ class Draws:
     # One number for each subject
 
     def each(self, low: float, high: float, *more: int) -> Tensor:
-        return self.tensor(self.numbers.uniform(low, high, self._shape(more)))
+        return self.tensor(self.own.uniform(low, high, self._shape(more)))
 
     def each_log(self, low: float, high: float, *more: int) -> Tensor:
         return self.each(log(low), log(high), *more).exp()
 
     def jitter(self, sd: float, *more: int) -> Tensor:
-        return self.tensor(self.numbers.normal(0, sd, self._shape(more)))
+        return self.tensor(self.own.normal(0, sd, self._shape(more)))
 
     def happens(self, probability: float, *more: int) -> Tensor:
         return self.each(0, 1, *more) < probability

@@ -32,14 +32,15 @@ def stretched(grid: Tensor, size: int) -> Tensor:
 
 def smooth(draws: Draws, cells: int, *lead: int) -> Tensor:
     """Fields (*lead, H, W) of about unit variance that change over 1/cells of the image."""
-    return stretched(draws.tensor(draws.numbers.standard_normal((*lead, cells + 3, cells + 3))), draws.size)
+    return stretched(draws.tensor(draws.own.standard_normal((*lead, cells + 3, cells + 3))), draws.size)
 
 
 def related(draws: Draws, cells: int, channels: int, own: float) -> Tensor:
     """Fields (M, channels, H, W) that subjects share, but for a share `own` (0 to 1) of their variance."""
-    shape = (draws.entries + 1, channels, cells + 3, cells + 3)
-    grids = draws.tensor(draws.numbers.standard_normal(shape))
-    return stretched((1 - own) ** 0.5 * grids[:1] + own**0.5 * grids[1:], draws.size)
+    shape = (channels, cells + 3, cells + 3)
+    common = draws.tensor(draws.numbers.standard_normal(shape))
+    apart = draws.tensor(draws.own.standard_normal((draws.entries, *shape)))
+    return stretched((1 - own) ** 0.5 * common + own**0.5 * apart, draws.size)
 
 
 def largest(fields: Tensor) -> Tensor:
@@ -82,9 +83,9 @@ def texture(draws: Draws) -> Tensor:
 def pieces(draws: Draws, tile: Tensor) -> Tensor:
     """A random piece (M, H, W) of a texture for each subject, some mirrored."""
     free = tile.shape[-1] - draws.size
-    corners = draws.numbers.integers(0, free, (draws.entries, 2), endpoint=True).tolist()
+    corners = draws.own.integers(0, free, (draws.entries, 2), endpoint=True).tolist()
     mirrored = tile.flip(1)
-    tiles = [(tile, mirrored)[flip] for flip in draws.numbers.integers(0, 2, draws.entries)]
+    tiles = [(tile, mirrored)[flip] for flip in draws.own.integers(0, 2, draws.entries)]
     cut = [t[r : r + draws.size, c : c + draws.size] for t, (r, c) in zip(tiles, corners, strict=True)]
     return torch.stack(cut)
 

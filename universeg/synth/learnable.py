@@ -32,11 +32,21 @@ def why_not(pictures: Tensor, masks: Tensor) -> str:
 def evidence(pictures: Tensor, masks: Tensor) -> float:
     """The best of contrast, texture and place, each as a multiple of what is enough."""
     found = agreement(masks) / AGREEMENT
-    side = masks.shape[-1]
-    if width(masks) < THIN * side:
-        return max(found, abs(contrast(pictures - blurred(pictures, side / 20), masks)) / LINE_CONTRAST)
+    if thin(masks):
+        return max(found, visibility(pictures, masks) / LINE_CONTRAST)
     found = max(found, abs(contrast(roughness(pictures), masks)) / TEXTURE)
-    return max(found, abs(contrast(pictures, masks)) / CONTRAST)
+    return max(found, visibility(pictures, masks) / CONTRAST)
+
+
+def visibility(pictures: Tensor, masks: Tensor) -> float:
+    """Contrast, whatever its sign; that of lines after the slow shading of the picture is taken away."""
+    if thin(masks):
+        pictures = pictures - blurred(pictures, masks.shape[-1] / 20)
+    return abs(contrast(pictures, masks))
+
+
+def thin(masks: Tensor) -> bool:
+    return width(masks) < THIN * masks.shape[-1]
 
 
 def width(masks: Tensor) -> float:

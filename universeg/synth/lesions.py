@@ -30,7 +30,7 @@ def lesions(draws: Draws) -> Scene:
     if draws.chance(0.3):  # what lies behind is darker, or brighter
         images = images * (1 + draws.number(-0.6, 0.4) * blurred(shadow, 2 * edge))
     images = images + delta * draws.jitter(0.2).exp() * inside
-    grain = draws.log(0.005, 0.15) * pieces(draws, texture(draws))
+    grain = draws.log(0.005, 0.15) * pieces(draws, draws.once(texture))
     images = images * (1 - draws.number(0, 0.8) * inside) + inside * (grain + 0.5 * draws.number(0, 0.8))
     parts = {"lesion": level < 0}
     core = level < -draws.number(0.4, 0.7)

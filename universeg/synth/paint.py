@@ -32,21 +32,21 @@ def draw_palette(draws: Draws, kinds: int, calm: int) -> Palette:
         amplitudes *= 0.2
     if draws.chance(0.1):  # only textures tell kinds apart
         means, amplitudes = 0.5 + 0.1 * (means - 0.5), 3 * amplitudes
-    own = draws.numbers.normal(0, draws.log(0.005, 0.08), (draws.entries, kinds))
-    own_amplitudes = amplitudes * np.exp(draws.numbers.normal(0, 0.2, (draws.entries, kinds)))
+    own = draws.own.normal(0, draws.log(0.005, 0.08), (draws.entries, kinds))
+    own_amplitudes = amplitudes * np.exp(draws.own.normal(0, 0.2, (draws.entries, kinds)))
     which = torch.as_tensor(draws.numbers.integers(0, 2, kinds), device=draws.device)
     return Palette(draws.tensor(means + own), draws.tensor(own_amplitudes), which)
 
 
-def painted(draws: Draws, kinds: Tensor, count: int, calm: int, palette: Palette | None = None) -> Tensor:
+def painted(draws: Draws, kinds: Tensor, count: int, calm: int) -> Tensor:
     """Images (M, H, W) of kinds (M, H, W), numbered from 0 to count - 1."""
-    palette = palette or draw_palette(draws, count, calm)
+    palette = draw_palette(draws, count, calm)
     flat = kinds.flatten(1)
     means = blurred(palette.means.gather(1, flat).view_as(kinds), draws.log(0.3, 1.2) * draws.size / 128)
     if draws.chance(0.08):
         means = _relief(draws, means)
     amplitudes = palette.amplitudes.gather(1, flat).view_as(kinds)
-    first, second = (pieces(draws, texture(draws)) for _ in range(2))
+    first, second = (pieces(draws, draws.once(texture)) for _ in range(2))
     grain = torch.where(palette.textures[kinds].bool(), first, second) * amplitudes
     return means * (1 + 2 * grain) if draws.chance(0.15) else means + grain
 

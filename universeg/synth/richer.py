@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from universeg.synth.camera import photographed
@@ -14,6 +15,7 @@ from universeg.synth.task import Pixels, Source, SynthTask
 
 Family = Callable[[Draws], Scene]
 
+TOGETHER = 20 * 128**2  # pixels in one batch; more do not fit a processor's cache
 ATTEMPTS = 50  # far more than any family needs to draw one label that can be learnt
 
 
@@ -32,13 +34,23 @@ class Proposal:
 
 def proposals(family: Family, source: Source, subjects: int, size: int) -> Iterator[Proposal]:
     """One scene after another, until the caller has found what it wants."""
+    together = max(1, TOGETHER // size**2) if source.device.type == "cpu" else subjects
     for attempt in range(ATTEMPTS):
-        draws = Draws((*source.task, attempt), subjects, size, source.device)
-        scene = family(draws)
-        pictures, seen = photographed(draws, scene)
-        asked = questions(draws, scene.parts)
-        yield Proposal(draws, pictures, asked if seen is None else {name: mask & seen for name, mask in asked.items()})
+        draws = Draws((*source.task, attempt), 0, size, source.device)
+        blocks = [
+            _block(family, draws.beside(number, min(together, subjects - first)))
+            for number, first in enumerate(range(0, subjects, together))
+        ]
+        masks = {name: torch.cat([block.masks[name] for block in blocks]) for name in blocks[0].masks}
+        yield Proposal(blocks[0].draws, torch.cat([block.pictures for block in blocks]), masks)
     raise AssertionError(f"{source.task}: no label could be learnt in {ATTEMPTS} scenes")
+
+
+def _block(family: Family, draws: Draws) -> Proposal:
+    scene = family(draws)
+    pictures, seen = photographed(draws, scene)
+    asked = questions(draws, scene.parts)
+    return Proposal(draws, pictures, asked if seen is None else {name: mask & seen for name, mask in asked.items()})
 
 
 def one_label(family: Family, source: Source, subjects: int, size: int) -> tuple[Pixels, Pixels]:

@@ -29,7 +29,7 @@ def draw_outline(
     """One outline for the task whose subjects differ a little; a few are jagged, most are round."""
     count = draws.count(3, 6)
     common = draws.numbers.standard_normal((1, 2 * count)) * draws.log(*waves)
-    own = draws.numbers.standard_normal((draws.entries, 2 * count)) * draws.log(0.005, 0.06)
+    own = draws.own.standard_normal((draws.entries, 2 * count)) * draws.log(0.005, 0.06)
     theta = np.linspace(-pi, pi, ANGLES, endpoint=False)
     numbers = np.arange(2, count + 2)[:, None]
     around = np.concatenate([np.cos(numbers * theta), np.sin(numbers * theta)]) / np.tile(numbers - 1, (2, 1))

@@ -46,10 +46,10 @@ def draw_habit(draws: Draws) -> Habit:
     return Habit(
         origin,
         draws.count(4, 9),
-        draws.log(0.5, 1.8) * (draws.size / 128) ** 0.6,
+        draws.log(0.4, 1.6) * (draws.size / 128) ** 0.6,
         draws.log(0.012, 0.09),
         draws.log(0.001, 0.012),
-        draws.log(0.006, 0.03) * 128 / draws.size,
+        draws.log(0.01, 0.04) * 128 / draws.size,
         draws.number(0.0005, 0.004) * 128 / draws.size,
     )
 

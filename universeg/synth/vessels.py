@@ -20,17 +20,17 @@ POSE = Pose(turns=0.3, zoom=(0.8, 1.1), zooms=0.1, shift=0.1, shifts=0.12, bend=
 def vessels(draws: Draws) -> Scene:
     """Trees; each subject shows another piece, so that only the look gives them away."""
     habit = draw_habit(draws)
-    forest = grown(draws, habit)
+    forest = draws.once(lambda own: grown(own, habit))
     x, y = posed(draws, POSE)
     x = mirrored(draws, x)
-    which = draws.numbers.integers(0, TREES, draws.entries)
+    which = draws.own.integers(0, TREES, draws.entries)
     lines, thickness = looked_up(forest, which, x, y)
     images = _ground(draws)
     parts = dict[str, Tensor]()
     if habit.origin == "disc":
         images, disc = _disc(draws, images, x, y, forest.discs[which])
         parts |= {"disc": disc} if draws.chance(0.3) else {}
-    strength = draws.log(0.04, 0.4) * draws.one_of([-1, 1])
+    strength = draws.log(0.03, 0.3) * draws.one_of([-1, 1])
     images = images + _contrast(draws, strength, lines, thickness)
     images = images + _spots(draws)
     if draws.chance(0.35):  # a second system: deeper, or of the other kind
@@ -38,7 +38,7 @@ def vessels(draws: Draws) -> Scene:
         blur = draws.number(0, 2) * draws.size / 128
         other = blurred(others, blur) if draws.chance(0.5) else others
         images = images - _contrast(draws, strength * draws.number(0.3, 1), other, thick)
-    parts["tree"] = lines > draws.number(0.3, 0.5)
+    parts["tree"] = lines > draws.number(0.3, 0.55)
     if habit.radius > 1 and draws.chance(0.4):
         parts["stems"] = (lines > 0.5) & (thickness > 0.45)
     images, seen = _pupil(draws, images)
@@ -67,7 +67,7 @@ def _ground(draws: Draws) -> Tensor:
     images = 0.5 + draws.log(0.08, 0.7) * (images - 0.5)
     uneven = related(draws, draws.count(1, 3), 1, draws.number(0.2, 1))[:, 0]
     fine = smooth(draws, draws.count(12, 50), draws.entries)
-    return images + draws.log(0.01, 0.2) * uneven + draws.log(0.003, 0.04) * fine
+    return images + draws.log(0.02, 0.3) * uneven + draws.log(0.003, 0.04) * fine
 
 
 def _contrast(draws: Draws, strength: float, lines: Tensor, thickness: Tensor) -> Tensor:

@@ -1,0 +1,88 @@
+"""What the labels of a family are like, in numbers, and the bands in which they must lie."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from universeg.synth.learnable import agreement, visibility, width
+from universeg.synth.task import SynthTask
+
+Band = tuple[float, float]
+
+MEASURES: Mapping[str, str] = {
+    "area": "share of the picture",
+    "components": "connected parts of a mask, diagonal neighbours included",
+    "width": "of lines, about the radius of discs, as a share of the picture's side",
+    "contrast": "against the surroundings, in standard deviations; of lines without slow shading",
+    "agreement": "Dice of the masks of two subjects",
+    "refused": "share of labels that cannot be learnt",
+}
+
+# The median over the labels of 16 or more tasks must lie in its band.
+BANDS: Mapping[str, Mapping[str, Band]] = {
+    family: dict(zip(MEASURES, bands, strict=True))
+    for family, *bands in (
+        # area, components, width, contrast, agreement, refused
+        ("F0", (0.04, 0.08), (3, 8), (0.05, 0.08), (0.6, 1.3), (0.3, 0.6), (0.1, 0.4)),
+        ("regions", (0.06, 0.16), (1, 2), (0.1, 0.22), (0.7, 1.6), (0.4, 0.8), (0, 0.4)),
+        ("layers", (0.08, 0.2), (1, 1), (0.09, 0.2), (0.7, 1.8), (0.45, 0.8), (0, 0.2)),
+        ("organs", (0.015, 0.06), (1, 1), (0.05, 0.12), (0.8, 2), (0.35, 0.65), (0, 0.35)),
+        ("nested", (0.015, 0.06), (1, 1), (0.05, 0.14), (0.6, 2), (0.3, 0.6), (0, 0.2)),
+        ("packing", (0.1, 0.3), (15, 60), (0.025, 0.07), (0.6, 1.8), (0.12, 0.35), (0, 0.45)),
+        ("chain", (0.03, 0.08), (2, 6), (0.04, 0.08), (0.6, 1.8), (0.25, 0.6), (0, 0.35)),
+        ("projection", (0.07, 0.17), (1, 1), (0.1, 0.2), (1, 2.5), (0.6, 0.85), (0, 0.15)),
+        ("vessels", (0.04, 0.1), (3, 40), (0.014, 0.027), (0.6, 1.6), (0.06, 0.2), (0.1, 0.6)),
+        ("mesh", (0.04, 0.18), (4, 20), (0.012, 0.025), (0.8, 2.2), (0.05, 0.25), (0, 0.45)),
+        ("lesions", (0.012, 0.05), (1, 2), (0.05, 0.12), (0.8, 2.5), (0, 0.15), (0, 0.4)),
+        ("mosaic", (0.02, 0.08), (1, 1), (0.07, 0.16), (0.6, 1.8), (0.15, 0.45), (0.1, 0.5)),
+        ("bands", (0.15, 0.4), (4, 16), (0.05, 0.13), (0.8, 2.5), (0.2, 0.45), (0, 0.4)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one label, the median over its subjects."""
+
+    area: float
+    components: float
+    width: float
+    contrast: float
+    agreement: float
+
+
+def measured(task: SynthTask) -> Iterator[Measured]:
+    """Every label of a task."""
+    pictures = torch.from_numpy(task.images).float() / 255
+    for coverage in task.labels.values():
+        masks = coverage > 127
+        inside = torch.from_numpy(masks)
+        yield Measured(
+            float(np.median(masks.mean((1, 2)))),
+            median(ndimage.label(mask, ndimage.generate_binary_structure(2, 2))[1] for mask in masks),
+            width(inside) / masks.shape[-1],
+            visibility(pictures, inside),
+            agreement(inside),
+        )
+
+
+def summary(tasks: list[SynthTask]) -> dict[str, float]:
+    """The median of each measure over all labels of tasks, and the share of labels that were refused."""
+    found = [one for task in tasks for one in measured(task)]
+    names = [name for name in MEASURES if name != "refused"]
+    refused = sum(len(task.dropped) for task in tasks)
+    medians = {name: median(getattr(one, name) for one in found) for name in names}
+    return medians | {"refused": refused / (refused + len(found))}
+
+
+def outside(family: str, found: Mapping[str, float]) -> list[str]:
+    """What of a family's summary is not in its band, in words."""
+    return [
+        f"{family}: {name} ({MEASURES[name]}) is {found[name]:.3g}, expected {low:g} to {high:g}"
+        for name, (low, high) in BANDS[family].items()
+        if not low <= found[name] <= high
+    ]
