@@ -115,7 +115,8 @@ rule unpack:
         facts=digest("sources"),
         have=have,
     shell:
-        "{RUN} unpack --manifest {input.manifest:q} --root {ROOT:q} {params.have} --out {output:q} 2> {log:q}"
+        "{RUN} unpack --manifest {input.manifest:q} --root {ROOT:q} {params.have} --receipt {input.receipt:q}"
+        " --out {output:q} 2> {log:q}"
 
 
 rule scans:

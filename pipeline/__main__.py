@@ -13,6 +13,7 @@ from pipeline.fetch import fetch as fetch_files
 from pipeline.fetch import write_receipt
 from pipeline.manifest import load_manifest
 from pipeline.plan import plan
+from pipeline.receipt import received
 from pipeline.shards import Geometry, shard, synthetic
 from pipeline.table import table
 from pipeline.unpack import unpack as unpack_files
@@ -36,7 +37,7 @@ def fetch(manifest: Path, root: Path, out: Path, mirror: str | None = None, have
     write_receipt(out, facts.name, files)
 
 
-def unpack(manifest: Path, root: Path, out: Path, have: Path | None = None) -> None:
+def unpack(manifest: Path, root: Path, out: Path, have: Path | None = None, receipt: Path | None = None) -> None:
     """Unpack a dataset's archives, or take the folder that somebody has, and note where its files are.
 
     Args:
@@ -44,11 +45,13 @@ def unpack(manifest: Path, root: Path, out: Path, have: Path | None = None) -> N
         root: From root/downloads/<source>/ to root/raw/<dataset>/.
         out: The note: JSON with the folder of the dataset's files.
         have: Folder where the dataset is unpacked already; it is not changed.
+        receipt: What the fetch stage wrote; files that are as old need not be hashed again.
     """
     facts = load_manifest(manifest)
     folder = have or root / "raw" / facts.name
     if not have:
-        unpack_files([(s, root / "downloads" / str(s.name) / s.file) for s in facts.archives], folder)
+        archives = [(s, root / "downloads" / str(s.name) / s.file) for s in facts.archives]
+        unpack_files(archives, folder, known=received(receipt, root / "downloads"))
     with written_whole(out) as part:
         part.write_text(json.dumps({"root": str(folder)}), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What is in an archive, member by member: zip, tar (plain, gz, bz2, xz) and single gz. Nothing is written."""
+"""What is in an archive, member by member: zip, tar (plain, gz, bz2, xz) and single gz; `exotic.py` has the others."""
 
 import errno
 import gzip
@@ -8,36 +8,25 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Self, cast
 
+from pipeline import exotic
+from pipeline.archive import Archive, Member, UnpackError
+
 MOST_HEADER = 1 << 20  # bytes of one tar header; a name takes a few hundred
 MOST_TAIL = 1 << 30  # bytes after the end of a tar
 BLOCK = 1 << 18
-UNKNOWN = (".7z", ".rar")
+ENCRYPTED, DEFLATE64, AES = 0x1, 9, 99  # a flag and two methods of zip
 
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error, UnicodeError)
 
 
-class UnpackError(ValueError):
-    """An archive that cannot be unpacked; the message names archive, member, reason and remedy."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One entry of an archive, its name not yet trusted."""
-
-    name: str  # "/" between its parts
-    open: Callable[[], IO[bytes]]
-    folder: bool = False
-    refused: str | None = None  # what it is, if it may not be unpacked whatever its name
-
-
-Reader = Callable[[IO[bytes], str], Iterator[Member]]
+Reader = Callable[[Archive], Iterator[Member]]
 
 SPECIAL = {
     stat.S_IFLNK: "a symbolic link",
@@ -49,17 +38,39 @@ SPECIAL = {
 TAR_SPECIAL = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link", tarfile.FIFOTYPE: "a pipe"}
 
 
-def _zip(raw: IO[bytes], _name: str) -> Iterator[Member]:
-    with zipfile.ZipFile(raw) as archive:
-        for info in archive.infolist():
+def _zip(archive: Archive) -> Iterator[Member]:
+    with _opened_zip(archive) as packed:
+        last = archive.starts[bisect_right(archive.starts, packed.start_dir) - 1]
+        for info in packed.infolist():
+            if len(archive.starts) > 1:  # each offset counts from its own piece, but zipfile takes one base for all
+                info.header_offset += archive.starts[info.volume] - last
             name = info.orig_filename  # before zipfile cuts it at a NUL
             if not info.flag_bits & 0x800:  # not declared to be UTF-8, though it often is
                 name = _text(name.encode("cp437"))
             name = name.replace("\\", "/")  # as some Windows programs write it
             refused = SPECIAL.get(stat.S_IFMT(info.external_attr >> 16))
-            if info.flag_bits & 0x1:
-                refused = "encrypted, and there is no password"
-            yield Member(name, partial(archive.open, info), name.endswith("/"), refused)
+            if info.flag_bits & ENCRYPTED and archive.password is None:
+                refused = f"encrypted, and there is no password: {archive.hint}"
+            yield Member(name, partial(_of_zip, archive, packed, info), name.endswith("/"), refused)
+
+
+def _opened_zip(archive: Archive) -> zipfile.ZipFile:
+    packed = zipfile.ZipFile(archive.raw)
+    if any(info.compress_type == AES for info in packed.infolist()):
+        return exotic.encrypted(archive)
+    return packed
+
+
+def _of_zip(archive: Archive, packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.compress_type == DEFLATE64 and not info.flag_bits & ENCRYPTED:
+        return cast(IO[bytes], exotic.Deflate64(archive.raw, info))
+    password = archive.password.encode() if archive.password and info.flag_bits & ENCRYPTED else None
+    try:
+        return packed.open(info, pwd=password)
+    except RuntimeError as error:  # of a password
+        if isinstance(error, NotImplementedError):
+            raise
+        raise UnpackError(f"the password does not open {info.filename!r}: {archive.hint}") from None
 
 
 class _Header(tarfile.TarInfo):
@@ -78,8 +89,8 @@ class _Header(tarfile.TarInfo):
         return header
 
 
-def _tar(raw: IO[bytes], _name: str) -> Iterator[Member]:
-    with tarfile.open(fileobj=raw, tarinfo=_Header, encoding="utf-8", errors="surrogateescape") as archive:
+def _tar(packed: Archive) -> Iterator[Member]:
+    with tarfile.open(fileobj=packed.raw, tarinfo=_Header, encoding="utf-8", errors="surrogateescape") as archive:
         for info in archive:
             name = _text(info.name.encode("utf-8", "surrogateescape"))
             refused = None if info.isreg() or info.isdir() else TAR_SPECIAL.get(info.type, "a device or unknown thing")
@@ -92,8 +103,8 @@ def _tar(raw: IO[bytes], _name: str) -> Iterator[Member]:
                 raise tarfile.ReadError(f"more than {MOST_TAIL} bytes after the end")
 
 
-def _gz(raw: IO[bytes], name: str) -> Iterator[Member]:
-    yield Member(name[: -len(".gz")], partial(cast(Callable[..., IO[bytes]], gzip.GzipFile), fileobj=raw))
+def _gz(packed: Archive) -> Iterator[Member]:
+    yield Member(packed.name[: -len(".gz")], partial(cast(Callable[..., IO[bytes]], gzip.GzipFile), fileobj=packed.raw))
 
 
 def _text(name: bytes) -> str:
@@ -108,14 +119,14 @@ READERS: Mapping[str, Reader] = {  # the first ending that fits
     ".zip": _zip,
     **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), _tar),
     ".gz": _gz,
+    ".7z": exotic.seven,
+    ".rar": exotic.rar,
 }
 
 
 def reader_of(file: str) -> Reader | None:
     """How to read an archive, by its name, since its content may be an error page; None if it is no archive."""
     name = file.lower()
-    if name.endswith(UNKNOWN):
-        raise UnpackError(f"{' and '.join(UNKNOWN)} cannot be read here; unpack it by hand and pack it as .zip")
     return next((read for end, read in READERS.items() if name.endswith(end)), None)
 
 
@@ -128,6 +139,8 @@ def explained(path: Path) -> Iterator[None]:
         raise UnpackError(f"{path}: {error}") from error
     except BROKEN as error:
         raise _damaged(path, error) from error
+    except exotic.raised() as error:
+        raise UnpackError(f"{path}: {exotic.why(error)}") from error
     except NotImplementedError as error:  # of zipfile
         raise UnpackError(f"{path}: {error}; unpack it by hand and pack it as a plain .zip") from error
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,3 +48,19 @@ def write_receipt(path: Path, dataset: str, received: Sequence[Received]) -> Non
     content = {"format": FORMAT, "dataset": dataset, "files": [asdict(file) for file in received]}
     with written_whole(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def received(receipt: Path | None, downloads: Path) -> Callable[[Path], str | None]:
+    """What tells the sha256 of a file by its receipt; None if it is not in it, or has changed since."""
+    if receipt is None:
+        return lambda _: None
+    files = json.loads(receipt.read_text(encoding="utf-8"))["files"]
+    known = {downloads / file["source"] / file["file"]: (file["bytes"], file["sha256"]) for file in files}
+    made = receipt.stat().st_mtime_ns
+
+    def sha256(path: Path) -> str | None:
+        size, digest = known.get(path, (None, None))
+        now = path.stat() if size is not None and path.exists() else None
+        return digest if now and now.st_size == size and max(now.st_mtime_ns, now.st_ctime_ns) <= made else None
+
+    return sha256

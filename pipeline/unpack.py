@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from typing import Any
 from filelock import FileLock
 from tqdm import tqdm
 
-from pipeline.archives import BLOCK, Member, UnpackError, explained, reader_of
+from pipeline.archive import Archive, Member, UnpackError
+from pipeline.archives import BLOCK, explained, reader_of
 from pipeline.download import off, say
+from pipeline.nested import flat, odd
+from pipeline.pieces import opened, together
 from pipeline.source import Source
 from universeg.files import written_whole
 
@@ -45,41 +49,68 @@ class _Tally:
     junk: int = 0
 
 
-def unpack(archives: Sequence[tuple[Source, Path]], into: Path, progress: bool | None = None) -> Inventory:
+def unpack(
+    archives: Sequence[tuple[Source, Path]],
+    into: Path,
+    progress: bool | None = None,
+    known: Callable[[Path], str | None] = lambda _: None,
+) -> Inventory:
     """Fill the folder `into` from the archives; one that these very archives have filled before is kept.
 
     A note beside it remembers what it was filled from. A folder filled from others is replaced; one without a note
-    is not ours and never touched. Raises UnpackError, and leaves `into` as it was.
+    is not ours and never touched. `known` tells the sha256 of a file that was just received, to save reading it twice.
+    Raises UnpackError, and leaves `into` as it was.
     """
-    memory, part, old = (into.with_name(f".{into.name}.{what}") for what in ("unpacked.json", "part", "old"))
+    memory, part, old, scratch = (
+        into.with_name(f".{into.name}.{w}") for w in ("unpacked.json", "part", "old", "scratch")
+    )
     into.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(into.with_name(f".{into.name}.lock")):
-        wanted = [_identity(source, path) for source, path in archives]
-        known = json.loads(memory.read_text(encoding="utf-8")) if memory.exists() else None
-        if known is not None and known["archives"] == wanted and into.exists():
+        wanted = [_identity(source, path, known(path)) for source, path in archives]
+        filled = json.loads(memory.read_text(encoding="utf-8")) if memory.exists() else None
+        if filled is not None and filled["archives"] == wanted and into.exists():
             say(f"{into}: kept, it was unpacked from the same archives")
-            return Inventory(into, **known["found"])
-        if into.is_symlink() or (known is None and into.exists()):
+            return Inventory(into, **filled["found"])
+        if into.is_symlink() or (filled is None and into.exists()):
             raise UnpackError(f"{into}: is there but was not unpacked here; move it away, or give it as `have`")
-        for left in (part, old):  # by a process that was killed
+        for left in (part, old, scratch):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         tally = _Tally()
         try:
             part.mkdir()
-            for source, path in archives:
-                with explained(path):
-                    _add(source, path, part, tally, progress)
+            for source, paths in together(archives):
+                with explained(paths[0]):
+                    _add(source, paths, part, scratch, tally, progress)
+            _check_digests([source for source, _ in archives], part)
             _swap(part, into, old, memory, {"archives": wanted, "found": asdict(tally)})
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            for left in (part, scratch):
+                shutil.rmtree(left, ignore_errors=True)
         return Inventory(into, **asdict(tally))
 
 
-def _identity(source: Source, path: Path) -> dict[str, Any]:
+def _identity(source: Source, path: Path, sha256: str | None) -> dict[str, Any]:
     """All that decides what an archive unpacks to."""
     with explained(path), path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": source.file, "sha256": sha256, "members": list(source.members), "unpack": source.unpack}
+        sha256 = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+    facts = source.model_dump(mode="json", include={"file", "members", "nested", "unpack", "digests"})
+    return {**facts, "sha256": sha256}
+
+
+def _check_digests(sources: Sequence[Source], root: Path) -> None:
+    """Raise UnpackError unless the unpacked files that the manifest knows are what it says."""
+    for name, digest in {name: digest for source in sources for name, digest in source.digests.items()}.items():
+        algorithm, _, wanted = digest.partition(":")
+        path = root / name
+        if not path.is_file():
+            raise UnpackError(f"{root.name[1:-5]}: {name!r} is in no archive; correct `digests` in the manifest")
+        with path.open("rb") as file:
+            got = hashlib.file_digest(file, algorithm).hexdigest()
+        if got != wanted:
+            raise UnpackError(
+                f"{root.name[1:-5]}: {name!r}: expected {digest}, got {algorithm}:{got}; the owner changed it, or it"
+                " is damaged: fetch it again, or correct the manifest"
+            )
 
 
 def _swap(part: Path, into: Path, old: Path, memory: Path, note: dict[str, Any]) -> None:
@@ -93,13 +124,15 @@ def _swap(part: Path, into: Path, old: Path, memory: Path, note: dict[str, Any])
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _add(source: Source, path: Path, root: Path, tally: _Tally, progress: bool | None) -> None:
-    """Unpack one archive below `root`, in the folder that `file` names if it does, counting into `tally`."""
+def _add(
+    source: Source, paths: Sequence[Path], root: Path, scratch: Path, tally: _Tally, progress: bool | None
+) -> None:
+    """Unpack an archive, or its pieces, below `root`, in the folder that `file` names if any; count into `tally`."""
     read = reader_of(source.file) if source.unpack else None
     if read is None:
-        _link(source, path.resolve(), root, tally)
+        _link(source, paths[0].resolve(), root, tally)
         return
-    size = path.stat().st_size
+    size = sum(path.stat().st_size for path in paths)
     if size == 0:  # gzip takes this for nothing, compressed
         raise UnpackError("is empty; delete it and fetch it again")
     most, reason = min(
@@ -107,11 +140,11 @@ def _add(source: Source, path: Path, root: Path, tally: _Tally, progress: bool |
         (shutil.disk_usage(root).free, "all that the disk has free; make room, then run again"),
     )
     before, target = tally.bytes, root / source.file
-    with (
-        path.open("rb") as raw,
-        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=off(progress)) as bar,
-    ):
-        for name, member in _wanted(read(raw, target.name), source.members, tally):
+    with ExitStack() as stack:
+        raw, starts = opened(paths, stack)
+        bar = stack.enter_context(tqdm(total=size, desc=source.file, unit="B", unit_scale=True, disable=off(progress)))
+        archive = Archive(raw, target.name, scratch, most, tuple(starts), source.secret, source.variable)
+        for name, member in _wanted(flat(read(archive), archive, source.nested), source.members, tally):
             for block in _writing(member, target.parent / name):
                 tally.bytes += len(block)  # counted, since what a header says can be a lie
                 if tally.bytes - before > most:
@@ -134,7 +167,7 @@ def _wanted(members: Iterable[Member], patterns: Sequence[str], tally: _Tally) -
         if any(JUNK.fullmatch(part) for part in parts):
             tally.junk += not member.folder
             continue
-        reason = member.refused or _odd(member.name, parts)
+        reason = member.refused or odd(member.name, parts)
         if reason:
             raise UnpackError(f"{member.name!r} is {reason}; {CHOOSE}")
         if not member.folder:
@@ -142,19 +175,6 @@ def _wanted(members: Iterable[Member], patterns: Sequence[str], tally: _Tally) -
             yield name, member
     if unmatched:
         raise UnpackError(f"no file in it matches {sorted(unmatched)}; correct `members` in the manifest")
-
-
-def _odd(name: str, parts: Sequence[str]) -> str | None:
-    """Why a name may not become a path, if so. tarfile and zipfile would mend or cut such names in silence."""
-    if name.startswith("/") or re.match(r"[A-Za-z]:", parts[0]):
-        return "an absolute path"
-    if ".." in parts:
-        return "a path that leads out of the folder"
-    if any(ord(letter) < 32 or ord(letter) == 127 or letter == "\\" for letter in name):
-        return "a name with control characters or backslashes"
-    if len(parts) > 64 or len(os.fsencode(name)) > 1024 or max(len(os.fsencode(part)) for part in parts) > 255:
-        return "a path longer than disks take"
-    return None
 
 
 def _writing(member: Member, target: Path) -> Iterator[bytes]:

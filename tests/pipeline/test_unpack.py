@@ -356,19 +356,14 @@ def test_an_encrypted_zip(tmp_path):
     data = bytearray(zipped({"x": b"1"}))
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(mark) + offset] |= 1
-    refused(tmp_path, "a.zip", bytes(data), "'x' is encrypted, and there is no password")
+    refused(tmp_path, "a.zip", bytes(data), "'x' is encrypted, and there is no password: give its `password`")
 
 
 def test_a_zip_of_an_unknown_method(tmp_path):
     data = bytearray(zipped({"x": b"1"}))
     for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
-        data[data.index(mark) + offset] = 9  # Deflate64, which Windows uses for large files
+        data[data.index(mark) + offset] = 97  # WavPack
     refused(tmp_path, "a.zip", bytes(data), "compression.*pack it as a plain .zip")
-
-
-@pytest.mark.parametrize("file", ["a.7z", "a.RAR"])
-def test_kinds_without_a_reader(tmp_path, file):
-    refused(tmp_path, file, b"7z", "unpack it by hand and pack it as .zip")
 
 
 @pytest.mark.parametrize("file", [*PACKED, "a.nii.gz"])
