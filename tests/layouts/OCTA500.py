@@ -52,5 +52,5 @@ def write(root):
 def _structures(folder, name, masks):
     for label, inside in masks.items():
         raster(folder / FOLDERS[label] / f"{name}.bmp", inside.astype(np.uint8) * 255)
-    raster(folder / "GT_CAVF" / f"{name}.bmp", masks["artery"].astype(np.uint8) * 2)
+    raster(folder / "GT_CAVF" / f"{name}.bmp", sum(k * masks[label] for k, label in enumerate(masks)).astype(np.uint8))
     hdf5(folder / "GT_FAZ3D" / f"{name}.mat", FAZlabel=np.zeros((2, 2, 2)))
