@@ -66,16 +66,17 @@ class TrainConfig:
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto takes a GPU if there is one."""
     precision: Precision = "auto"
-    """auto: bfloat16 where the hardware computes with it, else float32. Weights are always float32."""
+    """auto: bfloat16 where the hardware is faster with it, else float32. Weights are always float32."""
     loaders: int = 1
     """Threads that make the next episodes meanwhile. More serve a GPU that is trained on synthetic tasks."""
 
     validate_every: int = 1000
     """Segment queries of the dev split after so many steps, and at the end."""
     dev_stores: tuple[Path, ...] = ()
-    """Stores whose dev split measures progress, held-out ones too; none given: those that are trained on."""
+    """Stores whose dev split measures progress, held-out ones too. Where neither these nor --dev-synthetic are given,
+    it is what is trained on."""
     dev_synthetic: tuple[str, ...] = ()
-    """Families or mixes whose new tasks measure progress as well; none given: those that are trained on."""
+    """Families or mixes of synthetic tasks whose new tasks measure progress."""
     dev_episodes: int = 64
     """At most so many queries of stores are segmented for it, always the same, spread over the datasets; and as many
     of synthetic tasks."""

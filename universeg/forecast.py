@@ -1,5 +1,6 @@
 """`universeg-train --forecast`: what a run will need on this machine, measured by a few of its steps."""
 
+import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ def forecast(training: "Training", config: TrainConfig) -> Iterator[str]:
             f"N = {size}: {cost.seconds:.3f} s a step, {1 / cost.seconds:.2f} steps/s;"
             f" data {cost.loading:.3f} s in {config.loaders} thread(s) beside it; {place} {cost.memory / MIB:.0f} MiB"
         )
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 1.5 * processors:
+        yield f"others compute here as well (load {load:.1f} on {processors} processors); alone it would be faster"
     step = _expected(training, costs)
     validation = _validation(training) if training.source.dev else 0.0
     left = config.steps - training.state.step + (STEPS + 1) * len(sizes)

@@ -51,11 +51,14 @@ class Source:
     def _dev(self) -> tuple[list[Callable[[], Drawn]], str]:
         """What draws each dev episode, always the same ones, and a digest of which they are."""
         config = self._config
-        stores = Stores(config.dev_stores, self.size) if config.dev_stores else self._stores
-        found, families = list[Callable[[], Drawn]](), sorted(weighed(config.dev_synthetic or config.synthetic))
-        names = families
+        if config.dev_stores or config.dev_synthetic:
+            stores = Stores(config.dev_stores, self.size) if config.dev_stores else None
+            tasks = [task for store in stores.by_dataset.values() for task in store.tasks] if stores else []
+            families = sorted(weighed(config.dev_synthetic))
+        else:
+            stores, tasks, families = self._stores, list(self.tasks.pools), sorted(self._families)
+        found, names = list[Callable[[], Drawn]](), families
         if stores:
-            tasks = _tasks(stores) if config.dev_stores else list(self.tasks.pools)
             episodes = dev_episodes(stores, tasks, config.dev_episodes, config.support_size, config.seed)
             found += [partial(stores.drawn, episode) for episode in episodes]
             names = [*families, *map(str, episodes)]
@@ -63,10 +66,6 @@ class Source:
             of = {families[number % len(families)]: 1.0}
             found.append(partial(synthetic, seed_for("dev", config.seed), number, config.support_size, self.size, of))
         return found, hashlib.sha256("\n".join([*names, str(len(found))]).encode()).hexdigest()[:16]
-
-
-def _tasks(stores: Stores) -> list[str]:
-    return [task for store in stores.by_dataset.values() for task in store.tasks]
 
 
 def weighed(words: Sequence[str]) -> dict[str, float]:

@@ -67,7 +67,8 @@ def test_progress_is_measured_on_what_is_trained_on_or_on_what_is_asked_for(conf
 
     assert datasets() == {"One", "Two"}
     assert datasets(synthetic=("F0",)) == {"One", "Two", "Synthetic F0"}
-    assert datasets(dev_stores=(stores_folder / "Kept.lmdb",)) == {"Kept"}
+    assert datasets(synthetic=("F0",), dev_stores=(stores_folder / "Kept.lmdb",)) == {"Kept"}
+    assert datasets(dev_stores=(stores_folder / "Kept.lmdb",), dev_synthetic=("F0",)) == {"Kept", "Synthetic F0"}
     assert datasets(stores=(), synthetic=("F0",)) == {"Synthetic F0"}
     assert datasets(stores=(), synthetic=("F0",), dev_synthetic=("held-back",)) == {
         f"Synthetic {name}" for name in MIXES["held-back"]

@@ -205,7 +205,8 @@ def test_the_loss_may_have_cross_entropy_too(config):
     assert more(drawn)[0][1] > plain(drawn)[0][1] + 0.05
 
 
-def test_a_forecast_measures_and_writes_nothing(config, capsys):
+def test_a_forecast_measures_and_writes_nothing(config, capsys, monkeypatch):
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0, 0))
     wanted = replace(config, forecast=True, least_support_size=1, steps=5000, ema=0.9, minutes=0.001)
     assert train(wanted) == 0
     words = capsys.readouterr().out
@@ -215,6 +216,7 @@ def test_a_forecast_measures_and_writes_nothing(config, capsys):
     assert re.search(r"in 0.001 minutes: about \d+ of 5000 steps", words)
     assert re.search(r"5000 steps: about \d+:\d\d:\d\d, of that \d+ dev episodes every 5 steps", words)
     assert "on disk: " in words
+    assert "others compute here as well (load 1000.0 on " in words
     assert not config.out.exists()
 
 
@@ -303,6 +305,12 @@ def test_where_and_how_precisely_to_compute():
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match=r"cannot be used here.*try --device cpu"):
             Compute.chosen("cuda")
+
+
+@pytest.mark.parametrize(("able", "precision"), [("amx_bf16", torch.bfloat16), ("avx512_bf16", torch.float32)])
+def test_precision_is_what_is_faster(monkeypatch, able, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {able: True})
+    assert Compute.chosen("cpu", "auto").precision == precision
 
 
 @pytest.mark.gpu
