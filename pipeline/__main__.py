@@ -12,6 +12,7 @@ from pipeline.config import RECIPE
 from pipeline.fetch import fetch as fetch_files
 from pipeline.fetch import write_receipt
 from pipeline.manifest import load_manifest
+from pipeline.new import new
 from pipeline.plan import plan
 from pipeline.receipt import received
 from pipeline.shards import Geometry, shard, synthetic
@@ -143,6 +144,7 @@ STAGES = {
     for function in (
         check.check,
         check.schema,
+        new,
         plan,
         table,
         fetch,
