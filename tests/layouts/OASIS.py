@@ -1,4 +1,4 @@
-"""Neurite-OASIS: folders at top level, floats to 1, numbers from 1 to 35 without gaps, other spaces and schemes beside."""
+"""Neurite-OASIS: folders at top level, floats to 1, numbers from 1 to 35, other spaces and schemes beside."""
 
 import numpy as np
 
