@@ -3,6 +3,8 @@
 import fakes
 import numpy as np
 import pytest
+from layouts import writers
+from layouts.expected import solid
 
 from pipeline.attrition import Dropped
 from pipeline.build import Recipe, records_of
@@ -20,11 +22,24 @@ def stored(dataset, root, size):
     middles = {
         (r.axis, label): (r.image, mask) for r in records if r.slicing == "mid" for label, mask in r.masks.items()
     }
-    return root / scan.image, root / scan.labels[""], manifest.groups[0], middles
+    return root / scan.images[0], root / scan.labels[""][0], manifest.groups[0], middles
+
+
+def acdc(root):
+    """A patient whose volumes' affines have steps of 1 beside their true sizes."""
+    image, masks = solid("ACDC", ["inside"])
+    _, affine = writers.turned(image, (1, 1, 1), "LPS")
+    for name, values in (("frame01", image), ("frame01_gt", masks["inside"].astype(np.uint8))):
+        path = root / "patient001" / f"patient001_{name}.nii.gz"
+        writers.nifti(path, values, (1.4, 1.4, 10.0), "LPS", affine=affine)
+    return root
+
+
+MADE = [("MSD-Hippocampus", fakes.hippocampus), ("BBBC003", fakes.bbbc003), ("ACDC", acdc)]
 
 
 @pytest.mark.parametrize("size", [32, 64])
-@pytest.mark.parametrize(("dataset", "make"), [("MSD-Hippocampus", fakes.hippocampus), ("BBBC003", fakes.bbbc003)])
+@pytest.mark.parametrize(("dataset", "make"), MADE)
 def test_prediction_sees_what_stores_hold(tmp_path, dataset, make, size):
     image, labels, group, middles = stored(dataset, make(tmp_path), size)
     values = {name: value for value, name in reversed(group.labels.names.items())}

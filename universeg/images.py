@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 from universeg.files import written_whole
 from universeg.standardise.normalise import luminance
+from universeg.standardise.place import placed
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VOLUMES = (".nii.gz", ".nii")
@@ -195,8 +196,9 @@ def _volume(path: Path) -> Scan:
         raise ImageError(f"{path}: cannot be read as NIfTI ({error}); export it again") from error
     if values.dtype.kind not in "biuf":
         raise ImageError(f"{path}: expected one number per voxel, got {values.dtype}; save it in grey")
-    spacing = tuple(float(step) for step in voxel_sizes(upright.affine))
-    return Scan(values, spacing, str(path), source)
+    steps = voxel_sizes(placed(source.affine, source.header.get_zooms()))
+    order = np.argsort(io_orientation(source.affine)[:, 0])  # the stored axis that leads right, front, up
+    return Scan(values, tuple(float(steps[axis]) for axis in order), str(path), source)
 
 
 def _three_axes(source: Any) -> Any:

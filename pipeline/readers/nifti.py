@@ -9,7 +9,8 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
-from pipeline.volume import Affine, BadScan, Stored
+from pipeline.volume import BadScan, Stored
+from universeg.standardise.place import placed
 
 SLACK = 1 << 20  # bytes that may follow the samples
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
@@ -37,22 +38,11 @@ def _read(path: Path, index: int | None, offset: str | None) -> Stored:
         raise BadScan(f"has shape {image.shape}, frame {index} is wanted")
     else:
         values = np.asanyarray(image.dataobj[..., index])
-    values, affine = _squeezed(values), _affine(image)
+    values, affine = _squeezed(values), placed(image.affine, image.header.get_zooms())
     if values.ndim == 2:  # pictures have rows first, and no patient around them
         steps = voxel_sizes(affine)
         return Stored(values.T, spacing=(float(steps[1]), float(steps[0])))
     return Stored(values, affine, solid=True)
-
-
-def _affine(image: Any) -> Affine:
-    """Where samples lie. An affine of steps of 1 in a file that gives voxels other sizes only says how axes lead."""
-    affine: Affine = np.asarray(image.affine, float)
-    sizes = np.ones(3)
-    given = np.asarray(image.header.get_zooms()[:3], float)
-    sizes[: given.size] = given
-    if np.allclose(voxel_sizes(affine), 1) and np.isfinite(sizes).all() and (sizes > 0).all():
-        affine = affine @ np.diag([*sizes, 1])
-    return affine
 
 
 def _squeezed(values: NDArray[Any]) -> NDArray[Any]:

@@ -78,6 +78,18 @@ def test_a_volume_is_read_in_ras_and_its_mask_written_in_its_own_frame(tmp_path,
     assert apply_orientation(mask.get_fdata(), nib.io_orientation(own.affine)).shape == values.shape
 
 
+@pytest.mark.parametrize(
+    ("codes", "sizes"), [("RAS", (1.4, 1.5, 10)), ("ALS", (1.5, 1.4, 10)), ("SPR", (10, 1.5, 1.4))]
+)
+def test_true_sizes_beside_an_affine_of_steps_of_one(tmp_path, codes, sizes):
+    volume(tmp_path / "a.nii.gz", np.zeros((4, 5, 6), np.uint8), codes, (1, 1, 1))
+    image = nib.load(tmp_path / "a.nii.gz")
+    image.header["pixdim"][1:4] = sizes
+    nib.save(image, tmp_path / "b.nii.gz")
+    np.testing.assert_allclose(read_image(tmp_path / "b.nii.gz").spacing, (1.4, 1.5, 10), rtol=1e-6)
+    assert read_image(tmp_path / "a.nii.gz").spacing == (1, 1, 1)
+
+
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (4, 5, 1, 1), (4, 5, 3, 1)])
 def test_a_volume_with_few_or_idle_axes_keeps_its_shape(tmp_path, shape):
     nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), np.diag([2, 2, 2, 1])), tmp_path / "a.nii")

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from universeg.rng import rng_for
 from universeg.standardise.normalise import INTENSITY, FlatImage, ct, luminance, mr, unit
+from universeg.standardise.place import placed
 from universeg.standardise.resample import Grid
 
 shapes = st.lists(st.integers(1, 40), min_size=2, max_size=3).map(tuple)
@@ -123,3 +124,20 @@ def test_luminance():
     assert luminance(np.array([[[7, 0]]]))[0, 0] == 7
     with pytest.raises(ValueError, match="1 to 4"):
         luminance(np.zeros((2, 2, 5)))
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (2, 3, 4), (2, 3, 4, 7)])
+def test_sizes_count_where_the_affine_has_steps_of_one(sizes):
+    lead = np.diag([-1.0, 1.0, 1.0, 1.0])
+    lead[:3, 3] = 5
+    expected = lead @ np.diag([*sizes[:3], *[1] * (4 - len(sizes[:3]))])
+    np.testing.assert_array_equal(placed(lead, sizes), expected)
+
+
+@pytest.mark.parametrize("sizes", [(0, 2, 2), (-1, 2, 2), (np.nan, 2, 2)])
+def test_nonsense_sizes_do_not_count(sizes):
+    np.testing.assert_array_equal(placed(np.eye(4), sizes), np.eye(4))
+
+
+def test_an_affine_with_steps_of_its_own_is_believed():
+    np.testing.assert_array_equal(placed(np.diag([2, 2, 2, 1]), (1, 3, 4)), np.diag([2, 2, 2, 1]))
