@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def placed(affine: NDArray[np.generic], sizes: Sequence[float]) -> NDArray[np.float64]:
     """The affine (4, 4) from indices to millimetres, with voxels of `sizes` millimetres if its own steps are all 1.
 
-    Some programs write an affine that only tells where the axes lead (as in ACDC), beside sizes that are true. Sizes
+    Some programs write an affine that only tells where the axes lead, beside sizes that are true. Sizes
     may be fewer than three; those that are not positive are not believed.
     """
     own: NDArray[np.float64] = np.asarray(affine, np.float64)
