@@ -1,12 +1,15 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from universeg.store import Task
 from universeg.synth import FAMILIES, fresh_episode, weights_of
+from universeg.synth.__main__ import draw
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -72,3 +75,20 @@ def test_wrong_arguments_are_named() -> None:
         fresh_episode(0, 0, 0, 64)
     with pytest.raises(ValueError, match="got 4 entries of size 63"):
         fresh_episode(0, 0, 4, 63)
+
+
+@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family])
+def test_blocks_of_subjects_are_of_one_task(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn for the task is the same in every block, what is drawn for a subject is not."""
+    monkeypatch.setattr("universeg.synth.richer.TOGETHER", 2 * 32**2)
+    images, masks, _ = fresh_episode(0, 1, 7, 32, name)
+    assert images.shape == masks.shape == (7, 32, 32)
+    assert all(not np.array_equal(images[0], image) for image in images[1:])
+
+
+def test_a_sheet_is_drawn(tmp_path: Path) -> None:
+    draw("chain", tmp_path / "chain.jpg", tasks=2, subjects=3)
+    with Image.open(tmp_path / "chain.jpg") as picture:
+        assert picture.width > 6 * 128
+    with pytest.raises(ValueError, match=r"unknown family of synthetic tasks 'rows'; known: F0,"):
+        draw("rows", tmp_path / "rows.jpg")
