@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,11 @@ from pipeline.labels.label_map import Found
 from pipeline.layout import Group
 from pipeline.readers import Pick, read_all
 from pipeline.scans import Scan
-from pipeline.slices import largest
+from pipeline.slices import counts_along, largest
 from pipeline.volume import BadScan, Volume, turned
-from universeg.standardise.normalise import INTENSITY, luminance
+from universeg.standardise.normalise import Window, limits, luminance, scaled
 from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import Pixels, Record, area
-from universeg.tables import choose
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,17 @@ class Recipe:
 
 def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator[Record | Dropped]:
     """Every slice of one scan with its masks, or why it is not kept; raises BadScan for the whole scan."""
-    image = _image(scan, group, root)
+    image, ends = _image(scan, group, root)
     grid = Grid(image.shape, image.spacing, recipe.size, recipe.geometry)
     axes: tuple[int, ...] = group.axes if len(image.shape) == 3 else (0,)
     middles: dict[int, dict[str, Pixels]] = {axis: {} for axis in axes}
 
+    @cache  # labels may share a slice
+    def shown(axis: int, index: int) -> Pixels:
+        return _slice(image.values, grid.image_weights, axis, index, ends)
+
     def record(slicing: str, axis: int, index: int, masks: dict[str, Pixels]) -> Record:
-        shown = _slice(image.values, grid.image_weights, axis, index)
-        return Record(slicing, scan.group, scan.modality, axis, scan.subject, shown, masks)
+        return Record(slicing, scan.group, scan.modality, axis, scan.subject, shown(axis, index), masks)
 
     for label, inside in _masks(scan, group, root, image):
         for axis, slicing, index in _places(inside, grid, axes):
@@ -54,8 +57,8 @@ def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator
     yield from (record("mid", axis, grid.middle, masks) for axis, masks in middles.items() if masks)
 
 
-def _image(scan: Scan, group: Group, root: Path) -> Volume:
-    """The scan's image, grey, with intensities in [0, 1]."""
+def _image(scan: Scan, group: Group, root: Path) -> tuple[Volume, Window]:
+    """The scan's image, grey, and the intensities that become 0 and 1."""
     form, paths = group.scans[scan.form], [root / file for file in scan.images]
     try:
         stored = read_all(form.reader, paths, Pick(form.array, scan.index, scan.channel))
@@ -64,12 +67,12 @@ def _image(scan: Scan, group: Group, root: Path) -> Volume:
         values = luminance(values) if values.ndim > len(image.spacing) else values
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise BadScan(f"{np.count_nonzero(~np.isfinite(values))} samples are not finite numbers")
-        values = choose(INTENSITY, form.intensity, "intensity rule")(values, form.window)
+        ends = limits(values, form.intensity, form.window)
     except BadScan as bad:
         raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy or LOOK, bad.known) from bad
     except ValueError as error:
         raise BadScan(str(error), str(paths[0]), LOOK) from error
-    return replace(image, values=values, palette=None)
+    return replace(image, values=values, palette=None), ends
 
 
 LOOK = "look at the image; if it is as published, add it to known_bad"
@@ -89,18 +92,27 @@ def _masks(scan: Scan, group: Group, root: Path, image: Volume) -> Iterator[tupl
     return masks(labels, found, image)
 
 
-def _slice(values: NDArray[Any], weights: Sequence[Array], axis: int, index: int) -> Pixels:
-    """One slice on the standard grid; a 2-D picture is its own."""
-    picture: Pixels = cut(values, weights, axis if values.ndim == 3 else None, [index])[0]
+def _slice(values: NDArray[Any], weights: Sequence[Array], axis: int, index: int, ends: Window | None = None) -> Pixels:
+    """One slice on the standard grid, of intensities between `ends` if given; a 2-D picture is its own."""
+    chosen = list(weights)
+    if values.ndim == 3:  # only the samples that the slice is made of are looked at
+        row = weights[axis][[index]]
+        used = np.flatnonzero(row[0])
+        span = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
+        values = values[(slice(None),) * axis + (span,)]
+        chosen[axis] = row[:, span]
+    shown = values if ends is None else scaled(values, ends)
+    picture: Pixels = cut(shown, chosen, axis if values.ndim == 3 else None, [0])[0]
     return picture
 
 
 def _places(inside: NDArray[Any], grid: Grid, axes: tuple[int, ...]) -> Iterator[tuple[int, str, int]]:
     """Axis, slicing and index of the slices that one label of a scan gives; a 2-D picture has only one."""
+    counts = counts_along(inside) if inside.ndim == 3 else None
     for axis in axes:
         yield axis, "mid", grid.middle
-        if inside.ndim == 3:
-            yield axis, "max", largest(inside, grid, axis)
+        if counts is not None:
+            yield axis, "max", largest(counts[axis], grid, axis)
 
 
 def _too_small(scan: Scan, axis: int, slicing: str, label: str, mask: Pixels, recipe: Recipe) -> Dropped:

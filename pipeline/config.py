@@ -13,7 +13,7 @@ from pipeline.terms import Use, refusal
 from pipeline.ways import steps
 
 # Step it whenever pipeline code changes what a store contains: stores made by another recipe are then rebuilt.
-RECIPE = 1
+RECIPE = 2
 
 
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]

@@ -82,7 +82,7 @@ def turned(
     values = apply_orientation(stored.values, turn)
     canonical = affine @ inv_ornt_aff(turn, stored.values.shape[:3])
     steps = tuple(float(step) for step in voxel_sizes(canonical))
-    return Volume(np.ascontiguousarray(values), steps, canonical, stored.palette, affine, stored.order)
+    return Volume(values, steps, canonical, stored.palette, affine, stored.order)
 
 
 def _affine(stored: Stored, orientation: str | None, spacing: tuple[float, ...] | None) -> Affine:

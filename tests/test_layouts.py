@@ -10,7 +10,7 @@ from layouts.expected import Case, Layout
 from pipeline import __main__ as stages
 from pipeline import attrition
 from pipeline.manifest import load_manifest
-from universeg.standardise.normalise import INTENSITY
+from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
 from universeg.store import Store
 from universeg.store.format import area
@@ -44,7 +44,7 @@ def expected(case: Case) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
     """(task, slicing) -> image and mask, by resampling everything and then slicing."""
     spacing = case.spacing or (1.0,) * case.image.ndim
     grid = Grid(case.image.shape, spacing, SIZE)
-    image = grid.image(INTENSITY[case.intensity](case.image.astype(np.float32), case.window))
+    image = grid.image(normalised(case.image, case.intensity, case.window))
     found = {}
     for label, inside in case.masks.items():
         cover = grid.mask(inside)

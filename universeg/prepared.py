@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from universeg.images import ImageError, Scan
-from universeg.standardise.normalise import INTENSITY, FlatImage, Values
+from universeg.standardise.normalise import FlatImage, Values, normalised
 from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import HALF as INSIDE
-from universeg.tables import choose
 
 USUAL_SIZE = 128  # of the paper
 HALF = 0.5  # probability from which a pixel is inside
@@ -168,10 +167,9 @@ def support_doubts(support: Sequence[Prepared]) -> list[str]:
 
 def _intensities(scan: Scan, settings: Settings) -> Values:
     raw = scan.values.astype(np.uint8) if scan.values.dtype == np.bool_ else scan.values
-    rule = choose(INTENSITY, settings.intensity, "intensity rule")
     spread = int(raw.max()) - int(raw.min()) if raw.dtype.kind in "iu" else None
     try:
-        values = rule(raw, settings.window)
+        values = normalised(raw, settings.intensity, settings.window)
     except FlatImage as error:
         raise FlatImage(f"{scan.where}: {error}; check the file and the intensity rule") from error
     if values.std() < LEAST_SPREAD or (spread is not None and spread < LEAST_LEVELS and scan.values.dtype != np.bool_):

@@ -11,10 +11,10 @@ from pipeline.attrition import Dropped
 from pipeline.build import Recipe, records_of
 from pipeline.layout import Group
 from pipeline.scans import Scan
-from pipeline.slices import largest
+from pipeline.slices import counts_along, largest
 from pipeline.volume import BadScan
 from universeg.rng import rng_for
-from universeg.standardise.normalise import mr
+from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
 
 SHAPE, SPACING = (20, 30, 12), (1.0, 0.8, 3.0)
@@ -68,7 +68,7 @@ def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
     root, values, labels = head
     records, _ = build(root, scan("image.nii.gz"), group(), Recipe(size, geometry))
     grid = Grid(SHAPE, SPACING, size, geometry)
-    whole = grid.image(mr(values))
+    whole = grid.image(normalised(values, "mr"))
     for axis in range(3):
         middle = records["mid", axis]
         expected = quantised(whole.take(size // 2, axis))
@@ -85,7 +85,7 @@ def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
 def test_ties_go_to_the_lowest_index():
     inside = np.zeros((32, 32, 32), bool)
     inside[4:28, 4:28, 10:20] = True
-    assert largest(inside, Grid((32, 32, 32), (1, 1, 1), 32), 2) == 10
+    assert largest(counts_along(inside)[2], Grid((32, 32, 32), (1, 1, 1), 32), 2) == 10
 
 
 @pytest.mark.parametrize("flips", [(), (0,), (0, 1), (1, 2)])
@@ -214,3 +214,11 @@ def test_a_header_may_not_claim_the_machine(tmp_path):
     (tmp_path / "image.nii").write_bytes(data)
     with pytest.raises(BadScan, match="claims"):
         build(tmp_path, scan("image.nii"), group())
+
+
+def test_counts_are_the_same_however_a_volume_lies_in_memory():
+    inside = rng_for("counts").random((9, 7, 5)) < 0.2
+    for order in ("C", "F"):
+        for axis, counts in enumerate(counts_along(np.array(inside, order=order))):
+            np.testing.assert_array_equal(counts, inside.sum(axis=tuple(k for k in range(3) if k != axis)))
+    assert [counts.tolist() for counts in counts_along(np.zeros((2, 3, 1), bool))] == [[0, 0], [0, 0, 0], [0]]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from universeg.tables import choose
+
 Values = NDArray[np.float32]
 Window = tuple[float, float]
 
@@ -17,43 +19,54 @@ class FlatImage(ValueError):
     """An image without contrast; there is nothing to segment in it."""
 
 
-def stretch(values: NDArray[np.generic], window: Window) -> Values:
-    """Clip to `window`, then min-max what remains to [0, 1]; raises FlatImage if one value remains."""
-    clipped: Values = np.asarray(values, np.float32).clip(*window)
-    low, high = float(clipped.min()), float(clipped.max())
-    if not low < high:
-        raise FlatImage(f"all intensities are {low:g} within the window [{window[0]:g}, {window[1]:g}]")
-    clipped -= low
-    clipped /= high - low
-    return np.clip(clipped, 0, 1, out=clipped)
+def ct(values_hu: NDArray[np.generic]) -> Window:
+    """Hounsfield units: [-500, 1000]."""
+    return CT_WINDOW_HU
 
 
-def ct(values_hu: NDArray[np.generic], window: Window | None = None) -> Values:
-    """Hounsfield units, clipped to [-500, 1000] unless the source says otherwise."""
-    return stretch(values_hu, window or CT_WINDOW_HU)
+def mr(values: NDArray[np.generic]) -> Window:
+    """The [0.5, 99.5] percentiles of the voxels that are not zero."""
+    inside = values[values != 0]
+    if inside.size == 0:
+        raise FlatImage("all intensities are 0")
+    low, high = np.percentile(inside, MR_PERCENTILES)
+    return float(low), float(high)
 
 
-def mr(values: NDArray[np.generic], window: Window | None = None) -> Values:
-    """Clipped to the [0.5, 99.5] percentiles of the voxels that are not zero."""
-    if window is None:
-        inside = values[values != 0]
-        if inside.size == 0:
-            raise FlatImage("all intensities are 0")
-        low, high = np.percentile(inside, MR_PERCENTILES)
-        window = (float(low), float(high))
-    return stretch(values, window)
+def unit(values: NDArray[np.generic]) -> Window:
+    """Everything."""
+    return float(values.min()), float(values.max())
 
 
-def unit(values: NDArray[np.generic], window: Window | None = None) -> Values:
-    """Not clipped unless a window is given."""
-    return stretch(values, window or (float(values.min()), float(values.max())))
-
-
-INTENSITY: Mapping[str, Callable[[NDArray[np.generic], Window | None], Values]] = {
+INTENSITY: Mapping[str, Callable[[NDArray[np.generic]], Window]] = {
     "ct": ct,
     "mr": mr,
     "unit": unit,
 }
+
+
+def limits(values: NDArray[np.generic], rule: str, window: Window | None = None) -> Window:
+    """What becomes 0 and 1: least and largest value within the rule's window; raises FlatImage if they are one."""
+    low, high = window or choose(INTENSITY, rule, "intensity rule")(values)
+    ends = float(np.clip(float(values.min()), low, high)), float(np.clip(float(values.max()), low, high))
+    if not ends[0] < ends[1]:
+        raise FlatImage(f"all intensities are {ends[0]:g} within the window [{low:g}, {high:g}]")
+    return ends
+
+
+def scaled(values: NDArray[np.generic], ends: Window) -> Values:
+    """Clipped to `ends`, which become 0 and 1; of a part of a volume the same as of the whole."""
+    low, high = np.float32(ends[0]), np.float32(ends[1])
+    result: Values = np.array(values, np.float32)
+    np.clip(result, low, high, out=result)
+    result -= low
+    result /= high - low
+    return np.clip(result, 0, 1, out=result)
+
+
+def normalised(values: NDArray[np.generic], rule: str, window: Window | None = None) -> Values:
+    """A whole scan in [0, 1]."""
+    return scaled(values, limits(values, rule, window))
 
 
 def luminance(values: NDArray[np.generic]) -> Values:

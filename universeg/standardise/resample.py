@@ -6,6 +6,7 @@ extent, so nothing aliases and nothing changes at equal size; where it grows, th
 mask is always averaged, which makes it coverage: the share of the pixel inside the label. Outside the scan is 0.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,8 +37,19 @@ class Grid:
     def pixel(self) -> tuple[float, ...]:
         """Extent of one result pixel along each axis, in samples of the scan."""
         extents = [n * step for n, step in zip(self.shape, self.spacing, strict=True)]
-        sides = [max(extents)] * len(extents) if self.geometry == "isotropic" else extents
-        return tuple(side / self.size / step for side, step in zip(sides, self.spacing, strict=True))
+        if self.geometry == "stretch":
+            return tuple(n / self.size for n in self.shape)
+        side, voxel = max(extents), self._voxel
+        if voxel < side < self.size * voxel:  # enlarged: the outermost voxels' centres are the outermost pixels'
+            pitch = (side - voxel) / (self.size - 1)
+        else:
+            pitch = side / self.size
+        return tuple(pitch / step for step in self.spacing)
+
+    @property
+    def _voxel(self) -> float:
+        """Side of an isotropic voxel: one millimetre, or the finest sample if that is finer."""
+        return min(1.0, *self.spacing)
 
     @cached_property
     def image_weights(self) -> tuple[Array, ...]:
@@ -68,8 +80,22 @@ class Grid:
 
     def _edges(self, axis: int) -> NDArray[np.float64]:
         """Borders of the result pixels, in samples; sample j covers [j - 1/2, j + 1/2]."""
-        middle = (self.shape[axis] - 1) / 2
-        return middle + np.linspace(-self.size / 2, self.size / 2, self.size + 1) * self.pixel[axis]
+        return self._centre(axis) + np.linspace(-self.size / 2, self.size / 2, self.size + 1) * self.pixel[axis]
+
+    def _centre(self, axis: int) -> float:
+        """Sample at the middle of the result: the scan's own, but for what padding by whole voxels moves it.
+
+        As the original builder's: isotropic voxels of one millimetre (or a finer sample) around the lower of two middle
+        samples, then as many before as after, or one less. In thick slices that is half a slice, so it decides which
+        is the middle one. Nothing is moved out of the result. (0.501: a half is a half, whatever its last digit.)
+        """
+        samples, step = self.shape[axis], self.spacing[axis]
+        voxel = self._voxel
+        voxels = [max(1, math.ceil(n * s / voxel - 0.501)) for n, s in zip(self.shape, self.spacing, strict=True)]
+        before = (max(voxels) - voxels[axis]) // 2 + (voxels[axis] - 1) // 2
+        moved = (samples - 1) // 2 - (samples - 1) / 2 + ((max(voxels) - 1) / 2 - before) * voxel / step
+        room = max(0.0, (self.pixel[axis] * self.size - samples) / 2)
+        return (samples - 1) / 2 + min(max(moved, -room), room)
 
     def _inside(self, axis: int) -> NDArray[np.float64]:
         """The same borders, moved to the scan's own where they lie outside."""
