@@ -11,6 +11,7 @@ import h5py
 import pandas as pd
 
 from pipeline.layout import Column
+from pipeline.readers import UNREADABLE
 from pipeline.readers.hdf5 import array_of
 from pipeline.volume import BadScan
 
@@ -18,7 +19,7 @@ Row = Mapping[str, str]  # part -> text
 Cells = Sequence[Sequence[str]]
 LARGEST = 64 << 20  # bytes of a CSV or Excel file
 MOST_ROWS = 1 << 20
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, RuntimeError, BadZipFile, csv.Error)
+_UNREADABLE = (*UNREADABLE, BadZipFile, csv.Error)
 HEADER_ROWS = 10  # a spreadsheet may have titles above its columns' names
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from PIL.Image import DecompressionBombError
 from scipy.io.matlab import MatReadError
 
 from pipeline.readers.dicom import dicom
@@ -50,6 +51,7 @@ UNREADABLE = (
     ImageFileError,
     HeaderDataError,
     MatReadError,
+    DecompressionBombError,
 )
 
 

@@ -14,6 +14,7 @@ from pipeline.volume import BadScan, Stored
 BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # what the values of one bit stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # numbers as they are
 MOST_PIXELS = 1 << 28  # a file of a few bytes may claim any size
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS  # beyond, we say so ourselves
 MOST_BYTES = 1 << 30  # so may a gzipped one
 
 

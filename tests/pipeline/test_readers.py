@@ -197,3 +197,15 @@ def test_a_file_of_another_kind(tmp_path, reader, content):
         read(reader, path, Pick("array", 0))
     assert bad.value.file == str(path)
     assert bad.value.remedy
+
+
+def test_a_picture_may_not_claim_the_machine(tmp_path):
+    writers.raster(tmp_path / "p.tif", PICTURE)
+    data = bytearray((tmp_path / "p.tif").read_bytes())
+    for tag in (256, 257):  # width and height, as a long each
+        at = data.find(np.array([tag], "<u2").tobytes())
+        data[at + 2 : at + 12] = np.array([4], "<u2").tobytes() + np.array([1, 200_000], "<u4").tobytes()
+    (tmp_path / "p.tif").write_bytes(data)
+    with pytest.raises(BadScan, match=r"claims|DecompressionBomb") as bad:
+        read("raster", tmp_path / "p.tif")
+    assert bad.value.file == str(tmp_path / "p.tif")

@@ -129,3 +129,15 @@ def test_images_without_labels_that_are_foreseen(tmp_path):
     scans, dropped = scans_of(Facts(video(unlabelled="skip")), tmp_path)
     assert {s.subject for s in scans} == {"ES0002 _4CH@0", "ES0002 _4CH@1"}
     assert {(row.reason, row.known) for row in dropped} == {("has no label; the manifest leaves such images out", True)}
+
+
+def test_a_damaged_spreadsheet_is_named(tmp_path):
+    path = table(tmp_path, ".xlsx")
+    whole = path.read_bytes()
+    for at in range(40, len(whole), 97):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            rows(path, COLUMNS, {})
+        except BadScan as bad:
+            assert bad.file == str(path)
+            assert bad.remedy
