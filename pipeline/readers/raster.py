@@ -38,7 +38,11 @@ def raster(path: Path, array: str | None = None, index: int | None = None) -> St
 def _frame(image: Image.Image, number: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if number:
         image.seek(number)
-    palette = np.array(image.getpalette("RGB")).reshape(-1, 3) if image.mode == "P" else None
+    palette = None
+    if image.mode == "P":
+        given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        palette = np.zeros((256, 3), np.uint8)  # a damaged file may have indices beyond its palette
+        palette[: len(given)] = given[:256]
     palette = BLACK_WHITE if image.mode == "1" else palette
     values = np.asarray(image if image.mode in PLAIN or palette is not None else image.convert("RGB"))
     return (values.astype(np.uint8) if values.dtype == bool else values), palette

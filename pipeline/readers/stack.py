@@ -14,6 +14,8 @@ TILTED = 1e-2  # largest difference of directions between the slices of one volu
 
 def stacked(slices: Sequence[Stored], paths: Sequence[Path], order: tuple[int, ...] | None) -> Stored:
     """One volume (column, row, slice); slices without a place are in the order given, or in the image's `order`."""
+    if len({None if piece.palette is None else piece.palette.tobytes() for piece in slices}) > 1:
+        raise BadScan("its slices have different palettes", str(paths[0].parent), REMEDY)
     shapes = {piece.values.shape for piece in slices}
     if len(shapes) != 1 or any(piece.solid for piece in slices):
         found = ", ".join(sorted(map(str, shapes)))

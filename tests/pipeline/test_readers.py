@@ -1,6 +1,7 @@
 """Every reader against the writer that mirrors it: the same samples at the same place, or a reason with the file."""
 
 import gzip
+import zlib
 
 import h5py
 import numpy as np
@@ -209,3 +210,22 @@ def test_a_picture_may_not_claim_the_machine(tmp_path):
     with pytest.raises(BadScan, match=r"claims|DecompressionBomb") as bad:
         read("raster", tmp_path / "p.tif")
     assert bad.value.file == str(tmp_path / "p.tif")
+
+
+def test_slices_with_palettes_of_their_own_are_no_volume(tmp_path):
+    names = [tmp_path / "1.png", tmp_path / "2.png"]
+    writers.palette(names[0], PICTURE > 9, [(0, 0, 0), (255, 0, 0)])
+    writers.palette(names[1], PICTURE > 9, [(255, 0, 0), (0, 0, 0)])
+    with pytest.raises(BadScan, match="different palettes"):
+        read_all("raster", names, Pick())
+
+
+def test_an_index_beyond_a_palette_is_black(tmp_path):
+    writers.palette(tmp_path / "p.png", np.full((4, 4), 7), [(9, 9, 9)] * 8)
+    data = (tmp_path / "p.png").read_bytes()
+    at = data.index(b"PLTE")
+    short = (3).to_bytes(4, "big") + b"PLTE\x09\x09\x09"
+    checked = short + zlib.crc32(short[4:]).to_bytes(4, "big")
+    length = int.from_bytes(data[at - 4 : at], "big")
+    (tmp_path / "p.png").write_bytes(data[: at - 4] + checked + data[at + 8 + length :])
+    assert not turned(read("raster", tmp_path / "p.png")).brightness.any()
