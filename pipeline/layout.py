@@ -106,6 +106,12 @@ class Group(Strict):
 
     name: Name
     scans: tuple[Scans, ...] = Field(min_length=1)
+    choose: PartName | None = Field(
+        None, description="Of each subject only images with the value of this part that most labelled ones have"
+    )
+    instead_of: Name | None = Field(
+        None, description="An earlier group that has the same scans in another form: this one is used where it has none"
+    )
     exclude: tuple[Pattern, ...] = Field((), description="Files that are not there for this group")
     subject: str = Field("{subject}", description="Person or specimen, made of the parts")
     frame: str | None = Field(None, description="Which of a subject's several images, made of the parts")
@@ -125,6 +131,8 @@ class Group(Strict):
                 unknown = {name for _, name, _, _ in Formatter().parse(text) if name is not None} - scans.names
                 if unknown:
                     raise ValueError(f"{text!r} uses {sorted(unknown)}, which {scans.image!r} does not name")
+            if self.choose is not None and self.choose not in scans.names:
+                raise ValueError(f"choose {self.choose!r} must be a part, which {scans.image!r} does not name")
         return self
 
     @cached_property

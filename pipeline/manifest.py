@@ -62,6 +62,9 @@ class Manifest(Strict):
         names = [group.name for group in groups]
         if len(set(names)) < len(names):
             raise ValueError(f"group names must differ: {names}")
+        for number, group in enumerate(groups):
+            if group.instead_of is not None and group.instead_of not in names[:number]:
+                raise ValueError(f"group {group.name!r}: instead_of {group.instead_of!r} must be an earlier group")
         return groups
 
     @model_validator(mode="after")
@@ -70,6 +73,11 @@ class Manifest(Strict):
         if generated != (self.generator is not None) or generated != (not self.groups and not self.sources):
             raise ValueError("needs 'sources' and 'groups', or access 'generated' with 'generator'")
         return self
+
+    @property
+    def main_groups(self) -> tuple[Group, ...]:
+        """Without those that are other forms of the same scans."""
+        return tuple(group for group in self.groups if group.instead_of is None)
 
     @cached_property
     def archives(self) -> tuple[Source, ...]:

@@ -63,8 +63,11 @@ def header_of(manifest: Manifest, receipt: Path | None, recipe: Mapping[str, Any
 
 def unexpected_counts(manifest: Manifest, usable: Sequence[Scan]) -> Iterator[Dropped]:
     """A remark for each group that has other numbers of usable scans or subjects than its manifest expects."""
+    replaced = {group.instead_of for group in manifest.groups if group.name in {scan.group for scan in usable}}
     for group in manifest.groups:
         scans = [scan for scan in usable if scan.group == group.name]
+        if group.name in replaced or (group.instead_of is not None and not scans):
+            continue
         subjects = {subject_of(scan.subject) for scan in scans}
         counts = {"scans": (len(scans), group.expect.scans), "subjects": (len(subjects), group.expect.subjects)}
         for what, (found, expected) in counts.items():

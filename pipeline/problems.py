@@ -14,7 +14,7 @@ def problems(manifest: Manifest) -> Iterator[str]:
     """Each in a sentence."""
     for group in manifest.groups:
         yield from (f"{group.name}: {problem}" for problem in _of_group(group))
-    if manifest.table3 and None not in (totals := [group.expect.scans for group in manifest.groups]):
+    if manifest.table3 and None not in (totals := [group.expect.scans for group in manifest.main_groups]):
         total = sum(n for n in totals if n is not None)
         if total != manifest.table3.scans and not manifest.table3.differs:
             yield f"expects {total} scans, Table 3 has {manifest.table3.scans}: say why in table3.differs"

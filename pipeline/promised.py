@@ -22,12 +22,12 @@ def labels(group: Group) -> list[str]:
 
 def tasks(manifest: Manifest) -> int:
     """Modality, label and axis of each group: at most so many tasks come of it."""
-    return sum(len(modalities(group)) * len(labels(group)) * len(group.axes) for group in manifest.groups)
+    return sum(len(modalities(group)) * len(labels(group)) * len(group.axes) for group in manifest.main_groups)
 
 
 def scans(manifest: Manifest) -> int | None:
     """Expected scans; None if a group's number is not known."""
-    counts = [group.expect.scans for group in manifest.groups]
+    counts = [group.expect.scans for group in manifest.main_groups]
     return None if None in counts or not counts else sum(count or 0 for count in counts)
 
 

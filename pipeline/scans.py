@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.attrition import Dropped
+from pipeline.chosen import most_labelled
 from pipeline.copies import identical
 from pipeline.images import Image, images_of
 from pipeline.layout import Group, Scans
@@ -62,19 +63,22 @@ def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]
     scans: list[Scan] = []
     dropped: list[Dropped] = []
     for group in manifest.groups:
+        if group.instead_of in {scan.group for scan in scans}:
+            continue
         paths = [path for path in everything if not any(pattern.fits(path) for pattern in group.excluded)]
         labels = _LabelsOfGroup()
         forms = range(len(group.scans))
         found = [result for form in forms for result in _scans_of_form(group, form, paths, root, labels)]
         found += labels.without_image(group)
         single, copies = _without_copies(group, [result for result in found if isinstance(result, Scan)], root)
+        single, others = most_labelled(group, single)
         unique, twice = _without_repeats(single)
         good, known = _without_known_bad(group, unique)
         good, surplus = _at_most(group, good)
         bad = [result for result in found if isinstance(result, Dropped)]
         scans += good
-        dropped += _settle_known(group, [*bad, *twice]) + known + surplus + copies
-        dropped += _missing_known_bad(group, found)
+        dropped += _settle_known(group, [*bad, *twice]) + known + surplus + copies + others
+        dropped += _missing_known_bad(group, found) if found else []
     return sorted(scans), sorted(set(dropped))
 
 

@@ -144,3 +144,27 @@ def test_findings_survive_on_disk(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(NotADirectoryError, match="check 'have' and 'root'"):
         listing(tmp_path / "gone")
+
+
+def test_the_series_that_the_labels_belong_to(tmp_path):
+    root = tree(tmp_path, *(f"p/{series}/{n}.png" for series, n in ("a1", "a2", "b2", "b3")), "p/1.txt", "p/2.txt")
+    form = {"image": "{subject}/{series}/{n}.png", "modality": "X", "reader": "raster", "intensity": "unit"}
+    labels = {"kind": "contours", "names": {"a": "{subject}/{n}.txt"}}
+    facts = group(scans=[form], frame="{n}", choose="series", labels=labels, unlabelled="skip")
+    scans, dropped = found(root, facts)
+    assert [scan[2] for scan in scans] == ["p/a/1.png", "p/a/2.png"]
+    assert any("1 images whose series has fewer labels are left out" in row for row in dropped)
+    with pytest.raises(ValueError, match="choose 'no' must be a part"):
+        group(choose="no")
+
+
+def test_a_group_in_place_of_one_that_is_not_there(tmp_path):
+    form = {"image": "other/{subject}.png", "modality": "X", "reader": "raster", "intensity": "unit"}
+    labels = {"kind": "values", "path": "others/{subject}.png", "names": {1: "a"}}
+    other = group(name="H", scans=[form], labels=labels, instead_of="G")
+    first = group(known_bad={"9": "nobody"})
+    scans, dropped = found(tree(tmp_path, "other/7.png", "others/7.png"), first, other)
+    assert [scan[2] for scan in scans] == ["other/7.png"]
+    assert dropped == []
+    scans, _ = found(tree(tmp_path, "images/1.png", "labels/1.png"), first, other)
+    assert [scan[2] for scan in scans] == ["images/1.png"]
