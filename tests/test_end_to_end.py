@@ -203,7 +203,8 @@ def test_bad_files_are_rows_and_the_rest_is_built(tmp_path):
     copy = tmp_path / "hippocampus" / "copy" / "Task04_Hippocampus"
     for kind in ("imagesTr", "labelsTr"):
         (copy / kind).mkdir(parents=True)
-        (copy / kind / "hippocampus_005.nii.gz").write_bytes((task / kind / "hippocampus_005.nii.gz").read_bytes())
+        other = (task / kind / "hippocampus_007.nii.gz").read_bytes()  # the same bytes would be a second copy
+        (copy / kind / "hippocampus_005.nii.gz").write_bytes(other)
     import nibabel as nib
 
     shape = nib.load(task / "imagesTr" / "hippocampus_007.nii.gz").shape
