@@ -1,0 +1,55 @@
+"""What the ten tasks of the Decathlon share: imagesTr, labelsTr, imagesTs, dataset.json, and macOS's leavings."""
+
+import json
+
+import numpy as np
+
+from layouts.expected import SOLID, Case, Layout, empty, merged, solid
+from layouts.writers import ONE_MM, junk, nifti, text
+
+HOUNSFIELD = (-1200, 1500)
+
+
+def task(
+    root,
+    folder: str,
+    names,
+    values,
+    *,
+    modalities=("CT",),
+    spacing=ONE_MM,
+    orientation="RAS",
+    dtype=np.int16,
+    label_dtype=np.uint8,
+    lacking=(),
+    scale=None,
+    window=None,
+    axes=(0, 1, 2),
+) -> Layout:
+    """The tree of one task; `lacking` pairs a name with a label that it has not, `scale` a name with a factor.
+
+    Several modalities lie along a fourth axis. The test image has no label.
+    """
+    base, group = root / folder, folder.partition("_")[2]
+    ct = "CT" in modalities[0]
+    cases = []
+    for name in names:
+        images = {kind: solid(f"{name} {kind}", list(values), SOLID, *(HOUNSFIELD if ct else (0, 1000)))[0]
+                  for kind in modalities}  # fmt: skip
+        images = {kind: image.astype(dtype) * dtype((scale or {}).get(name, 1)) for kind, image in images.items()}
+        masks = empty(solid(name, list(values), SOLID)[1], *[label for who, label in lacking if who == name])
+        cases += [
+            Case(group, name, kind, image, masks, "ct" if ct else "mr", spacing, window, axes)
+            for kind, image in images.items()
+        ]
+        several = np.stack(list(images.values()), axis=-1)
+        stored = several if len(modalities) > 1 else several[..., 0]
+        nifti(base / "imagesTr" / f"{name}.nii.gz", stored, spacing, orientation)
+        nifti(base / "labelsTr" / f"{name}.nii.gz", merged(masks, values, label_dtype), spacing, orientation)
+        junk(base / "imagesTr" / f"._{name}.nii.gz")
+        junk(base / "labelsTr" / f"._{name}.nii.gz")
+    stem, _, number = names[0].rpartition("_")
+    nifti(base / "imagesTs" / f"{stem}_{int(number) + 1:0{len(number)}d}.nii.gz", stored, spacing, orientation)
+    pairs = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in names]
+    text(base / "dataset.json", json.dumps({"name": group, "relase": "1.0", "training": pairs}))
+    return Layout(cases)
