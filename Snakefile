@@ -1,4 +1,4 @@
-"""manifest -> fetch -> unpack -> scans -> shard -> store -> catalogue, sheet. Rules name files; pipeline/ does the work.
+"""manifest -> fetch -> unpack (-> segment) -> scans -> shard -> store -> catalogue, sheet. Rules name files; pipeline/ does the work.
 
 snakemake --cores 32                            every dataset that can be had without asking anybody
 snakemake --cores 32 --configfile my.yaml       as my.yaml says; config/config.yaml explains each key
@@ -29,6 +29,7 @@ FILES = {path.stem: path for folder in FOLDERS for path in folder.glob("*.yaml")
 PLAN = settings.plan(CONFIG, MANIFESTS)
 GENERATED = [name for name in PLAN.build if MANIFESTS[name].generator]
 PUBLISHED = [name for name in PLAN.build if not MANIFESTS[name].generator]
+SEGMENTED = [name for name in PUBLISHED if settings.segments(CONFIG, MANIFESTS[name])]
 ROOT = CONFIG.root.as_posix()
 WAITING = " ".join(shlex.quote(f"{name}: {steps}") for name, steps in PLAN.waiting.items())
 LEFT_OUT = " ".join(shlex.quote(f"{name}: {why}") for name, why in PLAN.left_out.items())
@@ -45,6 +46,8 @@ wildcard_constraints:
 localrules:
     all,
     fetch,
+    to_segment,
+    segmented,
     catalogue,
 
 
@@ -64,6 +67,11 @@ def digest(*fields):
 
 def shards(wildcards):
     return expand(f"{ROOT}/shards/{wildcards.dataset}/{{chunk}}.lmdb", chunk=range(CONFIG.chunks))
+
+
+def files(wildcards):
+    """The note of where a dataset's files are: as unpacked, or with labels that were made."""
+    return f"{ROOT}/{'segmented' if wildcards.dataset in SEGMENTED else 'raw'}/{wildcards.dataset}.json"
 
 
 def evidence(wildcards):
@@ -119,10 +127,61 @@ rule unpack:
         " --out {output:q} 2> {log:q}"
 
 
-rule scans:
+rule to_segment:
+    # Only writes a script: the container of the next rule has FreeSurfer, and nothing of ours.
     input:
         manifest=manifest_of,
         raw=rules.unpack.output,
+    output:
+        f"{ROOT}/segmented/{{dataset}}/{{chunk}}.sh",
+    log:
+        f"{ROOT}/logs/to_segment/{{dataset}}/{{chunk}}.log",
+    params:
+        facts=digest("groups"),
+        how=f"--tool {CONFIG.segment.tool} --licence {shlex.quote(str(CONFIG.segment.licence))}",
+        chunks=CONFIG.chunks,
+    shell:
+        "{RUN} to_segment --manifest {input.manifest:q} --raw {input.raw:q} {params.how} --chunk {wildcards.chunk}"
+        " --chunks {params.chunks} --out {output:q} 2> {log:q}"
+
+
+rule segment:
+    # What it makes is no output of the rule, so that a run that is killed after days goes on where it was.
+    input:
+        rules.to_segment.output,
+    output:
+        touch(f"{ROOT}/segmented/{{dataset}}/{{chunk}}.done"),
+    log:
+        f"{ROOT}/logs/segment/{{dataset}}/{{chunk}}.log",
+    container:
+        CONFIG.segment.container
+    resources:
+        mem_mb=16000,
+    shell:
+        "bash {input:q} > {log:q} 2>&1"
+
+
+rule segmented:
+    input:
+        raw=rules.unpack.output,
+        done=lambda wildcards: expand(
+            f"{ROOT}/segmented/{wildcards.dataset}/{{chunk}}.done", chunk=range(CONFIG.chunks)
+        ),
+    output:
+        f"{ROOT}/segmented/{{dataset}}.json",
+    log:
+        f"{ROOT}/logs/segmented/{{dataset}}.log",
+    params:
+        tool=CONFIG.segment.tool,
+        scripts=f"{ROOT}/segmented/{{dataset}}",
+    shell:
+        "{RUN} segmented --raw {input.raw:q} --tool {params.tool} --scripts {params.scripts:q} --out {output:q} 2> {log:q}"
+
+
+rule scans:
+    input:
+        manifest=manifest_of,
+        raw=files,
     output:
         f"{ROOT}/scans/{{dataset}}.json",
     log:

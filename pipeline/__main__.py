@@ -15,6 +15,7 @@ from pipeline.manifest import load_manifest
 from pipeline.new import new
 from pipeline.plan import plan
 from pipeline.receipt import received
+from pipeline.segment import segmented, to_segment
 from pipeline.shards import Geometry, shard, synthetic
 from pipeline.table import table
 from pipeline.unpack import unpack as unpack_files
@@ -70,8 +71,9 @@ def scans(manifest: Path, raw: Path, out: Path) -> None:
     good, dropped = found.scans_of(facts, root)
     if not good:
         patterns = "; ".join(form.image for group in facts.groups for form in group.scans)
+        tool = "; `segment` in the config can make labels of scans without any" if facts.segments else ""
         raise ValueError(
-            f"{root}: no file fits the image patterns of {facts.name}: {patterns}; is it the right folder?"
+            f"{root}: no file fits the image patterns of {facts.name}: {patterns}; is it the right folder?{tool}"
         )
     found.write(out, root, good, dropped)
 
@@ -149,6 +151,8 @@ STAGES = {
         table,
         fetch,
         unpack,
+        to_segment,
+        segmented,
         scans,
         shard,
         synthetic,

@@ -16,6 +16,7 @@ from pipeline.ways import steps
 RECIPE = 2
 
 
+LICENCE_PAGE = "https://surfer.nmr.mgh.harvard.edu/registration.html"
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -30,6 +31,14 @@ class Synthetic(BaseModel):
     subjects: Annotated[int, Field(ge=2)] = 100
     seed: int = 0
     family: str | None = None  # its name is checked when tasks are made: this file opens without torch
+
+
+class Segmenting(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tool: Literal["none", "freesurfer", "synthseg"] = "none"
+    licence: UserPath | None = None
+    container: str = "docker://freesurfer/freesurfer:7.4.1"
 
 
 class Config(BaseModel):
@@ -49,6 +58,7 @@ class Config(BaseModel):
     chunks: Annotated[int, Field(ge=1, le=1000)] = 8
     strict: bool = False
     synthetic: Synthetic = Synthetic()
+    segment: Segmenting = Segmenting()
 
     @field_validator("have")
     @classmethod
@@ -85,7 +95,8 @@ def plan(config: Config, manifests: Mapping[str, Manifest]) -> Plan:
             raise ConfigError(f"no manifest for dataset {name!r}; {hint}")
     wanted = config.datasets if isinstance(config.datasets, tuple) else sorted(manifests)
     refused = {name: refusal(manifests[name], config.use) for name in dict.fromkeys(wanted)}
-    missing = {name: missing_sources(config, manifests[name]) for name, why in refused.items() if why is None}
+    allowed = [manifests[name] for name, why in refused.items() if why is None]
+    missing = {one.name: missing_sources(config, one) + _missing_licence(config, one) for one in allowed}
     waiting = {name: "\n".join(steps) for name, steps in missing.items() if steps}
     left_out = {name: why for name, why in refused.items() if why is not None}
     return Plan([name for name, steps in missing.items() if not steps], waiting, left_out)
@@ -105,6 +116,23 @@ def missing_sources(config: Config, manifest: Manifest) -> list[str]:
         f"set the environment variable {name} to the password of {file}"
         for name, file in {source.variable: source.file for source in manifest.archives}.items()
         if name and not os.environ.get(name)
+    ]
+
+
+def segments(config: Config, manifest: Manifest) -> bool:
+    """Whether labels that the dataset lacks are to be made."""
+    return config.segment.tool != "none" and manifest.segments
+
+
+def _missing_licence(config: Config, manifest: Manifest) -> list[str]:
+    licence = config.segment.licence
+    if not segments(config, manifest) or (licence is not None and licence.is_file()):
+        return []
+    gone = "" if licence is None else f", which is not at {licence}"
+    return [
+        f"{config.segment.tool} is to make its labels, and needs FreeSurfer's licence{gone}: register at {LICENCE_PAGE}"
+        " (free), save the license.txt that comes by mail, and name it in the config: segment: {licence: FILE}."
+        " Or set segment: {tool: none} to use only the labels that are there."
     ]
 
 

@@ -101,6 +101,25 @@ class Expect(Strict):
     subjects: Annotated[int, Field(ge=0)] | None = None
 
 
+class Segment(Strict):
+    """Scans to make label maps of, where none are published, by the tool that the workflow's config names."""
+
+    image: Pattern
+    parts: dict[PartName, str] = Field({}, description="Regular expression of a named part")
+    into: str = Field(description="The subject's folder, made of the parts: mri/{orig,norm,aseg}.mgz are made below it")
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> Self:
+        unknown = {name for _, name, _, _ in Formatter().parse(self.into) if name is not None} - self.template.names
+        if unknown:
+            raise ValueError(f"into {self.into!r} uses {sorted(unknown)}, which {self.image!r} does not name")
+        return self
+
+    @cached_property
+    def template(self) -> Template:
+        return Template(self.image, self.parts)
+
+
 class Group(Strict):
     """Scans of a dataset that share a layout and a label scheme."""
 
@@ -119,6 +138,7 @@ class Group(Strict):
         None, description="Of each subject and modality at most so many images, spread evenly"
     )
     labels: Labels
+    segment: tuple[Segment, ...] = Field((), description="Scans to make labels of, if the config says so")
     unlabelled: Literal["error", "skip"] = Field("error", description="What an image without a label means")
     axes: tuple[Literal[0, 1, 2], ...] = Field(min_length=1)
     expect: Expect
@@ -133,6 +153,12 @@ class Group(Strict):
                     raise ValueError(f"{text!r} uses {sorted(unknown)}, which {scans.image!r} does not name")
             if self.choose is not None and self.choose not in scans.names:
                 raise ValueError(f"choose {self.choose!r} must be a part, which {scans.image!r} does not name")
+        return self
+
+    @model_validator(mode="after")
+    def _one_label_map(self) -> Self:
+        if self.segment and list(self.labels.patterns) != [""]:
+            raise ValueError("segment makes one label map of a scan: labels must have one 'path'")
         return self
 
     @cached_property

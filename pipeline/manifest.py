@@ -79,6 +79,11 @@ class Manifest(Strict):
         """Without those that are other forms of the same scans."""
         return tuple(group for group in self.groups if group.instead_of is None)
 
+    @property
+    def segments(self) -> bool:
+        """Whether a tool can make labels of its scans."""
+        return any(group.segment for group in self.groups)
+
     @cached_property
     def archives(self) -> tuple[Source, ...]:
         """Every file of the sources, each with the folder name it is kept under."""

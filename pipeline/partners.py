@@ -95,7 +95,8 @@ def one_each(group: Group, scans: Scans, image: Image, fitting: Fitting) -> dict
         elif not absent_is_fine:
             wanted = labels.patterns[name].format_map(_Known(image.parts))
             reason = f"no label file{f' for {name}' if name else ''}: expected {wanted}"
-            raise BadScan(reason, image.files[0], "fetch the label again, or add the scan to known_bad")
+            first = "set `segment` in the config to have it made" if group.segment else "fetch the label again"
+            raise BadScan(reason, image.files[0], f"{first}, or add the scan to known_bad")
     _same_slices(labels, scans, image, fitting)
     return partners
 

@@ -89,7 +89,7 @@ def _scans_of_form(
     files = LabelFiles.below(group.labels, scans, paths)
     labels.there.update(files.there)
     for image in images_of(scans, [path for path in paths if path not in files.there], paths, root):
-        name = _name(group, image)
+        name = name_of(group, image.parts)
         fitting = files.fitting(image)
         labels.used.update(match.path for matches in fitting.values() for match in matches)
         for channel, modality in _modalities(scans, image):
@@ -103,10 +103,10 @@ def _scans_of_form(
                 yield Dropped.scan(group.name, name, modality, bad)
 
 
-def _name(group: Group, image: Image) -> str:
+def name_of(group: Group, parts: Mapping[str, str]) -> str:
     """Subject, or subject@frame."""
-    subject = group.subject.format_map(image.parts)
-    return subject if group.frame is None else f"{subject}{FRAME}{group.frame.format_map(image.parts)}"
+    subject = group.subject.format_map(parts)
+    return subject if group.frame is None else f"{subject}{FRAME}{group.frame.format_map(parts)}"
 
 
 @dataclass(frozen=True)
