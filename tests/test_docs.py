@@ -16,12 +16,17 @@ DOCUMENTS = [
 
 
 def test_the_manifest_example_is_a_manifest(tmp_path):
-    text, sources = re.findall(r"```yaml\n(.*?)```", Path("dataset_manifests/README.md").read_text(), re.DOTALL)
+    examples = re.findall(r"```yaml\n(.*?)```", Path("dataset_manifests/README.md").read_text(), re.DOTALL)
+    text, sources, labels = examples
     (tmp_path / "MyHearts.yaml").write_text(text)
     manifest = load_manifest(tmp_path / "MyHearts.yaml")
     assert manifest.groups[0].scans[0].template.names == {"subject", "modality"}
     (tmp_path / "MyHearts.yaml").write_text(re.sub(r"sources:.*?(?=groups:)", sources, text, flags=re.DOTALL))
     assert len(load_manifest(tmp_path / "MyHearts.yaml").archives) == 210 + 4 + 1
+    (tmp_path / "MyHearts.yaml").write_text(
+        re.sub(r"    labels:.*?(?=    axes:)", lambda _: labels, text, flags=re.DOTALL)
+    )
+    assert load_manifest(tmp_path / "MyHearts.yaml").segments
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
