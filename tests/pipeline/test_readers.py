@@ -190,7 +190,9 @@ def test_slices_that_make_no_volume(tmp_path, change, words):
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("content", [b"", b"<html>not here</html>", gzip.compress(b"nothing")])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>not here</html>", gzip.compress(b"nothing")], ids=["empty", "a page", "gzip of nothing"]
+)
 def test_a_file_of_another_kind(tmp_path, reader, content):
     path = tmp_path / {"nifti": "v.nii.gz", "mgz": "v.mgz", "metaimage": "v.mhd"}.get(reader, "file")
     path.write_bytes(content)
