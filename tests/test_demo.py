@@ -6,7 +6,7 @@ from PIL import Image
 
 from demo.picture import draw
 from universeg.model import ModelConfig, UniverSeg, save_model
-from universeg.standardise.normalise import luminance, unit
+from universeg.standardise.normalise import luminance, normalised
 from universeg.standardise.resample import Grid
 from universeg.store import Record, pack, write_store
 
@@ -16,7 +16,7 @@ NAMES = {f"{n:03d}": ("support" if n < 6 else "test") for n in range(8)}
 def record(name: str) -> Record:
     picture, labels = fakes.cell(int(name))
     grid = Grid(labels.shape, (1, 1), 32)
-    image = np.rint(grid.image(unit(luminance(picture))) * 255).astype(np.uint8)
+    image = np.rint(grid.image(normalised(luminance(picture), "unit")) * 255).astype(np.uint8)
     nucleus = np.rint(grid.mask(labels == 255) * 255).astype(np.uint8)
     return Record("mid", "g", "m", 0, name, image, {"nucleus": nucleus})
 

@@ -30,7 +30,7 @@ Examples:
 
 universeg-audit --weights runs/first/best.safetensors --stores data/stores
 
-universeg-audit --weights universeg.pt --stores data/stores --datasets WBC-CV --support-size 64 --out results/audit
+universeg-audit --weights universeg.pt --stores data/stores --datasets MyHearts --support-size 64 --out results/audit
 
 The order of the support must not matter; another task's support must change the answer; inverted labels must invert it,
 and inverted images (of the query and of the support) must leave it as it is. The other task is another label of the
