@@ -15,6 +15,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, arg
 
 from universeg.files import written_whole
 from universeg.images import ImageError, Scan, read_image, stem, write_mask, write_probability
+from universeg.model import SHIPPED
 from universeg.overlay import overlay
 from universeg.pairs import find_pairs, find_queries
 from universeg.prediction_report import NOTICE, Result, show, write_report
@@ -24,12 +25,12 @@ from universeg.standardise.resample import Array
 
 HELP = f"""Segment images by the example of a few labelled ones, without training.
 
-You need weights, the images to segment, and a folder of support: 5 to 64 images of the same kind, each with a mask
+You need the images to segment, and a folder of support: 5 to 64 images of the same kind, each with a mask
 (0 outside, any other value inside) of the structure you want. The more alike they are, the better the result.
 
 Examples:
 
-universeg-predict -w best.safetensors -i new/cell.bmp -s labelled/ -o results/ --label 255
+universeg-predict -i new/cell.bmp -s labelled/ -o results/ --label 255
 
 universeg-predict -w best.safetensors -i scan.nii.gz -s labelled/ -o results/ --intensity mr --slices all
 
@@ -46,8 +47,8 @@ was done with which files.
 
 @dataclass(frozen=True, kw_only=True)
 class PredictConfig:
-    weights: Annotated[Path, arg(aliases=["-w"])]
-    """The network: a .safetensors of universeg-train, or the published .pt."""
+    weights: Annotated[Path, arg(aliases=["-w"])] = SHIPPED
+    """The network: a .safetensors of universeg-train, or the published .pt; by default the preview in the package."""
     images: Annotated[tuple[Path, ...], arg(aliases=["-i"])]
     """What to segment: files, or folders of them."""
     support: Annotated[Path, arg(aliases=["-s"])]

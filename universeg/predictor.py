@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from universeg.compute import device_named
 from universeg.images import ImageError, Scan, inside, read_image, read_labels, whole_numbers
-from universeg.model import load_model, trained_size
+from universeg.model import SHIPPED, load_model, trained_size
 from universeg.prepared import USUAL_SIZE, Prepared, Settings, bring_back, doubts, prepare, support_doubts
 from universeg.rng import rng_for
 from universeg.standardise.normalise import luminance
@@ -25,14 +25,15 @@ def predict(
     image: Source,
     support_images: Sequence[Source],
     support_masks: Sequence[Source],
-    model: nn.Module | str | Path,
+    model: nn.Module | str | Path = SHIPPED,
     settings: Settings | None = None,
 ) -> Array:
     """Probability that each pixel of `image` belongs to what the support masks mark, at the image's own size.
 
     Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `Scan`s; masks likewise, 0 outside.
     A volume's file gives (X, Y, Z) in RAS+, of which `settings` say what to segment. `model` is the network or
-    its weights file. What looks wrong is warned of; what cannot work raises ValueError.
+    its weights file, by default the one in the package. What looks wrong is warned of; what cannot work raises
+    ValueError.
     """
     settings = as_trained(settings or Settings(), model)
     support = load_support(support_images, support_masks, settings)

@@ -1,6 +1,8 @@
+import hashlib
 import itertools
 import json
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,9 +13,11 @@ from torch.nn.functional import conv2d
 
 from benchmarks.tiled import Tiled
 from universeg import UniverSeg, load_model
-from universeg.model import PAPER, ModelConfig, save_model
+from universeg.metrics import dice
+from universeg.model import PAPER, SHIPPED, ModelConfig, save_model, trained_size
 from universeg.model.support import AT_ONCE
 from universeg.model.twice import convolved_twice
+from universeg.rng import rng_for
 
 SMALL = ModelConfig(widths=(6, 5, 4))
 SMALL_PAPER = ModelConfig((6, 5, 4), cross_activation=True, downsample="bilinear")
@@ -206,9 +210,7 @@ def test_wrong_files_are_named_with_a_remedy(tmp_path, name, write, words):
         load_model(tmp_path / name)
 
 
-def test_without_a_file_one_is_told_what_to_do(tmp_path):
-    with pytest.raises(ValueError, match="no weights come with this version yet: train some"):
-        load_model()
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"x.pt: no such file; give a .safetensors"):
         load_model(tmp_path / "x.pt")
 
@@ -217,3 +219,32 @@ def test_odd_numbers_of_features_work():
     for widths in itertools.product((1, 3), repeat=2):
         with torch.inference_mode():
             assert UniverSeg(ModelConfig(widths))(*episode()).shape == (1, 1, 16, 24)
+
+
+def test_the_weights_in_the_package_are_those_of_the_model_card():
+    card = (SHIPPED.parent / "README.md").read_text()
+    assert hashlib.sha256(SHIPPED.read_bytes()).hexdigest() in card
+    assert SHIPPED.stat().st_size <= 5_000_000
+    assert trained_size(SHIPPED) == 128
+    assert load_model().config == ModelConfig()
+
+
+def test_the_weights_in_the_package_segment_by_example():
+    """Bright discs and dark squares: the support says which of the two is meant."""
+    rng, scenes = rng_for("discs and squares"), []
+    y, x = np.mgrid[:128, :128]
+    for _ in range(12):
+        rows, columns = rng.uniform(30, 98, 2), rng.permutation([rng.uniform(24, 44), rng.uniform(84, 104)])
+        disc = (y - rows[0]) ** 2 + (x - columns[0]) ** 2 < 16**2
+        square = (abs(y - rows[1]) < 14) & (abs(x - columns[1]) < 14)
+        scenes.append(((0.2 + 0.6 * disc - 0.15 * square + rng.normal(0, 0.03, disc.shape)).clip(0, 1), disc, square))
+    images, discs, squares = (torch.tensor(np.array(one)).float()[:, None] for one in zip(*scenes, strict=True))
+    for masks, others in ((discs, squares), (squares, discs)):
+        support = images[4:].expand(4, -1, -1, -1, -1), masks[4:].expand(4, -1, -1, -1, -1)
+        with torch.inference_mode():
+            found = load_model()(images[:4], *support) > 0
+        asked, other = (
+            np.mean([dice(f.numpy(), m.numpy() > 0) for f, m in zip(found, truth[:4], strict=True)])
+            for truth in (masks, others)
+        )
+        assert asked > other + 20

@@ -17,6 +17,8 @@ from universeg.files import written_whole
 from universeg.model.network import ModelConfig, UniverSeg
 
 FORMAT = "universeg-1"
+# Trained on synthetic tasks alone; the model card is beside it.
+SHIPPED = Path(__file__).parent.parent / "weights" / "preview.safetensors"
 
 
 def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = None) -> None:
@@ -36,16 +38,13 @@ def trained_size(path: str | Path) -> int | None:
     return int(size) if size.isdecimal() else None
 
 
-def load_model(path: str | Path | None = None) -> UniverSeg:
+def load_model(path: str | Path = SHIPPED) -> UniverSeg:
     """The network in a `.safetensors` file of ours, or a published `.pt`; on the CPU, ready to predict.
+
+    By default with the weights in the package, which have seen synthetic tasks alone.
 
     Raises ValueError, naming the file and what to do, where it cannot be read or holds another network.
     """
-    if path is None:
-        raise ValueError(
-            "no weights come with this version yet: train some with universeg-train and give their path"
-            " (RUN/best.safetensors), or the path of the published weights (.pt)"
-        )
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give a .safetensors that universeg-train wrote, or a published .pt")
