@@ -9,6 +9,7 @@ from pathlib import Path
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from PIL.Image import DecompressionBombError
+from pydicom.errors import BytesLengthException
 from scipy.io.matlab import MatReadError
 
 from pipeline.readers.dicom import dicom
@@ -52,6 +53,7 @@ UNREADABLE = (
     HeaderDataError,
     MatReadError,
     DecompressionBombError,
+    BytesLengthException,
 )
 
 

@@ -231,3 +231,13 @@ def test_an_index_beyond_a_palette_is_black(tmp_path):
     length = int.from_bytes(data[at - 4 : at], "big")
     (tmp_path / "p.png").write_bytes(data[: at - 4] + checked + data[at + 8 + length :])
     assert not turned(read("raster", tmp_path / "p.png")).brightness.any()
+
+
+def test_a_dicom_value_of_a_length_that_its_type_cannot_have(tmp_path):
+    writers.dicom(tmp_path, ["1.dcm"], np.ones((6, 5, 1)))
+    file = tmp_path / "1.dcm"
+    rows = b"\x28\x00\x10\x00US"  # found by damaging files at random
+    assert rows in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(rows, rows[:-2] + b"SL"))
+    with pytest.raises(BadScan):
+        read_all("dicom", [file], Pick(index=0))
