@@ -19,7 +19,7 @@ from universeg.metrics import Score, averages
 from universeg.protocol import questions
 from universeg.scoring import Scorer
 
-HELP = """Segment the test queries of held-out datasets and report Dice.
+HELP = """Segment images of held-out datasets and report Dice.
 
 Examples:
 
@@ -28,9 +28,10 @@ universeg-evaluate --weights runs/first/best.safetensors --stores data/stores --
 universeg-evaluate --weights universeg.pt runs/first/best.safetensors mean-mask --stores data/stores --out results/all
 --support-size 1 4 16 64 --ensemble 1 5
 
-Queries are the middle slices of the test split; the support is drawn from the support split with replacement, and is
-the same for all weights. Dice runs from 0 to 100; where the truth is empty it is 100 for an empty prediction, else 0.
-It is averaged over the queries of a label, the labels of a task, the tasks of a dataset, and the datasets.
+Queries are the middle slices of the test split (--split); the support is drawn from the support split with
+replacement, and is the same for all weights. Dice runs from 0 to 100; where the truth is empty it is 100 for an empty
+prediction, else 0. It is averaged over the queries of a label, the labels of a task, the tasks of a dataset, and the
+datasets.
 
 You get tables (summary.md, summary.csv, summary.json), every score (results.csv), and pictures (boxes.png,
 pictures.png, and with several support sizes support_size.png). Killed? The same command goes on:
@@ -53,11 +54,11 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def evaluate(config: EvaluateConfig) -> Result:
-    """Segment and score every test query of the chosen datasets; raises ValueError where there is none."""
+    """Segment and score every query of the chosen datasets; raises ValueError where there is none."""
     compute = Compute.chosen(config.device, config.precision)
     stores = Stores(config.stores)
     networks = {str(path): segmenter(path).to(compute.device) for path in config.weights}
-    asked = questions(stores, config.datasets, config.tasks)
+    asked = questions(stores, config.datasets, config.tasks, config.split)
     scores: dict[Contender, list[Score]] = {name: [] for name in config.contenders}
     shown = list[Example]()
     columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -32,6 +32,8 @@ class EvaluateConfig:
     """Evaluate on these; by default on all that are held out."""
     tasks: tuple[str, ...] = ("*",)
     """Only tasks that fit one of these patterns of dataset/group/modality/label/axis; * also spans slashes."""
+    split: Literal["test", "dev"] = "test"
+    """Whose images are segmented. Choose between networks by dev, and report test once."""
     support_size: tuple[int, ...] = (64,)
     """Image-mask pairs by which a query is segmented; several are compared."""
     ensemble: tuple[int, ...] = (5,)

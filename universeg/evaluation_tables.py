@@ -24,7 +24,7 @@ class Result:
     averages: Mapping[Contender, Averages]
     roles: Mapping[str, str]  # of each dataset: "held-out", or "train"
     empty: int  # queries whose truth is empty
-    left_out: Sequence[str]  # tasks without test queries or support
+    left_out: Sequence[str]  # tasks without queries or support
     size: int  # pixels of a side
     examples: Sequence[Example]
     reused: int  # scores of an earlier call
@@ -95,7 +95,7 @@ def protocol(config: EvaluateConfig) -> str:
     weights, sizes, ensembles = (
         ", ".join(map(str, values)) for values in (config.weights, config.support_size, config.ensemble)
     )
-    return f"Dice of {weights}: support size N = {sizes}, ensemble of K = {ensembles}"
+    return f"Dice of {weights} on the {config.split} split: support size N = {sizes}, ensemble of K = {ensembles}"
 
 
 def remarks(result: Result) -> list[str]:
@@ -105,7 +105,7 @@ def remarks(result: Result) -> list[str]:
     if result.empty:
         lines.append(f"{result.empty} queries have an empty truth: 100 for an empty prediction, else 0")
     if result.left_out:
-        lines.append(f"left out, without middle slices for test or support: {', '.join(result.left_out)}")
+        lines.append(f"left out, without middle slices for queries or support: {', '.join(result.left_out)}")
     return lines
 
 

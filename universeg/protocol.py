@@ -12,20 +12,20 @@ from universeg.tables import choose
 
 @dataclass(frozen=True)
 class Questions:
-    """The test queries of each task, by task; and the tasks that have none, or no support for them."""
+    """The queries of each task, by task; and the tasks that have none, or no support for them."""
 
     queries: Mapping[str, Sequence[str]]
     left_out: Sequence[str]
 
 
-def questions(stores: Stores, datasets: Sequence[str], patterns: Sequence[str]) -> Questions:
-    """The middle slices of the test split; raises ValueError where there are none."""
+def questions(stores: Stores, datasets: Sequence[str], patterns: Sequence[str], split: str = "test") -> Questions:
+    """The middle slices of a split; raises ValueError where there are none."""
     chosen = chosen_datasets(stores, datasets)
     tasks = fitting([task for name in chosen for task in stores.by_dataset[name].tasks], patterns)
-    found = {task: queries for task in tasks if (queries := _test_queries(stores.of(task), task))}
+    found = {task: queries for task in tasks if (queries := _queries(stores.of(task), task, split))}
     if not found:
         raise ValueError(
-            f"{', '.join(chosen)}: none of {len(tasks)} tasks has middle slices in both the test and the support"
+            f"{', '.join(chosen)}: none of {len(tasks)} tasks has middle slices in both the {split} and the support"
             " split; build the stores from more subjects"
         )
     return Questions(found, [task for task in tasks if task not in found])
@@ -54,5 +54,5 @@ def supports(store: Store, task: str, query: str, size: int, count: int, seed: i
     return [Episode(task, "mid", query, with_replacement(names, size, rng)) for rng in draws]
 
 
-def _test_queries(store: Store, task: str) -> list[str]:
-    return store.subjects(task, "test") if store.subjects(task, "support") else []
+def _queries(store: Store, task: str, split: str) -> list[str]:
+    return store.subjects(task, split) if store.subjects(task, "support") else []

@@ -57,6 +57,14 @@ def test_held_out_datasets_are_scored(config, monkeypatch):
     assert result.empty == 0
 
 
+def test_the_dev_split_can_be_segmented_instead(config):
+    (scores,) = evaluate(replace(config, split="dev")).scores.values()
+    store = Stores(config.stores).by_dataset["Kept"]
+    assert {score.query for score in scores} == set(store.subjects("Kept/g/m/a/0", "dev"))
+    main(command(config, "--split", "dev"))
+    assert "on the dev split" in (config.out / "summary.md").read_text()
+
+
 def test_the_command_writes_its_files(config, capsys):
     main(command(config))
     shown = capsys.readouterr().out
