@@ -14,7 +14,7 @@ MIRROR ?=
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: .venv/ready ## build tasks, train briefly, segment an unseen task; ends in demo/result.png (under 10 minutes)
+demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in demo/result.png (under 10 minutes)
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
 test: .venv/ready ## all tests

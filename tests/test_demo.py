@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from demo.picture import draw
-from universeg.model import ModelConfig, UniverSeg, save_model
+from universeg.model import ModelConfig, UniverSeg
 from universeg.standardise.normalise import luminance, normalised
 from universeg.standardise.resample import Grid
 from universeg.store import Record, pack, write_store
@@ -24,8 +24,9 @@ def record(name: str) -> Record:
 def test_the_demo_draws_a_query_its_examples_and_the_answer(tmp_path):
     header = {"dataset": "Cells", "size": 32, "splits": NAMES, "role": "held-out"}
     write_store(tmp_path / "Cells.lmdb", header, sorted(pack(record(name)) for name in NAMES))
-    save_model(UniverSeg(ModelConfig(widths=(4, 4))), tmp_path / "w.safetensors")
-    dice = draw(tmp_path / "w.safetensors", [tmp_path / "Cells.lmdb"], ["Cells/*"], 4, tmp_path / "result.png")
-    assert 0 <= dice <= 100
+    networks = {name: UniverSeg(ModelConfig(widths=(4, 4)), seed) for seed, name in enumerate(["one", "other"])}
+    dice = draw(networks, [tmp_path / "Cells.lmdb"], ["Cells/*"], 4, tmp_path / "result.png")
+    assert dice.keys() == networks.keys()
+    assert all(0 <= value <= 100 for value in dice.values())
     with Image.open(tmp_path / "result.png") as picture:
-        assert picture.width > 6 * 192, "query, three examples, truth, prediction, and how sure it is"
+        assert picture.width > 8 * 192, "query, three examples, truth, two predictions, and how sure the last one is"
