@@ -19,6 +19,7 @@ from universeg import load_model
 from universeg.compute import Compute
 from universeg.config import TrainConfig
 from universeg.files import written_whole
+from universeg.scoring import weights_digest
 from universeg.source import Source
 from universeg.synth.families import FAMILIES, HELD_BACK
 from universeg.validate import validate
@@ -48,10 +49,10 @@ def main(
         flags = [*shlex.split(f"{words['base']} {words['choices'][name]}"), "--init", str(init)]
         subprocess.run([sys.executable, "-m", "universeg.train", *flags, "--out", str(out / name)], check=True)
     stores = tuple(sorted(dev_stores.glob("*.lmdb")))
-    found = {"(start)": _scores(init, out / "start.json", stores, size, support_size, episodes)}
+    found = {"(start)": _scores(init, out, stores, size, support_size, episodes)}
     for name in words["choices"]:
         if _weights(out / name).is_file():
-            found[name] = _scores(_weights(out / name), out / f"{name}.json", stores, size, support_size, episodes)
+            found[name] = _scores(_weights(out / name), out, stores, size, support_size, episodes)
     _show(found, next(iter(words["choices"])))
 
 
@@ -60,9 +61,10 @@ def _weights(run: Path) -> Path:
 
 
 def _scores(
-    weights: Path, kept: Path, stores: Sequence[Path], size: int, support_size: int, episodes: int
+    weights: Path, out: Path, stores: Sequence[Path], size: int, support_size: int, episodes: int
 ) -> dict[str, list[float]]:
-    """Dice of every episode, from `kept` where it was computed before."""
+    """Dice of every episode; kept in `out` under what it was computed of, and read from there."""
+    kept = out / f"scores-{weights_digest(weights)[:16]}-{size}-{support_size}-{episodes}.json"
     if kept.is_file():
         found: dict[str, list[float]] = json.loads(kept.read_text(encoding="utf-8"))
         return found
@@ -72,7 +74,7 @@ def _scores(
     found = {}
     for name, what in sources.items():
         config = TrainConfig(
-            out=kept.parent, synthetic=("train",), size=size, support_size=support_size, dev_episodes=episodes, **what
+            out=out, synthetic=("train",), size=size, support_size=support_size, dev_episodes=episodes, **what
         )
         found[name] = [round(score.dice, 3) for score, _, _ in validate(network, Source(config).dev, compute)]
     with written_whole(kept) as part:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from demo.picture import draw
 from universeg import UniverSeg, load_model
-from universeg.model.weights import SHIPPED
+from universeg.model import SHIPPED
 
 WORK = Path("demo/work")
 SUPPORT_OF_REAL = 16
