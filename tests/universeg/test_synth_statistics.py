@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from universeg.synth import FAMILIES, MIXES, SynthConfig, SynthTask, make_task
+from universeg.synth.draws import Draws
 from universeg.synth.learnable import agreement, contrast, thin, visibility, why_not, width
-from universeg.synth.rules import edge
+from universeg.synth.rules import edge, questions
 from universeg.synth.statistics import BANDS, MEASURES, Measured, measured, outside, summary
 
 # Medians of eight images each at 128 pixels: nuclei of white blood cells, hippocampus, retinal vessels.
@@ -98,7 +99,7 @@ def test_what_cannot_be_learnt_is_refused_with_the_reason() -> None:
     assert why_not(noise * (1 - 0.7 * apart.float()) + 0.35 * apart, apart) == "", "only the texture differs"
     assert why_not(noise, disc(6, (30, 30), (31, 30), (30, 31))) == "", "it is always in one place"
     assert why_not(noise, disc(1.1, (30, 30), (31, 30), (30, 31))) == "nearly empty in a subject"
-    assert why_not(noise, disc(40, (30, 30), (31, 30), (30, 31))) == "too large"
+    assert why_not(noise, disc(50, (30, 30), (31, 30), (30, 31))) == "too large"
 
 
 def test_the_edge_is_as_wide_as_asked() -> None:
@@ -107,3 +108,17 @@ def test_the_edge_is_as_wide_as_asked() -> None:
     assert int(edge(square, 1).sum()) == 12**2 - 10**2
     assert int(edge(square, 2).sum()) == 12**2 - 8**2
     assert not edge(torch.ones(1, 9, 9, dtype=torch.bool), 2).any(), "the picture's border is no edge"
+
+
+def test_questions_are_parts_and_what_is_made_of_them() -> None:
+    parts = {"one": disc(10, (20, 20), (30, 40)), "other": disc(6, (50, 50), (48, 20))}
+    asked = dict[str, torch.Tensor]()
+    for number in range(40):
+        asked |= questions(Draws(("test", number), 2, 64, torch.device("cpu")), parts)
+    assert {"one", "other", "side of one", "all but other", "edge of one"} <= set(asked)
+    both = next(name for name in asked if " and " in name)
+    assert torch.equal(asked[both], parts["one"] | parts["other"])
+    assert torch.equal(asked["all but other"], ~parts["other"])
+    side, whole = asked["side of one"].flatten(1).sum(1), parts["one"].flatten(1).sum(1)
+    assert not (asked["side of one"] & ~parts["one"]).any()
+    assert ((side > 0.2 * whole) & (side < 0.8 * whole)).all(), "the cut is near the middle, wherever the part lies"

@@ -7,7 +7,7 @@ from universeg.synth.fields import blurred
 from universeg.synth.rules import edge
 
 LEAST_PIXELS = 6
-LEAST_AREA, MOST_AREA = 0.0015, 0.6  # share of the picture, in the median subject
+LEAST_AREA, MOST_AREA = 0.0015, 0.95  # share of the picture, in the median subject
 # Each is enough by itself. Lines need more contrast, as no noise averages out over them, but against their own
 # surroundings: real retinal vessels at 128 pixels have 1.0 there, and 0.1 when the whole picture's shading counts.
 CONTRAST, LINE_CONTRAST, TEXTURE, AGREEMENT = 0.2, 0.5, 0.25, 0.4

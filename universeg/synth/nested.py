@@ -17,7 +17,10 @@ def nested(draws: Draws) -> Scene:
     kinds, calm = backdrop(draws)
     radius = draws.log(0.1, 0.7)
     outline = draw_outline(draws, radius, (0.01, 0.18))
-    _distractors(draws, kinds, calm, x, y, outline)
+    if draws.chance(0.35):
+        _crowd(draws, kinds, calm, x, y, radius)
+    else:
+        _distractors(draws, kinds, calm, x, y, outline)
     body = star(x, y, outline)
     inside = body < 0
     core = (_ring(draws, body) if draws.chance(0.45) else _lobes(draws, x, y, radius)) & inside
@@ -31,6 +34,18 @@ def nested(draws: Draws) -> Scene:
     if draws.chance(0.3):  # a wall of its own
         put(kinds, [((body < 0) & (body > -draws.number(0.05, 0.15)), calm + 5)])
     return Scene(painted(draws, kinds, calm + 6, calm), parts)
+
+
+def _crowd(draws: Draws, kinds: Tensor, calm: int, x: Tensor, y: Tensor, radius: float) -> None:
+    """Cells all around that may touch the body, as red blood cells do a white one; often as bright as its shell."""
+    size, pale = min(0.4, radius * draws.log(0.4, 1.1)), draws.chance(0.4)
+    kind = draws.one_of((calm, calm, calm + 3))
+    for _ in range(draws.count(6, 20)):
+        across, along = (place - draws.each(-1.6, 1.6) for place in (x, y))
+        distance = torch.hypot(across, along) / (size * draws.jitter(0.15).exp())
+        put(kinds, [(distance < 1, kind)])
+        if pale:
+            put(kinds, [(distance < 0.4, calm + 1)])
 
 
 def _distractors(draws: Draws, kinds: Tensor, calm: int, x: Tensor, y: Tensor, body: Outline) -> None:

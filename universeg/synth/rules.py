@@ -1,6 +1,7 @@
 """Label rules: what a task may ask for, given the parts of its anatomy."""
 
 from collections.abc import Mapping
+from math import cos, pi, sin
 
 from torch import Tensor
 from torch.nn.functional import pad
@@ -9,7 +10,10 @@ from universeg.synth.draws import Draws
 
 
 def questions(draws: Draws, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The parts; often also two of them together; seldom only the edge of one. Masks are (M, H, W) bool."""
+    """The parts; often also two of them together; seldom one side, the edge or the outside of one.
+
+    Masks are (M, H, W) bool.
+    """
     asked = dict(parts)
     names = list(parts)
     if len(names) > 1 and draws.chance(0.4):
@@ -18,7 +22,24 @@ def questions(draws: Draws, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if draws.chance(0.12):
         name = draws.one_of(names)
         asked[f"edge of {name}"] = edge(parts[name], max(1, round(draws.size / 96)))
+    if draws.chance(0.12):
+        name = draws.one_of(names)
+        asked[f"side of {name}"] = _side(draws, parts[name])
+    if draws.chance(0.12):
+        name = draws.one_of(names)
+        asked[f"all but {name}"] = ~parts[name]
     return asked
+
+
+def _side(draws: Draws, masks: Tensor) -> Tensor:
+    """What lies beyond a straight cut near the middle of each mask: a label that is told by its place alone."""
+    angle = draws.number(-pi, pi)
+    x, y = draws.places
+    along = x * cos(angle) + y * sin(angle)
+    total = masks.sum((1, 2), keepdim=True).clamp(min=1)
+    middle = (along * masks).sum((1, 2), keepdim=True) / total
+    spread = ((along - middle).square() * masks).sum((1, 2), keepdim=True).div(total).sqrt()
+    return masks & (along > middle + draws.number(-0.7, 0.7) * spread)
 
 
 def edge(masks: Tensor, reach: int) -> Tensor:
