@@ -27,7 +27,7 @@ class TrainConfig:
     """Leave out tasks that fit one of these patterns."""
     synthetic: tuple[str, ...] = ()
     """Synthetic tasks that are made while training, a new one for each episode; needs no stores. Names of families or
-    of mixes (train, held-back, all), each with a weight if wanted: train vessels=0.5"""
+    of mixes (train, held-back, all), each with a weight if wanted: train vessels=0.5; 0 leaves one out."""
     synthetic_share: float = 0.5
     """Share of the episodes that are synthetic; without stores all of them are."""
     size: int = 0

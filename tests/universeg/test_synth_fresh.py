@@ -60,6 +60,7 @@ def test_families_are_drawn_by_weight() -> None:
     assert weights_of({"held-back": 1, "F0": 1}) == {"mosaic": 0.5, "bands": 0.5, "F0": 1}
     assert set(weights_of("train")) == set(FAMILIES) - set(weights_of("held-back"))
     assert set(weights_of("all")) == set(FAMILIES)
+    assert weights_of({"held-back": 1, "F0": 1, "bands": 0}) == {"mosaic": 0.5, "F0": 1}
     groups = [Task.parse(fresh_episode(0, n, 1, 32, {"nested": 9, "F0": 1})[2]).group for n in range(60)]
     assert 0 < groups.count("F0") < 20
 
@@ -67,8 +68,10 @@ def test_families_are_drawn_by_weight() -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match=r"unknown family of synthetic tasks 'nets'; known: F0,.*nested"):
         fresh_episode(0, 0, 4, 64, {"nets": 1})
-    with pytest.raises(ValueError, match="weight of synthetic family 'F0' must be positive, got -1"):
+    with pytest.raises(ValueError, match="weight of synthetic family 'F0' must be finite and at least 0, got -1"):
         fresh_episode(0, 0, 4, 64, {"F0": -1})
+    with pytest.raises(ValueError, match="'F0' is left out .* nothing named before it has it"):
+        fresh_episode(0, 0, 4, 64, {"nested": 1, "F0": 0})
     with pytest.raises(ValueError, match="at least one family"):
         fresh_episode(0, 0, 4, 64, [])
     with pytest.raises(ValueError, match="got 0 entries of size 64"):

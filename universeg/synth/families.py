@@ -61,16 +61,21 @@ MIXES: Mapping[str, Mapping[str, float]] = {
 
 
 def weights_of(families: Families) -> dict[str, float]:
-    """How often each family is drawn, relative to the others."""
+    """How often each family is drawn, relative to the others; a weight of 0 leaves out one that was named before."""
     if isinstance(families, str):
         families = [families]
     if not isinstance(families, Mapping):
         families = dict.fromkeys(families, 1.0)
     weights = dict[str, float]()
     for name, weight in families.items():
-        if not 0 < weight < float("inf"):
-            raise ValueError(f"the weight of synthetic family {name!r} must be positive, got {weight}")
         mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"the weight of synthetic family {name!r} must be finite and at least 0, got {weight}")
+        if weight == 0:
+            if name not in weights:
+                raise ValueError(f"synthetic family {name!r} is left out (=0), but nothing named before it has it")
+            del weights[name]
+            continue
         total = sum(mix.values())
         for family, share in mix.items():
             weights[family] = weights.get(family, 0) + weight * share / total
