@@ -48,7 +48,8 @@ was done with which files.
 @dataclass(frozen=True, kw_only=True)
 class PredictConfig:
     weights: Annotated[Path, arg(aliases=["-w"])] = SHIPPED
-    """The network: a .safetensors of universeg-train, or the published .pt; by default the preview in the package."""
+    """The network: a .safetensors of universeg-train, or the published .pt; by default that in the package, which was
+    trained on synthetic tasks alone."""
     images: Annotated[tuple[Path, ...], arg(aliases=["-i"])]
     """What to segment: files, or folders of them."""
     support: Annotated[Path, arg(aliases=["-s"])]

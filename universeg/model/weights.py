@@ -18,7 +18,7 @@ from universeg.model.network import ModelConfig, UniverSeg
 
 FORMAT = "universeg-1"
 # Trained on synthetic tasks alone; the model card is beside it.
-SHIPPED = Path(__file__).parent.parent / "weights" / "preview.safetensors"
+SHIPPED = Path(__file__).parent.parent / "weights" / "synthetic.safetensors"
 
 
 def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = None) -> None:
