@@ -70,7 +70,7 @@ def test_wrong_arguments_are_named() -> None:
         fresh_episode(0, 0, 4, 64, {"nets": 1})
     with pytest.raises(ValueError, match="weight of synthetic family 'F0' must be finite and at least 0, got -1"):
         fresh_episode(0, 0, 4, 64, {"F0": -1})
-    with pytest.raises(ValueError, match="'F0' is left out .* nothing named before it has it"):
+    with pytest.raises(ValueError, match=r"'F0' is left out .* nothing named before it has it"):
         fresh_episode(0, 0, 4, 64, {"nested": 1, "F0": 0})
     with pytest.raises(ValueError, match="at least one family"):
         fresh_episode(0, 0, 4, 64, [])
