@@ -73,7 +73,7 @@ def main(
         optimiser.step()
         rate.step()
         if step % 100 == 0:
-            print(f"step {step}: loss {float(loss):.3f}", flush=True)
+            print(f"step {step}: loss {loss.item():.3f}", flush=True)
     network.eval()
     images, masks, tasks = _pixels(data, split, size)
     with torch.inference_mode():
