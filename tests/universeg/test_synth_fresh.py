@@ -60,6 +60,7 @@ def test_families_are_drawn_by_weight() -> None:
     assert weights_of({"held-back": 1, "F0": 1}) == {"mosaic": 0.5, "bands": 0.5, "F0": 1}
     assert set(weights_of("train")) == set(FAMILIES) - set(weights_of("held-back"))
     assert set(weights_of("all")) == set(FAMILIES)
+    assert weights_of(["F0", "nested", "F0"]) == {"F0": 1, "nested": 1}, "a name said twice counts once"
     assert weights_of({"held-back": 1, "F0": 1, "bands": 0}) == {"mosaic": 0.5, "F0": 1}
     groups = [Task.parse(fresh_episode(0, n, 1, 32, {"nested": 9, "F0": 1})[2]).group for n in range(60)]
     assert 0 < groups.count("F0") < 20

@@ -1,6 +1,6 @@
 """The families of synthetic tasks, and mixes of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -63,7 +63,7 @@ MIXES: Mapping[str, Mapping[str, float]] = {
 def weights_of(families: Families) -> dict[str, float]:
     """How often each family is drawn, relative to the others; a weight of 0 leaves out one that was named before."""
     weights = dict[str, float]()
-    for name, weight in _weighed(families):
+    for name, weight in _weighed(families).items():
         mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
         if not 0 <= weight < float("inf"):
             raise ValueError(f"the weight of synthetic family {name!r} must be finite and at least 0, got {weight}")
@@ -80,11 +80,11 @@ def weights_of(families: Families) -> dict[str, float]:
     return weights
 
 
-def _weighed(families: Families) -> Iterable[tuple[str, float]]:
+def _weighed(families: Families) -> Mapping[str, float]:
     """Names and weights, in their order."""
     if isinstance(families, Mapping):
-        return families.items()
-    return [(name, 1.0) for name in ([families] if isinstance(families, str) else families)]
+        return families
+    return dict.fromkeys([families] if isinstance(families, str) else families, 1.0)
 
 
 def drawn_family(families: Families, rng: np.random.Generator) -> str:

@@ -1,6 +1,6 @@
 """Label rules: what a task may ask for, given the parts of its anatomy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import cos, pi, sin
 
 from torch import Tensor
@@ -19,15 +19,15 @@ def questions(draws: Draws, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if len(names) > 1 and draws.chance(0.4):
         one, other = (names[n] for n in draws.numbers.permutation(len(names))[:2])
         asked[f"{one} and {other}"] = parts[one] | parts[other]
-    if draws.chance(0.12):
-        name = draws.one_of(names)
-        asked[f"edge of {name}"] = edge(parts[name], max(1, round(draws.size / 96)))
-    if draws.chance(0.12):
-        name = draws.one_of(names)
-        asked[f"side of {name}"] = _side(draws, parts[name])
-    if draws.chance(0.12):
-        name = draws.one_of(names)
-        asked[f"all but {name}"] = ~parts[name]
+    seldom: Mapping[str, Callable[[Tensor], Tensor]] = {
+        "edge of": lambda masks: edge(masks, max(1, round(draws.size / 96))),
+        "side of": lambda masks: _side(draws, masks),
+        "all but": lambda masks: ~masks,
+    }
+    for words, made_of in seldom.items():
+        if draws.chance(0.12):
+            name = draws.one_of(names)
+            asked[f"{words} {name}"] = made_of(parts[name])
     return asked
 
 
