@@ -72,9 +72,10 @@ def scans(manifest: Path, raw: Path, out: Path) -> None:
     if not good:
         patterns = "; ".join(form.image for group in facts.groups for form in group.scans)
         tool = "; `segment` in the config can make labels of scans without any" if facts.segments else ""
-        raise ValueError(
-            f"{root}: no file fits the image patterns of {facts.name}: {patterns}; is it the right folder?{tool}"
+        why = (
+            f"the first of {len(dropped)} remarks: {dropped[0]}" if dropped else "no file fits; is it the right folder?"
         )
+        raise ValueError(f"{root}: no scan of {facts.name} can be used; its image patterns: {patterns}; {why}{tool}")
     found.write(out, root, good, dropped)
 
 

@@ -166,7 +166,7 @@ def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:
             scan.subject,
             scan.modality,
             file=scan.images[0],
-            remedy="remove all but one",
+            remedy="remove all but one; or tell a subject's several images apart by `frame` in the manifest",
             reason=f"the subject is there {len(found)} times: {', '.join(other.images[0] for other in found)}",
         )
         for found in same.values()

@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from pipeline import __main__ as stages
 from pipeline.layout import Group
 from pipeline.scans import listing, read, scans_of, write
 
@@ -53,6 +55,22 @@ def test_what_has_no_partner_is_named(tmp_path):
         " fetch the label again, or add the scan to known_bad",
         "G 2: label without an image [labels/2.png]; fetch the image, or ignore this label",
     ]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (["cat.png"], "its image patterns: Dataset 2/{subject}.bmp; no file fits; is it the right folder?"),
+        (["Dataset 2/001.bmp"], "the first of 1 remarks: CV 001 microscopy: no label file: expected Dataset 2/001.png"),
+    ],
+)
+def test_where_no_scan_is_usable_the_reason_is_told(tmp_path, files, why):
+    raw = tmp_path / "raw.json"
+    raw.write_text(json.dumps({"root": str(tree(tmp_path / "files", *files))}))
+    with pytest.raises(ValueError, match="no scan of WBC-CV can be used") as error:
+        stages.scans(Path("dataset_manifests/WBC-CV.yaml"), raw, tmp_path / "scans.json")
+    assert why in str(error.value)
+    assert not (tmp_path / "scans.json").exists()
 
 
 TWICE = ["images/1.png", "labels/1.png", "copy/images/1.png", "copy/labels/1.png", "images/2.png", "labels/2.png"]
