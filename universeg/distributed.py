@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar
 
 import torch
 from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 
@@ -61,10 +60,22 @@ class Ranks:
         finally:
             distributed.destroy_process_group()
 
-    def wrapped(self, model: nn.Module) -> nn.Module:
-        """The model, whose gradients become the mean over the processes."""
-        # What the last block would pass on as support has no use and gets no gradient.
-        return model if self.world == 1 else DistributedDataParallel(model, find_unused_parameters=True)
+    def average_gradients(self, model: nn.Module) -> None:
+        """Give every process the mean of all processes' gradients.
+
+        DistributedDataParallel would do so too, but can hang when a run ends: it is the last to hold the process
+        group, whose thread may be waiting for the interpreter's lock when DistributedDataParallel, with that lock,
+        waits for the thread. The few MB of this network gain nothing from its overlap with the backward pass.
+        """
+        if self.world == 1:
+            return
+        # What the last block would pass on as support has no use and gets no gradient, in any process.
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        together = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(together)
+        means = torch.split(together / self.world, [gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
 
     def gathered(self, own: Sequence[T]) -> list[T]:
         """The values of all items of a batch in order, from each process its own."""

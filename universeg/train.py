@@ -10,7 +10,6 @@ from statistics import fmean
 from time import monotonic
 
 import torch
-from torch import nn
 from torch.optim import Adam
 
 from universeg.ahead import ahead
@@ -105,12 +104,10 @@ class Training:
         model = initial_model(config).to(self.compute.device)
         self.state = State(model, Adam(model.parameters(), config.learning_rate), averaged(model, config.ema))
         self.resumed = resume(self.state, self.about)
-        self.network: nn.Module = model
 
     def run(self) -> int:
         """Every step that is left."""
         state, config, first = self.state, self.config, self.ranks.first
-        self.network = self.ranks.wrapped(state.model)
         self.log = TrainingLog(config.out, state.step, config.steps, config.quiet)
         until = monotonic() + 60 * config.minutes if config.minutes else float("inf")
         steps = range(state.step + 1, config.steps + 1)
@@ -150,11 +147,12 @@ class Training:
         images, masks = self.augmentation(images, masks, rngs)
         query, truth, support, support_masks = apart(images, masks)
         with self.compute.autocast():
-            logits = self.network(query, support, support_masks)
+            logits = self.state.model(query, support, support_masks)
         losses = training_loss(logits, truth, config.cross_entropy)
         values = losses.tolist()
         self._check("loss", values, drawn)
         losses.mean().backward()  # type: ignore[no-untyped-call]
+        self.ranks.average_gradients(self.state.model)
         norm = torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), config.clip or inf)
         self._check("norm of the gradients", [float(norm)], drawn)
         self._step(step)

@@ -64,12 +64,12 @@ def test_two_processes_stop_together_and_go_on(config, tmp_path):
     process = torchrun(config)
     wait_for(lambda: steps_of(config) > 3, process)
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     (path,) = checkpoints(config.out)
     done = rows(config, "loss")[-1][0]
     assert int(path.stem[5:]) == done
     process = torchrun(replace(config, steps=done + 2))
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode == 0
     assert [step for step, _ in rows(config, "loss")] == list(range(1, done + 3))
 
