@@ -53,6 +53,7 @@ def header_of(manifest: Manifest, receipt: Path | None, recipe: Mapping[str, Any
         "title": manifest.title,
         "domain": manifest.domain,
         "role": manifest.role,
+        "row": manifest.table3.row if manifest.table3 else manifest.name,
         "licence": manifest.licence.model_dump(),
         "citation": [citation.model_dump() for citation in manifest.citation],
         "manifest": manifest.digest(),

@@ -108,6 +108,7 @@ def test_five_stores_a_catalogue_and_sheets(built):
         assert store.tasks == sorted(tasks)
         assert len(store.header["splits"]) == subjects
         assert store.header["counts"]["support"] == round(0.6 * subjects)
+        assert store.header["row"] == {"MSD-Hippocampus": "MSD"}.get(name, name.split("-")[0])
         assert (built.root / "out" / "reports" / "sheets" / f"{name}.png").stat().st_size > 5000
     with (built.root / "out" / "reports" / "catalogue.csv").open(newline="") as file:
         rows = {row["task"]: row for row in csv.DictReader(file)}

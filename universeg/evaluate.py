@@ -71,10 +71,13 @@ def evaluate(config: EvaluateConfig) -> Result:
             for name, more in found.items():
                 scores[name] += more
             shown += examples(config, scorer, found)
+    headers = {header["dataset"]: header for header in (stores.of(task).header for task in asked.queries)}
+    rows = {name: header.get("row", name) for name, header in headers.items()}
     return Result(
         scores=scores,
-        averages={name: averages(members, config.bootstraps, config.seed) for name, members in scores.items()},
-        roles={stores.of(task).header["dataset"]: stores.of(task).header["role"] for task in asked.queries},
+        averages={name: averages(members, config.bootstraps, config.seed, rows) for name, members in scores.items()},
+        roles={name: header["role"] for name, header in headers.items()},
+        rows=rows,
         empty=sum(stores.of(task).areas(task)[query] == 0 for task, names in asked.queries.items() for query in names),
         left_out=asked.left_out,
         size=stores.size,

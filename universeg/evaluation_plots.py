@@ -25,7 +25,7 @@ def boxes(result: Result) -> Figure:
     axes = figure.subplots()
     for number, each in enumerate(contenders):
         drawn = axes.boxplot(
-            [[score.dice for score in result.scores[each] if score.task.dataset == name] for name in names],
+            [[score.dice for score in result.inside(name, result.scores[each])] for name in names],
             positions=[step * place + number for place in range(len(names))],
             widths=0.8,
             whis=(5, 95),
@@ -81,7 +81,7 @@ def _lines(result: Result, name: str) -> dict[tuple[str, int], dict[int, Mean]]:
     """For each network and ensemble size, the mean at each support size."""
     lines = dict[tuple[str, int], dict[int, Mean]]()
     for each, found in result.averages.items():
-        mean = found.all if name == ALL else found.datasets[name]
+        mean = found.all if name == ALL else found.of_datasets[name]
         lines.setdefault((each.weights, each.ensemble), {})[each.support_size] = mean
     return lines
 

@@ -68,7 +68,7 @@ def _summary(config: EvaluateConfig, result: Result) -> dict[str, Any]:
 
 def _averages(result: Result, contender: Contender) -> dict[str, Any]:
     found = result.averages[contender]
-    parts = {"datasets": found.datasets, "tasks": found.tasks, "labels": found.labels}
+    parts = {"rows": found.rows, "datasets": found.datasets, "tasks": found.tasks, "labels": found.labels}
     named = {part: {name: asdict(mean) for name, mean in means.items()} for part, means in parts.items()}
     return {"all": asdict(found.all), **named}
 

@@ -23,6 +23,7 @@ class Result:
     scores: Mapping[Contender, Sequence[Score]]  # the same queries in the same order for each
     averages: Mapping[Contender, Averages]
     roles: Mapping[str, str]  # of each dataset: "held-out", or "train"
+    rows: Mapping[str, str]  # of each dataset: what the paper's Table 3 counts it to
     empty: int  # queries whose truth is empty
     left_out: Sequence[str]  # tasks without queries or support
     size: int  # pixels of a side
@@ -36,8 +37,16 @@ class Result:
 
     @property
     def datasets(self) -> Sequence[str]:
-        """Their names, in order."""
-        return list(next(iter(self.averages.values())).datasets)
+        """Names of datasets in order, then of rows of several."""
+        return list(next(iter(self.averages.values())).of_datasets)
+
+    def inside(self, name: str, scores: Sequence[Score]) -> list[Score]:
+        """Those of the scores that belong to a task without its label, a dataset, a row, or all."""
+        return [
+            score
+            for score in scores
+            if name in (ALL, self.rows[score.task.dataset], score.task.dataset, task_name(score.task))
+        ]
 
 
 def show(config: EvaluateConfig, result: Result) -> None:
@@ -70,7 +79,7 @@ def table(result: Result) -> tuple[list[str], list[Row]]:
     if len(result.averages) == 1:
         return ["", "labels", "queries", "Dice ± sd"], list(_by_task(result))
     rows = [
-        (title, [_cell(found.all), *map(_cell, found.datasets.values())])
+        (title, [_cell(found.all), *map(_cell, found.of_datasets.values())])
         for title, found in zip(titles(list(result.averages)), result.averages.values(), strict=True)
     ]
     return ["", ALL, *result.datasets], rows
@@ -112,16 +121,17 @@ def remarks(result: Result) -> list[str]:
 def levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
     """Level, name and mean of everything that is averaged."""
     yield "all", ALL, averages.all
-    for level, means in (("dataset", averages.datasets), ("task", averages.tasks), ("label", averages.labels)):
+    parts = {"row": averages.rows, "dataset": averages.datasets, "task": averages.tasks, "label": averages.labels}
+    for level, means in parts.items():
         for name, mean in means.items():
             yield level, name, mean
 
 
 def _by_task(result: Result) -> Iterator[Row]:
     (found,) = result.averages.values()
-    tasks = [(name, found.datasets.get(name) or found.tasks[name]) for name in sorted([*found.datasets, *found.tasks])]
-    for name, mean in [(ALL, found.all), *tasks]:
-        inside = [score for score in result.queries if name in (ALL, score.task.dataset, task_name(score.task))]
+    parts = sorted({**found.of_datasets, **found.tasks}.items())
+    for name, mean in [(ALL, found.all), *parts]:
+        inside = result.inside(name, result.queries)
         yield name, [str(len({score.task.key for score in inside})), str(len(inside)), _cell(mean)]
 
 

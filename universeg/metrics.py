@@ -1,7 +1,9 @@
 """Dice for reports, and its averages with their uncertainty (paper, sections 5.1 and B)."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -34,12 +36,20 @@ class Mean:
 
 @dataclass(frozen=True)
 class Averages:
-    """Each level is the plain mean over the one before: queries, labels, tasks, datasets, all."""
+    """Each level is the plain mean over the one before: queries, labels, tasks, datasets, rows, all."""
 
     labels: Mapping[str, Mean]  # dataset/group/modality/label/axis
     tasks: Mapping[str, Mean]  # dataset/group/modality/axis
     datasets: Mapping[str, Mean]
+    rows: Mapping[
+        str, Mean
+    ]  # of several datasets that the paper's Table 3 counts as one; others are rows by themselves
     all: Mean
+
+    @property
+    def of_datasets(self) -> dict[str, Mean]:
+        """Of each dataset, then of rows of several."""
+        return {**self.datasets, **self.rows}
 
 
 def dice(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
@@ -53,11 +63,14 @@ def dice(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return 200 * np.count_nonzero(prediction & truth) / total if total else 100.0
 
 
-def averages(scores: Sequence[Score], bootstraps: int = 0, seed: int = 0) -> Averages:
+def averages(
+    scores: Sequence[Score], bootstraps: int = 0, seed: int = 0, rows: Mapping[str, str] = MappingProxyType({})
+) -> Averages:
     """Average scores level by level; the deviation is that over `bootstraps` draws of subjects (0 if none).
 
     Each task (dataset/group/modality/axis) draws as many of its subjects as it has, with replacement and
-    independently of other tasks; its labels share the draw. Raises ValueError without scores.
+    independently of other tasks; its labels share the draw. `rows` names the row of a dataset, if not itself.
+    Raises ValueError without scores.
     """
     if not scores:
         raise ValueError("there are no scores to average")
@@ -66,10 +79,13 @@ def averages(scores: Sequence[Score], bootstraps: int = 0, seed: int = 0) -> Ave
         found = _label_means(members, bootstraps, rng_for("bootstrap", seed, name))
         labels |= found
         tasks[name] = _mean(list(found.values()))
-    by_dataset = _grouped(list(tasks), lambda name: name.split("/", 1)[0])
-    datasets = {name: _mean([tasks[task] for task in members]) for name, members in by_dataset.items()}
-    everything = _summary(_mean(list(datasets.values())))
-    return Averages(_summaries(labels), _summaries(tasks), _summaries(datasets), everything)
+    datasets = _joined(tasks, lambda name: name.split("/", 1)[0])
+    row_of = {name: rows.get(name, name) for name in datasets}
+    by_row = _joined(datasets, row_of.__getitem__)
+    everything = _summary(_mean(list(by_row.values())))
+    counts = Counter(row_of.values())
+    several = {name: values for name, values in by_row.items() if counts[name] > 1}
+    return Averages(_summaries(labels), _summaries(tasks), _summaries(datasets), _summaries(several), everything)
 
 
 def task_name(task: Task) -> str:
@@ -96,6 +112,10 @@ def _mean(values: Sequence[Floats]) -> Floats:
     """Mean of (1 + bootstraps,) values that leaves NaN out; some label has a query in every draw."""
     mean: Floats = np.nanmean(values, axis=0)
     return mean
+
+
+def _joined(level: Mapping[str, Floats], key: Callable[[str], str]) -> dict[str, Floats]:
+    return {name: _mean([level[member] for member in members]) for name, members in _grouped(list(level), key).items()}
 
 
 def _summaries(level: Mapping[str, Floats]) -> dict[str, Mean]:

@@ -32,7 +32,15 @@ def make_store():
     """`make_store(folder, dataset)` writes a store of ten subjects, six of them for support, and returns its path."""
 
     def make(
-        folder, dataset, role="train", labels=("a", "b"), slicings=("mid", "max"), side=SIDE, splits=SPLITS, frames=1
+        folder,
+        dataset,
+        role="train",
+        labels=("a", "b"),
+        slicings=("mid", "max"),
+        side=SIDE,
+        splits=SPLITS,
+        frames=1,
+        row=None,
     ):
         names = [f"s{n}" for n in range(len(splits))]
         records = []
@@ -43,6 +51,7 @@ def make_store():
             if "max" in slicings:
                 records += [Record("max", "g", "m", 0, subject, image, {label: masks[label]}) for label in labels]
         header = {"dataset": dataset, "size": side, "role": role, "splits": dict(zip(names, splits, strict=True))}
+        header |= {"row": row} if row else {}
         write_store(folder / f"{dataset}.lmdb", header, sorted(map(pack, records)))
         return folder / f"{dataset}.lmdb"
 

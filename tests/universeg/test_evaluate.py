@@ -57,6 +57,19 @@ def test_held_out_datasets_are_scored(config, monkeypatch):
     assert result.empty == 0
 
 
+def test_datasets_of_one_row_weigh_as_one(config, make_store, tmp_path):
+    for name in ("Left", "Right"):
+        make_store(tmp_path / "rows", name, role="held-out", row="Both")
+    make_store(tmp_path / "rows", "Other", role="held-out")
+    main(command(replace(config, stores=(tmp_path / "rows",))))
+    with (config.out / "summary.csv").open(newline="") as file:
+        found = {(row["level"], row["name"]): float(row["dice"]) for row in csv.DictReader(file)}
+    both = found["row", "Both"]
+    assert both == pytest.approx((found["dataset", "Left"] + found["dataset", "Right"]) / 2, abs=1e-3)
+    assert found["all", "all datasets"] == pytest.approx((both + found["dataset", "Other"]) / 2, abs=1e-3)
+    assert "| **Both** | 4 | 8 |" in (config.out / "summary.md").read_text()
+
+
 def test_the_dev_split_can_be_segmented_instead(config):
     (scores,) = evaluate(replace(config, split="dev")).scores.values()
     store = Stores(config.stores).by_dataset["Kept"]

@@ -55,6 +55,14 @@ def test_each_level_is_the_mean_of_the_one_before():
         averages([])
 
 
+def test_datasets_that_the_paper_counts_as_one_weigh_as_one():
+    scores = [score(f"{name}/g/m/x/0", "s", value) for name, value in (("A", 20), ("B", 60), ("C", 80))]
+    found = averages(scores, rows={"A": "both", "B": "both", "C": "another"})
+    assert found.rows == {"both": Mean(40, 0)}
+    assert found.all == Mean(60, 0)
+    assert list(found.of_datasets) == ["A", "B", "C", "both"]
+
+
 def test_the_deviation_is_the_standard_error_of_the_subjects():
     values = np.linspace(0, 100, 40)
     found = averages([score("A/g/m/x/0", f"s{n}", v) for n, v in enumerate(values)], 4000)
