@@ -63,7 +63,7 @@ MIXES: Mapping[str, Mapping[str, float]] = {
 def weights_of(families: Families) -> dict[str, float]:
     """How often each family is drawn, relative to the others; a weight of 0 leaves out one that was named before."""
     weights = dict[str, float]()
-    for name, weight in _weighed(families).items():
+    for name, weight in _named(families).items():
         mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
         if not 0 <= weight < float("inf"):
             raise ValueError(f"the weight of synthetic family {name!r} must be finite and at least 0, got {weight}")
@@ -80,7 +80,7 @@ def weights_of(families: Families) -> dict[str, float]:
     return weights
 
 
-def _weighed(families: Families) -> Mapping[str, float]:
+def _named(families: Families) -> Mapping[str, float]:
     """Names and weights, in their order."""
     if isinstance(families, Mapping):
         return families
