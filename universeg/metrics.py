@@ -36,14 +36,15 @@ class Mean:
 
 @dataclass(frozen=True)
 class Averages:
-    """Each level is the plain mean over the one before: queries, labels, tasks, datasets, rows, all."""
+    """Each level is the plain mean over the one before: queries, labels, tasks, datasets, rows, all.
+
+    A dataset that shares its row with no other is a row by itself.
+    """
 
     labels: Mapping[str, Mean]  # dataset/group/modality/label/axis
     tasks: Mapping[str, Mean]  # dataset/group/modality/axis
     datasets: Mapping[str, Mean]
-    rows: Mapping[
-        str, Mean
-    ]  # of several datasets that the paper's Table 3 counts as one; others are rows by themselves
+    rows: Mapping[str, Mean]  # of those of the paper's Table 3 that are several datasets
     all: Mean
 
     @property
