@@ -63,19 +63,19 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_pa
         return subprocess.Popen(words, env=environment)
 
     killed, kills = replace(config, out=tmp_path / "killed"), 0
-    delays = np.random.default_rng(os.getpid()).uniform(0, 1.5, 3)
-    for delay in delays:
-        process = start(killed)
-        before = steps_of(killed)
-        wait_for(lambda before=before: steps_of(killed) > before, process)
+    rng = np.random.default_rng(os.getpid())
+    moments = list(zip(rng.integers(1, 5, 3), rng.uniform(0, 0.1, 3), strict=True))
+    for steps, delay in moments:
+        process, until = start(killed), steps_of(killed) + steps
+        wait_for(lambda p=process, until=until: p.poll() is not None or steps_of(killed) >= until, process)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
-    assert kills, f"it was never killed while it ran {delays}"
+    assert kills, f"it was never killed while it ran {moments}"
     whole = start(config)
     assert start(killed).wait() == whole.wait() == 0
     for key in ("loss", "support_size", "dev_dice"):
-        assert rows(killed, key) == rows(config, key), delays
+        assert rows(killed, key) == rows(config, key), moments
     assert [step for step, _ in rows(killed, "loss")] == list(range(1, 25))
     contents = [torch.load(checkpoints(one.out)[-1], weights_only=True) for one in (config, killed)]
     for part in ("model", "average"):
