@@ -72,7 +72,7 @@ def evaluate(config: EvaluateConfig) -> Result:
                 scores[name] += more
             shown += examples(config, scorer, found)
     headers = {header["dataset"]: header for header in (stores.of(task).header for task in asked.queries)}
-    rows = {name: header.get("row", name) for name, header in headers.items()}
+    rows = {name: str(header.get("row", name)) for name, header in headers.items()}
     return Result(
         scores=scores,
         averages={name: averages(members, config.bootstraps, config.seed, rows) for name, members in scores.items()},

@@ -1,6 +1,5 @@
 """Dice for reports, and its averages with their uncertainty (paper, sections 5.1 and B)."""
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -80,12 +79,11 @@ def averages(
         found = _label_means(members, bootstraps, rng_for("bootstrap", seed, name))
         labels |= found
         tasks[name] = _mean(list(found.values()))
-    datasets = _joined(tasks, lambda name: name.split("/", 1)[0])
-    row_of = {name: rows.get(name, name) for name in datasets}
-    by_row = _joined(datasets, row_of.__getitem__)
+    datasets = _joined(tasks, _grouped(list(tasks), lambda name: name.split("/", 1)[0]))
+    of_row = _grouped(list(datasets), lambda name: rows.get(name, name))
+    by_row = _joined(datasets, of_row)
     everything = _summary(_mean(list(by_row.values())))
-    counts = Counter(row_of.values())
-    several = {name: values for name, values in by_row.items() if counts[name] > 1}
+    several = {row: by_row[row] for row, names in of_row.items() if len(names) > 1}
     return Averages(_summaries(labels), _summaries(tasks), _summaries(datasets), _summaries(several), everything)
 
 
@@ -115,8 +113,8 @@ def _mean(values: Sequence[Floats]) -> Floats:
     return mean
 
 
-def _joined(level: Mapping[str, Floats], key: Callable[[str], str]) -> dict[str, Floats]:
-    return {name: _mean([level[member] for member in members]) for name, members in _grouped(list(level), key).items()}
+def _joined(level: Mapping[str, Floats], groups: Mapping[str, Sequence[str]]) -> dict[str, Floats]:
+    return {name: _mean([level[member] for member in members]) for name, members in groups.items()}
 
 
 def _summaries(level: Mapping[str, Floats]) -> dict[str, Mean]:
