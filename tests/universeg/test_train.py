@@ -64,7 +64,8 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_pa
 
     killed, kills = replace(config, out=tmp_path / "killed"), 0
     rng = np.random.default_rng(os.getpid())
-    moments = list(zip(rng.integers(1, 5, 3), rng.uniform(0, 0.1, 3), strict=True))
+    # Together at least nine lines of the log, so that a checkpoint is passed, which comes every four steps.
+    moments = list(zip(rng.integers(3, 9, 3), rng.uniform(0, 0.1, 3), strict=True))
     for steps, delay in moments:
         process, until = start(killed), steps_of(killed) + steps
         wait_for(lambda p=process, until=until: p.poll() is not None or steps_of(killed) >= until, process)
@@ -72,6 +73,7 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_pa
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
     assert kills, f"it was never killed while it ran {moments}"
+    assert checkpoints(killed.out), moments
     whole = start(config)
     assert start(killed).wait() == whole.wait() == 0
     for key in ("loss", "support_size", "dev_dice"):
