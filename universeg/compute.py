@@ -41,10 +41,14 @@ def device_named(name: str) -> torch.device:
 
 
 def _is_faster_in_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware computes with it by matrices. With vectors (avx512_bf16) training took 1.5 times longer."""
+    """Whether the hardware computes faster with it: GPUs, matrices of a CPU (AMX), AMD's vectors but not Intel's.
+
+    Measured with avx512_bf16 alone: on AMD 1.4 to 1.8 times faster than float32, on Intel 1.5 times slower.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of PyTorch cannot tell
-    return bool(able.get("amx_bf16", False))
+    vectors = able.get("avx512_bf16", False) and "AMD" in able.get("cpu_name", "")
+    return bool(able.get("amx_bf16", False) or vectors)

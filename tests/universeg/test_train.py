@@ -311,9 +311,18 @@ def test_where_and_how_precisely_to_compute():
             Compute.chosen("cuda")
 
 
-@pytest.mark.parametrize(("able", "precision"), [("amx_bf16", torch.bfloat16), ("avx512_bf16", torch.float32)])
+@pytest.mark.parametrize(
+    ("able", "precision"),
+    [
+        ({"amx_bf16": True, "cpu_name": "Intel Xeon"}, torch.bfloat16),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, torch.float32),
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, torch.bfloat16),
+        ({"cpu_name": "AMD EPYC"}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
 def test_precision_is_what_is_faster(monkeypatch, able, precision):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {able: True})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert Compute.chosen("cpu", "auto").precision == precision
 
 
