@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from universeg.collapse import CollapseWatch
 from universeg.files import written_whole
 from universeg.metrics import Averages
 from universeg.picture import Panel, outlined, sheet
@@ -39,6 +40,7 @@ class TrainingLog:
         self._task = self._bar.add_task("", total=last, completed=first, state="")
         self._began, self._losses, self._dev = monotonic(), deque[float](maxlen=RECENT), ""
         self._times = deque[tuple[float, float]](maxlen=RECENT)  # of a step, and what of it was waiting
+        self._watch = CollapseWatch()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -70,6 +72,8 @@ class TrainingLog:
         for dataset, value in by_dataset.items():
             self._board.add_scalar(f"loss of dataset/{dataset}", value, step)
         self._show(step)
+        if warning := self._watch.saw(loss):
+            self.say(f"step {step}: {warning}")
 
     def picture(self, name: str, step: int, picture: Pixels) -> None:
         """An image (H, W, 3) for TensorBoard."""
