@@ -2,19 +2,18 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from itertools import islice
 from typing import TypeVar
 
-AHEAD = 4
 T = TypeVar("T")
 
 
-def ahead(make: Callable[[int], T], numbers: Iterable[int], threads: int = 1, depth: int = AHEAD) -> Generator[T]:
-    """`make(number)` for each number in order, made by threads of which each is at most `depth` ahead."""
+def ahead(make: Callable[[int], T], numbers: Iterable[int], pool: Executor, depth: int) -> Generator[T]:
+    """`make(number)` for each number in order, made in a pool, which ends with it, at most `depth` numbers ahead."""
     left = iter(numbers)
-    with ThreadPoolExecutor(threads, "ahead") as pool:
-        waiting = deque(pool.submit(make, number) for number in islice(left, threads * depth))
+    with pool:
+        waiting = deque(pool.submit(make, number) for number in islice(left, depth))
         try:
             while waiting:
                 made = waiting.popleft().result()

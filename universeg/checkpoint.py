@@ -103,6 +103,7 @@ def resume(state: State, about: Mapping[str, Any]) -> Path | None:
 
 
 def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    before = {**_plain(asdict(TrainConfig(out=Path()))), **before}  # settings that came later were at their default
     # A falling rate depends on where it ends.
     free = FREE - {"steps"} if now.get("schedule") == "cosine" else FREE
     different = [

@@ -39,6 +39,9 @@ class TrainConfig:
     """Draw the N of each step from this to --support-size, log-uniformly; 0: it is always --support-size."""
     batch_size: int = 1
     """Queries of a step, each of its own task and with its own support."""
+    turns: int = 1
+    """So many entries of each episode take turns as its query, the others being the support: more queries of the same
+    data, where a GPU would wait for it. For synthetic tasks alone."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     init: Path | None = None
@@ -68,7 +71,8 @@ class TrainConfig:
     precision: Precision = "auto"
     """auto: bfloat16 where the hardware is faster with it, else float32. Weights are always float32."""
     loaders: int = 1
-    """Threads that make the next episodes meanwhile. More serve a GPU that is trained on synthetic tasks."""
+    """Threads that make the next episodes meanwhile; with synthetic tasks several are processes. Give a GPU that is
+    trained on those all processors but one or two."""
 
     validate_every: int = 1000
     """Segment queries of the dev split after so many steps, and at the end."""
@@ -90,13 +94,18 @@ class TrainConfig:
     """Show nothing but errors; the logs are written all the same."""
 
     def __post_init__(self) -> None:
-        least_one = "steps support_size batch_size loaders validate_every dev_episodes checkpoint_every"
+        least_one = "steps support_size batch_size turns loaders validate_every dev_episodes checkpoint_every"
         at_least(self, 1, *least_one.split(), "keep_checkpoints")
         least_zero = "minutes learning_rate least_support_size size warmup clip cross_entropy"
         at_least(self, 0, *least_zero.split())
         if self.least_support_size > self.support_size:
             raise ValueError(
                 f"least_support_size must be at most support_size, {self.support_size}, got {self.least_support_size}"
+            )
+        if self.turns > 1 and self.stores:
+            raise ValueError(
+                f"turns must be 1 where there are stores, got {self.turns}: a support of stores may have a subject"
+                " several times, which as the query would be in its own support"
             )
         if not 0 <= self.ema < 1 or not 0 <= self.synthetic_share <= 1:
             raise ValueError(

@@ -37,6 +37,10 @@ class Batch:
     images: Pixels  # (B, 1 + N, 1, H, W)
     masks: Pixels  # (B, 1 + N, 1, H, W)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """From one process to another masks travel as bits, nearly half of all bytes less."""
+        return _unpacked, (self.images, np.packbits(self.masks))
+
     @classmethod
     def joined(cls, batches: Sequence[Self]) -> Self:
         """Several as one; their supports are equally large."""
@@ -66,6 +70,10 @@ class Batch:
     def on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Query, its mask, support and its masks as float32 in [0, 1]."""
         return apart(*self.floats(device))
+
+
+def _unpacked(images: Pixels, bits: Pixels) -> Batch:
+    return Batch(images, np.unpackbits(bits, count=images.size).reshape(images.shape))
 
 
 def apart(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

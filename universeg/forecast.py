@@ -30,7 +30,7 @@ class Cost:
 
     support_size: int
     seconds: float
-    loading: float  # seconds that a thread needs for its data meanwhile
+    loading: float  # seconds that a loader needs for its data meanwhile
     memory: int  # bytes at most: of the GPU, or of the whole process
 
 
@@ -43,7 +43,7 @@ def forecast(training: "Training", config: TrainConfig) -> Iterator[str]:
         place = "GPU memory" if training.compute.device.type == "cuda" else "memory of the process"
         yield (
             f"N = {size}: {cost.seconds:.3f} s a step, {1 / cost.seconds:.2f} steps/s;"
-            f" data {cost.loading:.3f} s in {config.loaders} thread(s) beside it; {place} {cost.memory / MIB:.0f} MiB"
+            f" data {cost.loading:.3f} s in {config.loaders} loader(s) beside it; {place} {cost.memory / MIB:.0f} MiB"
         )
     load, processors = os.getloadavg()[0], os.cpu_count() or 1
     if load > 1.5 * processors:

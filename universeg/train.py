@@ -12,7 +12,6 @@ from time import monotonic
 import torch
 from torch.optim import Adam
 
-from universeg.ahead import ahead
 from universeg.augment import Augmentation
 from universeg.average import averaged
 from universeg.checkpoint import State, header, resume, save
@@ -22,6 +21,7 @@ from universeg.distributed import Ranks
 from universeg.episode import Batch, Drawn, apart
 from universeg.forecast import forecast
 from universeg.initial import initial_model
+from universeg.loading import Loading, loaded
 from universeg.loss import training_loss
 from universeg.metrics import Score, averages
 from universeg.model import save_model
@@ -98,6 +98,7 @@ class Training:
         self.items = self.ranks.items(config.batch_size)
         self.compute = Compute.chosen(self.ranks.device(config.device), config.precision)
         self.source = Source(config)
+        self.load = Loading(self.source, self.items)
         self.augmentation = Augmentation(config.augment.rows)
         digests = {"data": self.source.tasks.digest(), "dev": self.source.dev_digest}
         self.about = header(config, self.compute.precision, size=self.source.size, **digests)
@@ -111,7 +112,7 @@ class Training:
         self.log = TrainingLog(config.out, state.step, config.steps, config.quiet)
         until = monotonic() + 60 * config.minutes if config.minutes else float("inf")
         steps = range(state.step + 1, config.steps + 1)
-        batches = ahead(self.load, steps, config.loaders)
+        batches = loaded(self.load, config, steps)
         with self.log if first else nullcontext(), stop_signals() as stops, closing(batches):
             if first:
                 self._introduce()
@@ -134,21 +135,18 @@ class Training:
                 self.log.say(f"stopped by {signal.Signals(stops[0]).name}, saved after step {state.step}")
         return stops[0] if stops else 0
 
-    def load(self, step: int, support_size: int = 0) -> list[Drawn]:
-        """This process's episodes of a step, with the N of the step if none is given."""
-        size = support_size or self.source.support_size(step)
-        return [self.source.draw(step, item, size) for item in self.items]
-
     def learn(self, drawn: Sequence[Drawn]) -> list[tuple[str, float]]:
         """One step; each episode's task and its loss before the step."""
         step, config = self.state.step + 1, self.config
         images, masks = Batch.joined([one.pixels for one in drawn]).floats(self.compute.device)
         rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
         images, masks = self.augmentation(images, masks, rngs)
+        turns = min(config.turns, images.shape[1])
+        images, masks = (torch.cat([one.roll(-turn, 1) for turn in range(turns)]) for one in (images, masks))
         query, truth, support, support_masks = apart(images, masks)
         with self.compute.autocast():
             logits = self.state.model(query, support, support_masks)
-        losses = training_loss(logits, truth, config.cross_entropy)
+        losses = training_loss(logits, truth, config.cross_entropy).view(turns, -1).mean(0)
         values = losses.tolist()
         self._check("loss", values, drawn)
         losses.mean().backward()  # type: ignore[no-untyped-call]

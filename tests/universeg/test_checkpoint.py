@@ -87,6 +87,14 @@ def test_what_does_not_change_what_is_learned_may_differ(tmp_path):
     assert resume(state(), about(moved))
 
 
+def test_a_run_that_knew_fewer_settings_had_their_defaults(tmp_path):
+    now = about(replace(CONFIG, out=tmp_path))
+    save(state(), {name: value for name, value in now.items() if name != "turns"})
+    assert resume(state(), now)
+    with pytest.raises(ValueError, match="turns: was 1, is 2"):
+        resume(state(), {**now, "turns": 2})
+
+
 def test_where_the_rate_falls_its_end_may_not_move(tmp_path):
     config = replace(CONFIG, out=tmp_path, schedule="cosine")
     save(state(), about(config))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from universeg.ahead import ahead
 from universeg.episode import Episode, Stores
 from universeg.rng import rng_for
 from universeg.sampling import Hierarchy, Sampler, support_size_of, training_tasks
@@ -173,21 +172,3 @@ def test_the_digest_follows_tasks_and_subjects(stores, tmp_path, make_store):
     assert training_tasks(stores, ["One/*"]).digest() != training_tasks(stores).digest()
     make_store(tmp_path, "One", splits=["support"] * 7 + ["dev"])
     assert training_tasks(Stores([tmp_path])).digest() != training_tasks(stores, ["One/*"]).digest()
-
-
-def test_what_is_made_ahead_comes_in_order_and_errors_come_through():
-    made = []
-
-    def make(number):
-        made.append(number)
-        return 1 // (5 - number)
-
-    found = ahead(make, range(9), depth=2)
-    assert next(found) == 0
-    assert max(made) <= 3
-    assert [next(found) for _ in range(4)] == [0, 0, 0, 1]
-    with pytest.raises(ZeroDivisionError):
-        next(found)
-    closed = ahead(make, range(9), depth=2)
-    next(closed)
-    closed.close()

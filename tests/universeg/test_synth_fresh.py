@@ -26,6 +26,12 @@ def test_episode_has_the_promised_form(name: str, size: int) -> None:
         assert (task.dataset, task.group, task.label) == ("Synthetic", name, str(number))
 
 
+def test_vessels_too_thin_for_a_small_picture_are_passed_over() -> None:
+    """Task 0 first draws trees none of whose branches can be seen at 16 pixels."""
+    _, masks, _ = fresh_episode(0, 0, 2, 16, "vessels")
+    assert masks.any((1, 2)).all()
+
+
 def test_an_episode_is_a_function_of_its_arguments() -> None:
     first = fresh_episode(3, 8, 4, 64)
     torch.randn(3)

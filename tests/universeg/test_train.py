@@ -16,6 +16,7 @@ from universeg.augment import AugmentConfig
 from universeg.checkpoint import checkpoints
 from universeg.compute import Compute
 from universeg.config import TrainConfig
+from universeg.episode import Batch, Drawn
 from universeg.model import ModelConfig, load_model
 from universeg.stopping import stop_signals
 from universeg.train import Training, TrainingError, main, train
@@ -324,6 +325,28 @@ def test_where_and_how_precisely_to_compute():
 def test_precision_is_what_is_faster(monkeypatch, able, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert Compute.chosen("cpu", "auto").precision == precision
+
+
+def test_entries_take_turns_as_the_query(config):
+    """Two turns of an episode are two episodes with query and support exchanged, and their mean is learnt from."""
+    config = replace(config, stores=(), synthetic=("nested",), size=16, support_size=1, turns=2)
+    both, alone = Training(config), Training(replace(config, turns=1))
+    (drawn,) = both.load(1)
+    images, masks = (pixels[:, ::-1] for pixels in (drawn.pixels.images, drawn.pixels.masks))
+    exchanged = Drawn(drawn.task, "1", Batch(images.copy(), masks.copy()))
+    before = {name: tensor.clone() for name, tensor in alone.state.model.state_dict().items()}
+    ((_, mean),) = both.learn([drawn])
+    ((_, first),) = alone.learn([drawn])
+    alone.state.model.load_state_dict(before)
+    ((_, second),) = alone.learn([exchanged])
+    assert mean == pytest.approx((first + second) / 2)
+    assert abs(first - second) > 1e-3
+    assert len(Training(replace(config, turns=5)).learn([drawn])) == 1, "no more turns than entries"
+
+
+def test_turns_need_supports_in_which_nobody_is_twice(config):
+    with pytest.raises(ValueError, match="turns must be 1 where there are stores, got 2"):
+        replace(config, turns=2)
 
 
 @pytest.mark.gpu

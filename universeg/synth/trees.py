@@ -77,7 +77,7 @@ def grown(draws: Draws, habit: Habit) -> Forest:
         splits = alive & (rng.random((TREES, MOST)) < habit.branching)
         for tree, branch in zip(*np.nonzero(splits & (radius > LEAST_RADIUS)), strict=True):
             _split(rng, (x, y, heading, radius), tree, branch, free)
-    return Forest(_drawn(draws, trail, side), discs)
+    return Forest(_drawn(draws, trail or [(x, y, radius)], side), discs)  # in small pictures all may be too thin
 
 
 def _roots(rng: np.random.Generator, habit: Habit, discs: Row) -> tuple[Row, Row, Row, Row]:
