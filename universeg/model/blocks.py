@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from universeg.model.cross_conv import REACH, CrossConv
-from universeg.model.support import Average, Joined, Support
+from universeg.model.support import Average, Joined, Support, by_entry
 from universeg.model.twice import convolved_twice
 
 SLOPE = 0.01  # of LeakyReLU below zero
@@ -87,8 +87,7 @@ class CrossBlock(nn.Module):
         return mean.mean
 
     def _crossed(self, shared: Tensor, rows: Tensor) -> Tensor:
-        crossed = plus(self.cross.of_support(rows), shared)
-        return functional.leaky_relu_(crossed, SLOPE) if self.cross_activation else crossed
+        return plus(self.cross.of_support(rows), shared, self.cross_activation)
 
     def _activated(self, shared: Tensor, support: Entries, then: Callable[[Tensor], T]) -> tuple[Tensor, Iterable[T]]:
         mean, found = Average(support.batch, support.entries), list[T]()
@@ -116,13 +115,13 @@ class CrossBlock(nn.Module):
     def _merged(self, shared: Tensor, rows: Tensor) -> Tensor:
         """From few channels: both convolutions as one; `shared` has been through the second."""
         own = convolved_twice(rows, self.cross.halves[1], self.support.vmapped.conv.weight)
-        return functional.leaky_relu_(plus(own, shared), SLOPE)
+        return plus(own, shared, activation=True)
 
 
-def plus(rows: Tensor, shared: Tensor) -> Tensor:
-    """Each of some entries (n * B, F, H, W), and to it what is the same for all, (B, F, H, W)."""
-    if len(shared) in (1, len(rows)):
-        return rows + shared
-    # Not in place: autograd would copy the gradient of what is changed through a view.
-    entries = rearrange(rows, "(n b) f h w -> n b f h w", b=len(shared))
-    return rearrange(entries + shared, "n b f h w -> (n b) f h w")
+def plus(rows: Tensor, shared: Tensor, activation: bool) -> Tensor:
+    """Each of some entries (n * B, F, H, W), and to it what is the same for all, (B, F, H, W); then LeakyReLU."""
+    alike = len(shared) in (1, len(rows))
+    total = rows + shared if alike else by_entry(rows, len(shared)) + rearrange(shared, "b f h w -> b h w f")
+    if activation:  # here, since autograd copies the whole gradient of what is changed in place through a view
+        functional.leaky_relu_(total, SLOPE)
+    return total if alike else rearrange(total, "n b h w f -> (n b) f h w")

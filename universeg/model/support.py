@@ -10,8 +10,7 @@ the same for each of them.
 
 from collections.abc import Callable, Iterator
 
-import torch
-from einops import reduce
+from einops import rearrange
 from torch import Tensor
 
 # Bytes that one layer's features of the entries in hand may take: what the second-level caches hold, or on a GPU what
@@ -27,13 +26,16 @@ def entries_at_once(query: Tensor, features: int) -> int:
     return max(1, limit // (batch * features * high * wide * query.element_size()))
 
 
+def by_entry(rows: Tensor, batch: int) -> Tensor:
+    """Entries (n * B, C, H, W) as (n, B, H, W, C): the order in which features lie in memory, so a view."""
+    # In two steps, so that a gradient that has to be copied is in that order too.
+    return rearrange(rearrange(rows, "entries c h w -> entries h w c"), "(n b) h w c -> n b h w c", b=batch)
+
+
 def entry_sum(rows: Tensor, batch: int) -> Tensor:
     """Sum over some entries: (n * B, C, H, W) -> (B, C, H, W)."""
-    if len(rows) == batch:
-        return rows
-    # A reduction forgets the order in memory that convolutions want.
-    total = reduce(rows, "(n b) c h w -> b c h w", "sum", b=batch)
-    return total.contiguous(memory_format=torch.channels_last)
+    # Summed in any other order, the total would forget the one that convolutions want.
+    return rows if len(rows) == batch else rearrange(by_entry(rows, batch).sum(0), "b h w c -> b c h w")
 
 
 class Average:
