@@ -43,7 +43,7 @@ def loaded(loading: Loading, config: TrainConfig, steps: Iterable[int]) -> Gener
     if config.loaders == 1 or not config.synthetic:
         yield from ahead(loading, steps, ThreadPoolExecutor(config.loaders, "loader"), depth)
         return
-    # Spawned, since a copy of a process that uses a GPU cannot be told what belongs to it.
+    # Spawned, not forked: the process that learns has threads, and maybe a GPU, of which a fork gets half.
     pool = ProcessPoolExecutor(config.loaders, get_context("spawn"), _begin, (config, loading.items))
     try:
         yield from ahead(_load, steps, pool, depth)
