@@ -81,6 +81,11 @@ def apart(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor
     return images[:, 0], masks[:, 0], images[:, 1:], masks[:, 1:]
 
 
+def in_turn(entries: Tensor, turns: int) -> Tensor:
+    """Episodes (B, 1 + N, 1, H, W), then the same with the next entry as the query, and so on: (turns * B, ...)."""
+    return entries if turns == 1 else torch.cat([entries.roll(-turn, 1) for turn in range(turns)])
+
+
 @dataclass(frozen=True)
 class Drawn:
     """One episode, ready to be learnt from or scored."""

@@ -18,7 +18,7 @@ from universeg.checkpoint import State, header, resume, save
 from universeg.compute import Compute
 from universeg.config import TrainConfig
 from universeg.distributed import Ranks
-from universeg.episode import Batch, Drawn, apart
+from universeg.episode import Batch, Drawn, apart, in_turn
 from universeg.forecast import forecast
 from universeg.initial import initial_model
 from universeg.loading import Loading, loaded
@@ -142,8 +142,7 @@ class Training:
         rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
         images, masks = self.augmentation(images, masks, rngs)
         turns = min(config.turns, images.shape[1])
-        images, masks = (torch.cat([one.roll(-turn, 1) for turn in range(turns)]) for one in (images, masks))
-        query, truth, support, support_masks = apart(images, masks)
+        query, truth, support, support_masks = apart(in_turn(images, turns), in_turn(masks, turns))
         with self.compute.autocast():
             logits = self.state.model(query, support, support_masks)
         losses = training_loss(logits, truth, config.cross_entropy).view(turns, -1).mean(0)
