@@ -16,13 +16,13 @@ import numpy as np
 import tyro
 
 from universeg import load_model
-from universeg.compute import Compute
-from universeg.config import TrainConfig
-from universeg.files import written_whole
-from universeg.scoring import weights_digest
-from universeg.source import Source
-from universeg.synth.families import FAMILIES, HELD_BACK
-from universeg.validate import validate
+from universeg.base.device import Compute
+from universeg.training.config import TrainConfig
+from universeg.base.atomic_write import written_whole
+from universeg.evaluation.scorer import weights_digest
+from universeg.training.episode_source import Source
+from universeg.synth.mixes import FAMILIES, HELD_BACK
+from universeg.episodes.segment import validate
 
 Dices = Mapping[str, Sequence[float]]  # of each family and dataset, its episodes in their order
 TRAINED, HELD = "trained families", "held-back families"

@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 import tyro
 
-from universeg.files import written_whole
-from universeg.training_log import METRICS
+from universeg.base.atomic_write import written_whole
+from universeg.training.training_log import METRICS
 
 WINDOW = 50  # steps over which the loss is averaged
 

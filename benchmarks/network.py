@@ -16,9 +16,9 @@ from rich.progress import track
 from tiled import Tiled
 from torch import Tensor
 
-from universeg.files import written_whole
+from universeg.base.atomic_write import written_whole
 from universeg.model import UniverSeg
-from universeg.rng import seed_for
+from universeg.base.rng import seed_for
 
 Work = Literal["inference", "training"]
 FORMS = {"tiled": lambda model: Tiled(model.config, dict(model.named_parameters())), "ours": lambda model: model}

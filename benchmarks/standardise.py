@@ -19,10 +19,10 @@ import numpy as np
 import tyro
 from scipy.ndimage import gaussian_filter, zoom
 
-from pipeline.build import Recipe, records_of
-from pipeline.layout import Group
-from pipeline.scans import Scan
-from universeg.rng import rng_for
+from pipeline.build.records import Recipe, records_of
+from pipeline.manifest.layout import Group
+from pipeline.match.match import Scan
+from universeg.base.rng import rng_for
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid
 

@@ -24,8 +24,8 @@ from forms import FORMS, Form, Pair, Read
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from universeg.files import written_whole
-from universeg.rng import rng_for
+from universeg.base.atomic_write import written_whole
+from universeg.base.rng import rng_for
 
 SIDE, PAIRS = 128, 65
 NIFTI, FLOATS, RAW = "nii.gz", "LMDB, float32 msgpack+lz4", "raw memory map, uint8"

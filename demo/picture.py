@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from universeg import Store, UniverSeg
-from universeg.compute import Compute
-from universeg.episode import Batch
-from universeg.files import written_whole
-from universeg.metrics import dice
-from universeg.picture import Panel, heat, outlined, sheet
-from universeg.rng import rng_for
+from universeg.base.device import Compute
+from universeg.episodes.episode import Batch
+from universeg.base.atomic_write import written_whole
+from universeg.episodes.dice import dice
+from universeg.base.contact_sheet import Panel, heat, outlined, sheet
+from universeg.base.rng import rng_for
 from universeg.store import Task
-from universeg.validate import probabilities
+from universeg.episodes.segment import probabilities
 
 ROWS, SUPPORTS_SHOWN, SIDE = 4, 3, 192
 

@@ -6,21 +6,23 @@ from pathlib import Path
 
 import tyro
 
-from pipeline import attrition, check, merge
-from pipeline import scans as found
+from pipeline import attrition
+from pipeline.authoring import check
+from pipeline.build import merge
+from pipeline.match import match as found
 from pipeline.config import RECIPE
-from pipeline.fetch import fetch as fetch_files
-from pipeline.fetch import write_receipt
-from pipeline.manifest import load_manifest
-from pipeline.new import new
-from pipeline.plan import plan
-from pipeline.receipt import received
-from pipeline.segment import segmented, to_segment
-from pipeline.shards import Geometry, shard, synthetic
-from pipeline.table import table
-from pipeline.unpack import unpack as unpack_files
-from universeg import catalogue as tasks
-from universeg.files import written_whole
+from pipeline.fetch.fetch import fetch as fetch_files
+from pipeline.fetch.fetch import write_receipt
+from pipeline.manifest.schema import load_manifest
+from pipeline.authoring.draft import new
+from pipeline.report.plan import plan
+from pipeline.fetch.receipt import received
+from pipeline.match.freesurfer import segmented, to_segment
+from pipeline.build.shard import Geometry, shard, synthetic
+from pipeline.report.dataset_page import table
+from pipeline.unpack.unpack import unpack as unpack_files
+from pipeline.report import catalogue as tasks
+from universeg.base.atomic_write import written_whole
 from universeg.store import Store
 
 
@@ -130,14 +132,14 @@ def catalogue(stores: tuple[Path, ...], out: Path) -> None:
 
 def sheet(store: Path, out: Path) -> None:
     """Draw a contact sheet of a store: images with mask outlines."""
-    from pipeline.sheet import draw
+    from pipeline.report.contact_sheet import draw
 
     draw(Store(store), out)
 
 
 def summary(root: Path, waiting: tuple[str, ...] = (), left_out: tuple[str, ...] = ()) -> None:
     """Show what has been built below a root, what was not kept, what a person must ask for, and what was left out."""
-    from pipeline.summary import show
+    from pipeline.report.summary import show
 
     show(root, waiting, left_out)
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
-from pipeline.volume import BadScan
-from universeg.files import written_whole
+from universeg.imageio.image import BadScan
+from universeg.base.atomic_write import written_whole
 
 
 @dataclass(frozen=True, order=True)

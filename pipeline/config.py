@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.manifest import Manifest
-from pipeline.terms import Use, refusal
-from pipeline.ways import steps
+from pipeline.manifest.schema import Manifest
+from pipeline.manifest.licence import Use, refusal
+from pipeline.backends import steps
 
 # Step it whenever pipeline code changes what a store contains: stores made by another recipe are then rebuilt.
 RECIPE = 2

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
-from universeg.rng import rng_for
+from universeg.base.rng import rng_for
 
 MANIFESTS = Path(__file__).parent.parent / "dataset_manifests"
 WBC_TOP = "segmentation_WBC-fa9c01622f52bccb9aeb8a6f2628f564e377767d"

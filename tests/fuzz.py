@@ -19,11 +19,11 @@ import numpy as np
 import tyro
 
 from pipeline.attrition import Dropped
-from pipeline.build import Recipe, records_of
-from pipeline.manifest import load_manifest
-from pipeline.scans import scans_of
-from pipeline.volume import BadScan
-from universeg.rng import rng_for
+from pipeline.build.records import Recipe, records_of
+from pipeline.manifest.schema import load_manifest
+from pipeline.match.match import scans_of
+from universeg.imageio.image import BadScan
+from universeg.base.rng import rng_for
 
 HERE = Path(__file__).parent
 LAYOUTS = sorted((HERE / "layouts").glob("[A-Z]*.py"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest import load_manifest
+from pipeline.manifest.schema import load_manifest
 
 DOCUMENTS = [
     *Path().glob("*.md"),

@@ -9,7 +9,7 @@ from layouts.expected import Case, Layout
 
 from pipeline import __main__ as stages
 from pipeline import attrition
-from pipeline.manifest import load_manifest
+from pipeline.manifest.schema import load_manifest
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
 from universeg.store import Store

@@ -7,11 +7,11 @@ from layouts import writers
 from layouts.expected import solid
 
 from pipeline.attrition import Dropped
-from pipeline.build import Recipe, records_of
-from pipeline.manifest import load_manifest
-from pipeline.scans import scans_of
-from universeg.images import inside, read_image, read_labels
-from universeg.prepared import Settings, prepare
+from pipeline.build.records import Recipe, records_of
+from pipeline.manifest.schema import load_manifest
+from pipeline.match.match import scans_of
+from universeg.imageio.images_old import inside, read_image, read_labels
+from universeg.prediction.preprocess import Settings, prepare
 
 
 def stored(dataset, root, size):

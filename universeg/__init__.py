@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from universeg.model import UniverSeg, load_model
-    from universeg.predictor import predict
+    from universeg.prediction.predict import predict
     from universeg.store import Store
 
 __version__ = version("universeg")

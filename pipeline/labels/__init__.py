@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.label_forms import Labels
+from pipeline.labels.kinds_old import Labels
 from pipeline.labels.colours import colours
 from pipeline.labels.contours import contours
 from pipeline.labels.files import files
@@ -15,8 +15,8 @@ from pipeline.labels.polygons import polygons
 from pipeline.labels.ranges import ranges
 from pipeline.labels.rle import rle
 from pipeline.labels.values import values
-from pipeline.volume import Volume
-from universeg.tables import choose
+from universeg.imageio.image import Volume
+from universeg.base.lookup import choose
 
 Mask = NDArray[np.bool_]
 Masks = Iterator[tuple[str, Mask]]

@@ -5,9 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pipeline.label_forms import ColourLabels
+from pipeline.labels.kinds_old import ColourLabels
 from pipeline.labels.label_map import Found, label_map
-from pipeline.volume import BadScan, Volume
+from universeg.imageio.image import BadScan, Volume
 
 
 def colours(spec: ColourLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.label_forms import ContourLabels
+from pipeline.labels.kinds_old import ContourLabels
 from pipeline.labels.label_map import Found
 from pipeline.labels.outline import Points, filled
-from pipeline.volume import BadScan, Volume
+from universeg.imageio.image import BadScan, Volume
 
 LARGEST = 16 << 20  # bytes
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.label_forms import FileLabels
+from pipeline.labels.kinds_old import FileLabels
 from pipeline.labels.label_map import Found, label_map
-from pipeline.volume import Volume
+from universeg.imageio.image import Volume
 
 
 def files(spec: FileLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.volume import BadScan
+from universeg.imageio.image import BadScan
 
 LARGEST = 1 << 30  # bytes; run lengths of a few hundred large pictures
 

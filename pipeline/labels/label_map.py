@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
-from pipeline.label_forms import Labels
+from pipeline.labels.kinds_old import Labels
 from pipeline.readers import Pick, read_all
-from pipeline.volume import Affine, BadScan, Volume, turned
+from universeg.imageio.image import Affine, BadScan, Volume, turned
 
 REMEDY = "check that label and image belong together; add the scan to known_bad if they do not"
 APART = 0.5  # voxels by which a corner of the label's grid may lie away from the image's

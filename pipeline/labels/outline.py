@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pipeline.volume import BadScan, Volume
+from universeg.imageio.image import BadScan, Volume
 
 Points = Sequence[tuple[float, float]]  # column, row, in pixels; the centre of the first is (0, 0)
 MOST_POINTS = 1 << 20

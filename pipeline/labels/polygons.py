@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.label_forms import PolygonLabels
+from pipeline.labels.kinds_old import PolygonLabels
 from pipeline.labels.json_file import load
 from pipeline.labels.label_map import Found
 from pipeline.labels.outline import Points, filled
-from pipeline.volume import BadScan, Volume
+from universeg.imageio.image import BadScan, Volume
 
 Named = Iterator[tuple[str, Points]]
 LARGEST = 64 << 20  # bytes

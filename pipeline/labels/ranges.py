@@ -5,9 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pipeline.label_forms import RangeLabels
+from pipeline.labels.kinds_old import RangeLabels
 from pipeline.labels.label_map import Found, label_map, single
-from pipeline.volume import Volume
+from universeg.imageio.image import Volume
 
 
 def ranges(spec: RangeLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.label_forms import RunLabels
+from pipeline.labels.kinds_old import RunLabels
 from pipeline.labels.json_file import load
 from pipeline.labels.label_map import Found
-from pipeline.volume import BadScan, Volume
+from universeg.imageio.image import BadScan, Volume
 
 REMEDY = "fetch the file again, or add the scan to known_bad"
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.label_forms import ValueLabels
+from pipeline.labels.kinds_old import ValueLabels
 from pipeline.labels.label_map import Found, label_map, single
-from pipeline.volume import BadScan, Volume
+from universeg.imageio.image import BadScan, Volume
 
 
 def values(spec: ValueLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -12,16 +12,16 @@ from PIL.Image import DecompressionBombError
 from pydicom.errors import BytesLengthException
 from scipy.io.matlab import MatReadError
 
-from pipeline.readers.dicom import dicom
+from universeg.imageio.dicom import dicom
 from pipeline.readers.hdf5 import hdf5
-from pipeline.readers.itk import metaimage, nrrd
+from universeg.imageio.itk import metaimage, nrrd
 from pipeline.readers.matlab import matlab
-from pipeline.readers.nifti import mgz, nifti
-from pipeline.readers.raster import raster
-from pipeline.readers.stack import stacked
+from universeg.imageio.nifti import mgz, nifti
+from universeg.imageio.raster import raster
+from universeg.imageio.stack import stacked
 from pipeline.readers.video import video
-from pipeline.volume import BadScan, Stored
-from universeg.tables import choose
+from universeg.imageio.image import BadScan, Stored
+from universeg.base.lookup import choose
 
 READERS: Mapping[str, Callable[[Path, str | None, int | None], Stored]] = {
     "nifti": nifti,

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.volume import BadScan, Stored
+from universeg.imageio.image import BadScan, Stored
 
 MOST_SAMPLES = 1 << 31
 

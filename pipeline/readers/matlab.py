@@ -8,7 +8,7 @@ import numpy as np
 from scipy.io import loadmat, whosmat
 
 from pipeline.readers.hdf5 import MOST_SAMPLES, array_of, part_of, pictured
-from pipeline.volume import BadScan, Stored
+from universeg.imageio.image import BadScan, Stored
 
 HDF5_AT = 512  # bytes of MATLAB's own header before the HDF5 signature
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import av
 
-from pipeline.volume import BadScan, Stored
+from universeg.imageio.image import BadScan, Stored
 
 MOST_PIXELS = 1 << 26  # of one frame
 

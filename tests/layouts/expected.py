@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from universeg.rng import rng_for
+from universeg.base.rng import rng_for
 
 SOLID, FLAT = (12, 14, 10), (24, 30)  # voxels right, front, up; pixels down, right
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pipeline.config import Config, ConfigError, parse, plan
-from pipeline.manifest import Manifest, load_manifests
+from pipeline.manifest.schema import Manifest, load_manifests
 
 MANIFESTS = load_manifests(Path("dataset_manifests"))
 GATED = MANIFESTS["WBC-CV"].model_copy(

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from universeg.augment import AugmentConfig
-from universeg.config import TrainConfig
+from universeg.training.augment import AugmentConfig
+from universeg.training.config import TrainConfig
 from universeg.model import ModelConfig
-from universeg.rng import rng_for
+from universeg.base.rng import rng_for
 from universeg.store import Record, pack, write_store
 
 SIDE = 32

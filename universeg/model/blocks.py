@@ -10,8 +10,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from universeg.model.cross_conv import REACH, CrossConv
-from universeg.model.support import Average, Joined, Support, by_entry
-from universeg.model.twice import convolved_twice
+from universeg.model.support_set import Average, Joined, Support, by_entry
+from universeg.model.fused_conv import convolved_twice
 
 SLOPE = 0.01  # of LeakyReLU below zero
 

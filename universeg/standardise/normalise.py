@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from universeg.tables import choose
+from universeg.base.lookup import choose
 
 Values = NDArray[np.float32]
 Window = tuple[float, float]

@@ -9,7 +9,7 @@ import lmdb
 import msgpack
 import numpy as np
 
-from universeg.files import written_whole
+from universeg.base.atomic_write import written_whole
 from universeg.store.format import FORMAT, HEADER, INDEX, Packed, StoreError, Task, unpack
 
 _ROOM = 1 << 40  # bytes a store may grow to; only what is used takes disk space

@@ -9,12 +9,12 @@ camera.py, each family being one file that composes them. To add one, add such a
 import torch
 
 from universeg.synth.config import SynthConfig
-from universeg.synth.f0 import f0
-from universeg.synth.families import FAMILIES, MIXES, drawn_family, weights_of
-from universeg.synth.fresh import fresh_episode
-from universeg.synth.richer import all_labels
+from universeg.synth.paper.f0 import f0
+from universeg.synth.mixes import FAMILIES, MIXES, drawn_family, weights_of
+from universeg.synth.episode import fresh_episode
+from universeg.synth.scene.proposals import all_labels
 from universeg.synth.task import Source, SynthTask, one_thread
-from universeg.tables import choose
+from universeg.base.lookup import choose
 
 __all__ = ["FAMILIES", "MIXES", "SynthConfig", "SynthTask", "drawn_family", "fresh_episode", "make_task", "weights_of"]
 

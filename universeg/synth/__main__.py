@@ -7,10 +7,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from universeg.files import written_whole
-from universeg.picture import Panel, outlined, sheet
+from universeg.base.atomic_write import written_whole
+from universeg.base.contact_sheet import Panel, outlined, sheet
 from universeg.synth import FAMILIES, SynthConfig, fresh_episode, make_task
-from universeg.tables import choose
+from universeg.base.lookup import choose
 
 SIDE = 128
 

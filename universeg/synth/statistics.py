@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from universeg.synth.learnable import agreement, visibility, width
+from universeg.synth.scene.learnable import agreement, visibility, width
 from universeg.synth.task import SynthTask
 
 Band = tuple[float, float]

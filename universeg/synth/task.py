@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from universeg.rng import rng_for, seed_for
+from universeg.base.rng import rng_for, seed_for
 
 Pixels = NDArray[np.uint8]
 

@@ -1,0 +1,224 @@
+"""One scan through reading, normalising, resampling and slicing, held against doing it the long way."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.attrition import Dropped
+from pipeline.build.records import Recipe, records_of
+from pipeline.manifest.layout import Group
+from pipeline.match.match import Scan
+from pipeline.build.largest_slice import counts_along, largest
+from universeg.imageio.image import BadScan
+from universeg.base.rng import rng_for
+from universeg.standardise.normalise import normalised
+from universeg.standardise.resample import Grid, quantised
+
+SHAPE, SPACING = (20, 30, 12), (1.0, 0.8, 3.0)
+RECIPE = Recipe(size=32)
+
+
+def group(reader="nifti", intensity="mr", **labels):
+    return Group.model_validate(
+        {
+            "name": "G",
+            "scans": [{"image": "{subject}", "modality": "M", "reader": reader, "intensity": intensity}],
+            "labels": {"kind": "values", "path": "{subject}_seg", "names": {1: "a", 2: "b"}, **labels},
+            "axes": [0, 1, 2],
+            "expect": {"scans": 1},
+        }
+    )
+
+
+def scan(image, **labels):
+    files = labels or {"": "seg.nii.gz"}
+    return Scan("G", "s", "M", 0, (image,), {name: (file,) for name, file in files.items()})
+
+
+def save(path: Path, values, affine=None):
+    nib.save(nib.Nifti1Image(values, np.diag([*SPACING, 1]) if affine is None else affine), path)
+
+
+@pytest.fixture
+def head(tmp_path):
+    """A volume with two labels, and its two files."""
+    values = rng_for("head").random(SHAPE).astype(np.float32) * 500 + 1
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[4:16, 6:26, 3:9] = 1
+    labels[9:14, 10:20, 4:7] = 2
+    save(tmp_path / "image.nii.gz", values)
+    save(tmp_path / "seg.nii.gz", labels)
+    return tmp_path, values, labels
+
+
+def build(root, the_scan, the_group, recipe=RECIPE):
+    results = list(records_of(the_scan, the_group, root, recipe))
+    records = {
+        (r.slicing, r.axis, *(r.masks if r.slicing == "max" else ())): r for r in results if not isinstance(r, Dropped)
+    }
+    return records, [r for r in results if isinstance(r, Dropped)]
+
+
+@pytest.mark.parametrize("geometry", ["isotropic", "stretch"])
+@pytest.mark.parametrize("size", [16, 32, 48])
+def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
+    root, values, labels = head
+    records, _ = build(root, scan("image.nii.gz"), group(), Recipe(size, geometry))
+    grid = Grid(SHAPE, SPACING, size, geometry)
+    whole = grid.image(normalised(values, "mr"))
+    for axis in range(3):
+        middle = records["mid", axis]
+        expected = quantised(whole.take(size // 2, axis))
+        assert np.abs(middle.image.astype(int) - expected).max() <= 1  # the order of sums differs
+        for value, label in ((1, "a"), (2, "b")):
+            cover = grid.mask(labels == value)
+            index = int(cover.sum(axis=tuple(k for k in range(3) if k != axis)).round(3).argmax())
+            largest_slice = records["max", axis, label]
+            for record, at in ((middle, size // 2), (largest_slice, index)):
+                assert np.abs(record.masks[label].astype(int) - quantised(cover.take(at, axis))).max() <= 1
+            assert np.abs(largest_slice.image.astype(int) - quantised(whole.take(index, axis))).max() <= 1
+
+
+def test_ties_go_to_the_lowest_index():
+    inside = np.zeros((32, 32, 32), bool)
+    inside[4:28, 4:28, 10:20] = True
+    assert largest(counts_along(inside)[2], Grid((32, 32, 32), (1, 1, 1), 32), 2) == 10
+
+
+@pytest.mark.parametrize("flips", [(), (0,), (0, 1), (1, 2)])
+def test_orientation_is_by_the_affine_and_not_by_the_array(head, flips):
+    root, values, labels = head
+    expected, _ = build(root, scan("image.nii.gz"), group())
+    affine = np.diag([*SPACING, 1.0])
+    for axis in flips:
+        affine[axis, axis] *= -1
+        affine[axis, 3] = (SHAPE[axis] - 1) * SPACING[axis]
+    swap = [2, 0, 1]  # the array's axes in another order as well
+    affine = affine[:, [*swap, 3]]
+    save(root / "image.nii.gz", np.flip(values, flips).transpose(swap), affine)
+    save(root / "seg.nii.gz", np.flip(labels, flips).transpose(swap), affine)
+    records, _ = build(root, scan("image.nii.gz"), group())
+    for key, record in expected.items():
+        np.testing.assert_array_equal(records[key].image, record.image)
+
+
+def test_small_masks_are_counted_and_not_stored(head):
+    root, *_ = head
+    names = {1: "a", 2: "b", 7: "absent"}
+    records, dropped = build(root, scan("image.nii.gz"), group(names=names), Recipe(32, min_pixels=1))
+    assert {(row.slicing, row.axis, row.label) for row in dropped} == {
+        (slicing, axis, "absent") for slicing in ("mid", "max") for axis in "012"
+    }
+    assert len(records) == 3 + 3 * 2
+    assert all(row.file == "seg.nii.gz" and "min_pixels is 1" in row.reason for row in dropped)
+    slices = sum(len(record.masks) for record in records.values()) + len(dropped)
+    assert slices == 2 * 3 * len(names), "kept + recorded = found"
+
+
+def test_a_picture_gives_one_slice(tmp_path):
+    picture = rng_for("picture").integers(0, 256, (40, 24, 3), dtype=np.uint8)
+    labels = np.zeros((40, 24), np.uint8)
+    labels[10:30, 5:20] = 2
+    Image.fromarray(picture).save(tmp_path / "image.bmp")
+    Image.fromarray(labels).save(tmp_path / "seg.png")
+    records, dropped = build(tmp_path, scan("image.bmp", **{"": "seg.png"}), group("raster", "unit"))
+    assert list(records) == [("mid", 0)]
+    assert list(records["mid", 0].masks) == ["b"]
+    assert [(row.label, row.slicing) for row in dropped] == [("a", "mid")]
+    assert (records["mid", 0].image[:, :5] == 0).all(), "padded to a square"
+
+
+def test_a_picture_with_a_palette_is_seen_in_its_colours(tmp_path):
+    indices = rng_for("palette").integers(0, 3, (32, 32), dtype=np.uint8)
+    picture = Image.fromarray(indices).convert("P")
+    picture.putpalette([255, 255, 255, 0, 0, 0, 255, 0, 0])  # 0 is white, 1 black, 2 red
+    picture.save(tmp_path / "image.png")
+    Image.fromarray((indices == 1).astype(np.uint8)).save(tmp_path / "seg.png")
+    records, _ = build(tmp_path, scan("image.png", **{"": "seg.png"}), group("raster", "unit"))
+    shown = records["mid", 0].image
+    assert [set(shown[indices == value]) for value in range(3)] == [{255}, {0}, {76}]
+
+
+def damage(path: Path, how: str):
+    data = path.read_bytes()
+    if how == "flip":
+        data = data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 255]) + data[len(data) // 2 + 1 :]
+    path.write_bytes({"truncate": data[: len(data) // 2], "empty": b"", "flip": data, "text": b"<html>"}[how])
+
+
+@pytest.mark.parametrize("how", ["truncate", "empty", "flip", "text"])
+@pytest.mark.parametrize("file", ["image.nii.gz", "seg.nii.gz"])
+def test_an_unreadable_file_is_a_bad_scan_that_names_it(head, file, how):
+    root, *_ = head
+    damage(root / file, how)
+    with pytest.raises(BadScan, match="cannot be read as nifti") as bad:
+        build(root, scan("image.nii.gz"), group())
+    assert bad.value.file == str(root / file)
+    assert "fetch the file again" in bad.value.remedy
+
+
+def nan(root, values, labels):
+    values[0, 0, 0] = np.nan
+    save(root / "image.nii.gz", values)
+
+
+def flat(root, values, labels):
+    save(root / "image.nii.gz", np.full(SHAPE, 7, np.int16))
+
+
+def other_size(root, values, labels):
+    save(root / "seg.nii.gz", labels[1:])
+
+
+def elsewhere(root, values, labels):
+    affine = np.diag([*SPACING, 1])
+    affine[0, 3] = 50
+    save(root / "seg.nii.gz", labels, affine)
+
+
+def interpolated(root, values, labels):
+    save(root / "seg.nii.gz", labels * 0.7)
+
+
+def four_d(root, values, labels):
+    save(root / "image.nii.gz", np.stack([values, values], -1))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (nan, "1 samples are not finite numbers"),
+        (flat, "all intensities are 7"),
+        (other_size, "the label has 19 x 30 x 12 samples, its image 20 x 30 x 12"),
+        (elsewhere, "lies 62.5 voxels away"),
+        (interpolated, "not whole numbers"),
+        (four_d, "expected a volume"),
+    ],
+)
+def test_a_scan_that_makes_no_sense_is_a_bad_scan(head, change, words):
+    root, values, labels = head
+    change(root, values, labels)
+    with pytest.raises(BadScan, match=words) as bad:
+        build(root, scan("image.nii.gz"), group())
+    assert bad.value.file.startswith(str(root))
+    assert bad.value.remedy
+
+
+def test_a_header_may_not_claim_the_machine(tmp_path):
+    save(tmp_path / "image.nii", np.zeros((2, 2, 2), np.uint8))
+    data = bytearray((tmp_path / "image.nii").read_bytes())
+    data[42:48] = np.array([30000] * 3, "<i2").tobytes()
+    (tmp_path / "image.nii").write_bytes(data)
+    with pytest.raises(BadScan, match="claims"):
+        build(tmp_path, scan("image.nii"), group())
+
+
+def test_counts_are_the_same_however_a_volume_lies_in_memory():
+    inside = rng_for("counts").random((9, 7, 5)) < 0.2
+    for order in ("C", "F"):
+        for axis, counts in enumerate(counts_along(np.array(inside, order=order))):
+            np.testing.assert_array_equal(counts, inside.sum(axis=tuple(k for k in range(3) if k != axis)))
+    assert [counts.tolist() for counts in counts_along(np.zeros((2, 3, 1), bool))] == [[0, 0], [0, 0, 0], [0]]

@@ -1,0 +1,140 @@
+"""Labels that are no pictures: outlines as text, polygons in three formats, run lengths."""
+
+import json
+
+import numpy as np
+import pytest
+from layouts import writers
+from pydantic import TypeAdapter
+
+from pipeline import labels
+from pipeline.labels.kinds_old import Labels
+from pipeline.labels.label_map import Found
+from universeg.imageio.image import BadScan, Volume
+from universeg.base.rng import rng_for
+
+IMAGE = Volume(np.zeros((20, 16)), (1.0, 1.0))
+A, B = np.zeros((2, 20, 16), bool)
+A[2:9, 3:15] = True
+B[7:18, 1:6] = True
+
+
+def masks(files, parts=None, image=IMAGE, **spec):
+    facts = TypeAdapter(Labels).validate_python(spec)
+    return dict(labels.masks(facts, Found(files, parts=parts or {}), image))
+
+
+def test_outlines_as_text(tmp_path):
+    writers.outline(tmp_path / "a.txt", A)
+    spec = {"kind": "contours", "names": {"a": "a.txt", "b": "b.txt"}, "missing": "absent"}
+    found = masks({"a": (tmp_path / "a.txt",)}, **spec)
+    np.testing.assert_array_equal(found["a"], A)
+    assert not found["b"].any()
+
+
+def polygon(mask):
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return [[int(columns[i]), int(rows[k])] for i, k in ((0, 0), (-1, 0), (-1, -1), (0, -1))]
+
+
+def labelme():
+    return json.dumps({"shapes": [{"label": name, "points": polygon(mask)} for name, mask in (("A", A), ("B", B))]})
+
+
+def mapping():
+    return json.dumps({"A": [polygon(A)], "B": [polygon(B)], "other": []})
+
+
+def slides():
+    regions = "".join(
+        f'<Annotation Name="{name}"><Regions><Region><Vertices>'
+        + "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in polygon(mask))
+        + "</Vertices></Region></Regions></Annotation>"
+        for name, mask in (("A", A), ("B", B))
+    )
+    return f"<Annotations>{regions}</Annotations>"
+
+
+def objects():
+    items = "".join(
+        f"<object><name>{name}</name><polygon>"
+        + "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in polygon(mask))
+        + "</polygon></object>"
+        for name, mask in (("A", A), ("B", B))
+    )
+    return f"<annotation>{items}</annotation>"
+
+
+def listed():
+    return "name,x,y\n" + "".join(f"{name},{x},{y}\n" for name, mask in (("A", A), ("B", B)) for x, y in polygon(mask))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("p.json", labelme), ("p.json", mapping), ("p.xml", slides), ("p.xml", objects), ("p.csv", listed)],
+)
+def test_polygons(tmp_path, name, content):
+    writers.text(tmp_path / name, content())
+    spec = {"kind": "polygons", "path": name, "names": {"A": "a", "B": "b", "C": "c"}}
+    found = masks({"": (tmp_path / name,)}, **spec)
+    np.testing.assert_array_equal(found["a"], A)
+    np.testing.assert_array_equal(found["b"], B)
+    assert not found["c"].any()
+
+
+RUNS = {"kind": "rle", "path": "r.json", "key": "{subject}_frontal", "names": {"Edema": "edema", "Lesion": "lesion"}}
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_run_lengths_of_overlapping_masks(tmp_path, number):
+    shape = (20 + 40 * number, 16 + 30 * number)
+    rng = rng_for("runs", number)
+    edema, lesion = (rng.random(shape) < 0.5, np.zeros(shape, bool))
+    lesion[: shape[0] // 2] = number > 0
+    writers.runs(tmp_path / "r.json", {"p1_frontal": {"Edema": edema, "Lesion": lesion, "Other": lesion}})
+    image = Volume(np.zeros(shape), (1.0, 1.0))
+    found = masks({"": (tmp_path / "r.json",)}, {"subject": "p1"}, image, **RUNS)
+    np.testing.assert_array_equal(found["edema"], edema)
+    np.testing.assert_array_equal(found["lesion"], lesion)
+
+
+def test_the_text_of_run_lengths_is_coco_s(tmp_path):
+    """Five values whose text was worked out by hand from the format: 5 bits a character, offset 48, differences."""
+    writers.text(tmp_path / "r.json", json.dumps({"p1_frontal": {"Edema": {"size": [10, 10], "counts": "6Q21kN"}}}))
+    image = Volume(np.zeros((10, 10)), (1.0, 1.0))
+    flat = masks({"": (tmp_path / "r.json",)}, {"subject": "p1"}, image, **RUNS)["edema"].ravel(order="F")
+    assert np.flatnonzero(np.diff(flat.astype(int), prepend=0)).tolist() == [6, 71, 72]
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "content", "words"),
+    [
+        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\nhello\n", "line 2 is no point"),
+        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\n3 4\n", "has 2 points"),
+        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\n3 nan\n 4 5\n", "are numbers"),
+        ({"kind": "polygons", "path": "p.json", "names": {"A": "a"}}, "p.json", "[", "cannot be read as"),
+        ({"kind": "polygons", "path": "p.xml", "names": {"A": "a"}}, "p.xml", "<a>", "cannot be read as"),
+        (
+            {"kind": "polygons", "path": "p.xml", "names": {"A": "a"}},
+            "p.xml",
+            "<!DOCTYPE a [<!ENTITY b 'c'>]>",
+            "entities",
+        ),
+        ({"kind": "polygons", "path": "p.csv", "names": {"A": "a"}}, "p.csv", "A,1\nA,2\n", "cannot be read as"),
+        ({"kind": "polygons", "path": "p.txt", "names": {"A": "a"}}, "p.txt", "A,1\nA,2\n", "expected one of"),
+        (RUNS, "r.json", "{", "cannot be read as JSON"),
+        (RUNS, "r.json", "{}", "no entry 'p1_frontal'"),
+        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [1, 2], "counts": "2"}}}', "the mask has"),
+        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "2"}}}', "its runs have 2 pixels"),
+        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": [-2, 322]}}}', "its runs have"),
+        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "\\u00ff"}}}', "is no run length"),
+        (RUNS, "r.json", '{"p1_frontal": {"Edema": {}}}', "entry 'p1_frontal', 'Edema'"),
+    ],
+)
+def test_a_file_that_says_nothing_is_named(tmp_path, spec, name, content, words):
+    writers.text(tmp_path / name, content)
+    label = next(iter(spec["names"])) if spec["kind"] == "contours" else ""
+    with pytest.raises(BadScan, match=words) as bad:
+        masks({label: (tmp_path / name,)}, {"subject": "p1"}, **spec)
+    assert bad.value.file == str(tmp_path / name)
+    assert bad.value.remedy

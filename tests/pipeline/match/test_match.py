@@ -1,0 +1,188 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import __main__ as stages
+from pipeline.manifest.layout import Group
+from pipeline.match.match import listing, read, scans_of, write
+
+
+def group(**changes):
+    facts = {
+        "name": "G",
+        "scans": [{"image": "images/{subject}.png", "modality": "X", "reader": "raster", "intensity": "unit"}],
+        "labels": {"kind": "values", "path": "labels/{subject}.png", "names": {1: "a"}},
+        "axes": [0],
+        "expect": {"scans": None},
+    }
+    return Group.model_validate({**facts, **changes})
+
+
+class Facts:
+    def __init__(self, *groups):
+        self.groups = groups
+
+
+def tree(root: Path, *files: str) -> Path:
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def found(root, *groups):
+    scans, dropped = scans_of(Facts(*groups), root)
+    return [(s.subject, s.modality, *s.images, {name: files[0] for name, files in s.labels.items()}) for s in scans], [
+        str(row) for row in dropped
+    ]
+
+
+def test_images_meet_their_labels(tmp_path):
+    root = tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png", "labels/2.png", "images/._2.png",
+                "__MACOSX/images/3.png", "labels/Thumbs.db")  # fmt: skip
+    scans, dropped = found(root, group())
+    assert scans == [(n, "X", f"images/{n}.png", {"": f"labels/{n}.png"}) for n in "12"]
+    assert dropped == []
+
+
+def test_what_has_no_partner_is_named(tmp_path):
+    scans, dropped = found(tree(tmp_path, "images/1.png", "labels/2.png"), group())
+    assert scans == []
+    assert dropped == [
+        "G 1 X: no label file: expected labels/1.png [images/1.png];"
+        " fetch the label again, or add the scan to known_bad",
+        "G 2: label without an image [labels/2.png]; fetch the image, or ignore this label",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (["cat.png"], "its image patterns: Dataset 2/{subject}.bmp; no file fits; is it the right folder?"),
+        (["Dataset 2/001.bmp"], "the first of 1 remarks: CV 001 microscopy: no label file: expected Dataset 2/001.png"),
+    ],
+)
+def test_where_no_scan_is_usable_the_reason_is_told(tmp_path, files, why):
+    raw = tmp_path / "raw.json"
+    raw.write_text(json.dumps({"root": str(tree(tmp_path / "files", *files))}))
+    with pytest.raises(ValueError, match="no scan of WBC-CV can be used") as error:
+        stages.scans(Path("dataset_manifests/WBC-CV.yaml"), raw, tmp_path / "scans.json")
+    assert why in str(error.value)
+    assert not (tmp_path / "scans.json").exists()
+
+
+TWICE = ["images/1.png", "labels/1.png", "copy/images/1.png", "copy/labels/1.png", "images/2.png", "labels/2.png"]
+
+
+def test_a_subject_twice_is_used_neither_time(tmp_path):
+    root = tree(tmp_path, *TWICE)
+    (root / "labels/1.png").write_text("another label")
+    scans, dropped = found(root, group())
+    assert [subject for subject, *_ in scans] == ["2"]
+    assert len(dropped) == 2
+    assert "the subject is there 2 times: copy/images/1.png, images/1.png" in dropped[0]
+
+
+@pytest.mark.parametrize("below", ["", "in a folder/"])
+def test_of_a_tree_that_lies_twice_the_upper_one_is_used(tmp_path, below):
+    scans, dropped = scans_of(Facts(group()), tree(tmp_path, *(below + file for file in TWICE)))
+    assert [scan.images for scan in scans] == [(f"{below}images/{n}.png",) for n in "12"]
+    assert [(row.reason, row.known) for row in dropped] == [
+        ("1 scans are second copies, byte for byte, and left out", True)
+    ]
+
+
+def test_label_files_are_no_images(tmp_path):
+    beside = group(
+        scans=[{"image": "{subject}.nii", "modality": "X", "reader": "nifti", "intensity": "mr"}],
+        labels={"kind": "values", "path": "{subject}_seg.nii", "names": {1: "a"}},
+    )
+    scans, dropped = found(tree(tmp_path, "a.nii", "a_seg.nii"), beside)
+    assert scans == [("a", "X", "a.nii", {"": "a_seg.nii"})]
+    assert dropped == []
+
+
+def test_modalities_by_name_and_by_channel(tmp_path):
+    by_name = group(
+        scans=[{"image": "{subject}/{subject}_{modality}.nii", "modality": {"t1": "T1", "t1ce": "T1c"},
+                "reader": "nifti", "intensity": "mr"}],
+        labels={"kind": "values", "path": "{subject}/{subject}_seg.nii", "names": {1: "a"}},
+    )  # fmt: skip
+    scans, dropped = found(tree(tmp_path, "p/p_t1.nii", "p/p_t1ce.nii", "p/p_t2.nii", "p/p_seg.nii"), by_name)
+    assert [(subject, modality) for subject, modality, *_ in scans] == [("p", "T1"), ("p", "T1c")]
+    assert dropped == []
+    by_channel = group(scans=[{"image": "images/{subject}.png", "channels": {0: "T2", 1: "ADC"},
+                               "reader": "raster", "intensity": "mr"}])  # fmt: skip
+    scans, _ = found(tree(tmp_path, "images/1.png", "labels/1.png"), by_channel)
+    assert [modality for _, modality, *_ in scans] == ["ADC", "T2"]
+
+
+def test_frames_of_one_subject(tmp_path):
+    video = group(
+        scans=[{"image": "{video}/images/{frame}.png", "modality": "X", "reader": "raster", "intensity": "unit"}],
+        subject="v-{video}", frame="{frame}",
+        labels={"kind": "values", "path": "{video}/masks/{frame}_mask.png", "names": {1: "a"}},
+    )  # fmt: skip
+    scans, _ = found(tree(tmp_path, "1/images/07.png", "1/masks/07_mask.png"), video)
+    assert scans[0][0] == "v-1@07"
+
+
+def test_one_file_per_label(tmp_path):
+    labels = {"kind": "files", "names": {"a": "{subject}_a.png", "b": "{subject}_b.png"}}
+    images = [{"image": "{subject}.jpg", "modality": "X", "reader": "raster", "intensity": "unit"}]
+    root = tree(tmp_path, "1.jpg", "1_a.png", "1_b.png", "2.jpg", "2_a.png")
+    scans, dropped = found(root, group(scans=images, labels=labels))
+    assert [subject for subject, *_ in scans] == ["1"]
+    assert "no label file for b: expected 2_b.png" in dropped[0]
+    scans, dropped = found(root, group(scans=images, labels={**labels, "missing": "absent"}))
+    assert [labels for *_, labels in scans] == [{"a": "1_a.png", "b": "1_b.png"}, {"a": "2_a.png"}]
+    assert dropped == []
+
+
+def test_known_bad_is_foreseen_and_one_that_is_not_there_is_not(tmp_path):
+    root = tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png")
+    facts = group(known_bad={"1": "upside down", "2": "label lost", "9": "blank"})
+    scans, dropped = scans_of(Facts(facts), root)
+    assert scans == []
+    assert {(row.subject, row.reason, row.known) for row in dropped} == {
+        ("1", "upside down", True),
+        ("2", "label lost", True),
+        ("9", "known_bad names this scan, but it is not there", False),
+    }
+
+
+def test_findings_survive_on_disk(tmp_path):
+    scans, dropped = scans_of(Facts(group()), tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png"))
+    write(tmp_path / "scans.json", tmp_path, scans, dropped)
+    assert read(tmp_path / "scans.json") == (tmp_path, scans, dropped)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(NotADirectoryError, match="check 'have' and 'root'"):
+        listing(tmp_path / "gone")
+
+
+def test_the_series_that_the_labels_belong_to(tmp_path):
+    root = tree(tmp_path, *(f"p/{series}/{n}.png" for series, n in ("a1", "a2", "b2", "b3")), "p/1.txt", "p/2.txt")
+    form = {"image": "{subject}/{series}/{n}.png", "modality": "X", "reader": "raster", "intensity": "unit"}
+    labels = {"kind": "contours", "names": {"a": "{subject}/{n}.txt"}}
+    facts = group(scans=[form], frame="{n}", choose="series", labels=labels, unlabelled="skip")
+    scans, dropped = found(root, facts)
+    assert [scan[2] for scan in scans] == ["p/a/1.png", "p/a/2.png"]
+    assert any("1 images whose series has fewer labels are left out" in row for row in dropped)
+    with pytest.raises(ValueError, match="choose 'no' must be a part"):
+        group(choose="no")
+
+
+def test_a_group_in_place_of_one_that_is_not_there(tmp_path):
+    form = {"image": "other/{subject}.png", "modality": "X", "reader": "raster", "intensity": "unit"}
+    labels = {"kind": "values", "path": "others/{subject}.png", "names": {1: "a"}}
+    other = group(name="H", scans=[form], labels=labels, instead_of="G")
+    first = group(known_bad={"9": "nobody"})
+    scans, dropped = found(tree(tmp_path, "other/7.png", "others/7.png"), first, other)
+    assert [scan[2] for scan in scans] == ["other/7.png"]
+    assert dropped == []
+    scans, _ = found(tree(tmp_path, "images/1.png", "labels/1.png"), first, other)
+    assert [scan[2] for scan in scans] == ["images/1.png"]

@@ -1,0 +1,157 @@
+import multiprocessing
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from universeg.base.rng import rng_for
+from universeg.store import Record, Store, StoreError, Task, pack, write_store
+from universeg.store.__main__ import problems
+
+SIDE = 32
+TASK = "D/g/m/a/0"
+HEADER = {"dataset": "D", "size": SIDE, "splits": {"s0": "support", "s1": "dev", "s2": "test"}}
+
+
+def records():
+    rng = rng_for("store test")
+    for n in range(3):
+        image, soft = rng.integers(0, 256, (2, SIDE, SIDE), dtype=np.uint8)
+        yield Record("mid", "g", "m", 0, f"s{n}", image, {"a": soft, "b": 255 - soft})
+        yield Record("max", "g", "m", 1, f"s{n}@7", image, {"a": soft})
+
+
+@pytest.fixture
+def store(tmp_path):
+    write_store(tmp_path / "D.lmdb", HEADER, sorted(map(pack, records())))
+    return Store(tmp_path / "D.lmdb")
+
+
+def test_what_is_written_is_read(store):
+    kept = {(r.slicing, r.subject): r for r in records()}
+    assert store.tasks == ["D/g/m/a/0", "D/g/m/a/1", "D/g/m/b/0"]
+    assert store.subjects(TASK) == ["s0", "s1", "s2"]
+    assert store.subjects(TASK, "dev") == ["s1"]
+    assert store.subjects("D/g/m/a/1", slicing="max", split="test") == ["s2@7"]
+    images, masks = store.read(TASK, ["s2", "s0", "s2"], soft=True)
+    for row, subject in enumerate(["s2", "s0", "s2"]):
+        np.testing.assert_array_equal(images[row], kept["mid", subject].image)
+        np.testing.assert_array_equal(masks[row], kept["mid", subject].masks["a"])
+    assert (images.dtype, images.shape) == (np.uint8, (3, SIDE, SIDE))
+    hard = store.read(TASK, ["s0"])[1]
+    np.testing.assert_array_equal(hard[0], kept["mid", "s0"].masks["a"] >= 128)
+    assert hard.dtype == np.uint8
+    assert store.areas(TASK)["s0"] == hard.sum()
+    assert store.header["splits"]["s1"] == "dev"
+
+
+def test_same_records_same_bytes(tmp_path, store):
+    write_store(tmp_path / "again.lmdb", HEADER, sorted(map(pack, records())))
+    assert (tmp_path / "again.lmdb").read_bytes() == store.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda s: s.read(TASK, ["s9"]), "has no mid slice of 's9'"),
+        (lambda s: s.read("D/g/m/b/1", ["s0"]), "has no task"),
+        (lambda s: s.read(TASK, ["s0"], slicing="best"), "unknown slicing 'best'; known: mid, max"),
+        (lambda s: s.subjects(TASK, "train"), "unknown split 'train'; known: support, dev, test"),
+        (lambda s: Task.parse("a/b"), "expected dataset/group/modality/label/axis"),
+    ],
+)
+def test_what_is_not_there_is_named(store, call, words):
+    with pytest.raises(StoreError, match=words):
+        call(store)
+
+
+def test_a_subject_twice_leaves_no_file(tmp_path):
+    packed = sorted([*map(pack, records()), pack(next(records()))])
+    with pytest.raises(StoreError, match="mid/g/m/0/s0 is there twice"):
+        write_store(tmp_path / "x.lmdb", HEADER, packed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_must_fit_the_layout():
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    with pytest.raises(ValueError, match="must not contain '/'"):
+        pack(Record("mid", "g", "m", 0, "s/1", image, {}))
+    with pytest.raises(ValueError, match="expected uint8"):
+        pack(Record("mid", "g", "m", 0, "s", image, {"a": image[:, 1:]}))
+
+
+def test_a_flipped_bit_is_found(store, tmp_path):
+    data, value = bytearray(store.path.read_bytes()), dict(store.packed())[b"mid/g/m/0/s1"]
+    data[data.find(value) + len(value) // 2] ^= 1
+    path = tmp_path / "damaged.lmdb"
+    path.write_bytes(data)
+    damaged = Store(path)
+    with pytest.raises(StoreError, match=r"mid/g/m/0/s1: the record is damaged \(checksum\)"):
+        damaged.read(TASK, ["s0", "s1"])
+    assert any("mid/g/m/0/s1" in line for line in problems(damaged))
+    run = subprocess.run([sys.executable, "-m", "universeg.store", "verify", path], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "mid/g/m/0/s1" in run.stdout
+
+
+def test_verify_is_content_with_a_good_store(store):
+    run = subprocess.run(
+        [sys.executable, "-m", "universeg.store", "verify", store.path], capture_output=True, text=True
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "3 tasks, all records good" in run.stdout
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000, 9000])
+def test_a_truncated_file_is_an_error_and_no_crash(store, tmp_path, keep):
+    path = tmp_path / "cut.lmdb"
+    path.write_bytes(store.path.read_bytes()[:keep])
+    with pytest.raises(StoreError, match=r"truncated|not a task store"):
+        Store(path)
+
+
+def test_another_format_says_how_to_rebuild(store, monkeypatch):
+    monkeypatch.setattr("universeg.store.reader.FORMAT", 2)
+    with pytest.raises(StoreError, match="has format 1, this version reads 2: delete it and run snakemake"):
+        Store(store.path)
+
+
+def test_a_missing_store(tmp_path):
+    with pytest.raises(StoreError, match="stores are made by snakemake"):
+        Store(tmp_path / "gone.lmdb")
+
+
+def test_two_readers_of_one_file_and_a_copy_through_pickle(store):
+    other = Store(store.path)
+    again = pickle.loads(pickle.dumps(other))
+    for reader in (store, other, again):
+        assert reader.read(TASK, ["s0"])[0].shape == (1, SIDE, SIDE)
+
+
+def _sum(store):
+    return int(store.read(TASK, ["s0"])[0].sum())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_store_works_in_a_child_process(store, method):
+    expected = _sum(store)
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map(_sum, [store] * 4) == [expected] * 4
+    assert _sum(store) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"size": 1 << 20}, "claims images of 1048576 pixels"),
+        ({"size": "wide"}, "damaged"),
+        ({"size": None}, "damaged"),
+    ],
+)
+def test_a_header_may_not_claim_anything(tmp_path, header, words):
+    write_store(tmp_path / "x.lmdb", {**HEADER, **header}, sorted(map(pack, records())))
+    with pytest.raises(StoreError, match=words):
+        Store(tmp_path / "x.lmdb")

@@ -1,0 +1,91 @@
+"""Plots of an evaluation: how Dice is spread over queries, and how it grows with the support."""
+
+from itertools import cycle
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from universeg.evaluation.tables import ALL, Result
+from universeg.episodes.dice import Mean
+from universeg.base.contact_sheet import COLOURS
+
+WIDEST = 60  # inches of a plot
+COLUMNS = 3  # of plots beside each other
+Ink = tuple[float, float, float]
+INKS: list[Ink] = [(red / 255, green / 255, blue / 255) for red, green, blue in COLOURS]
+STYLES = ["solid", "dashed", "dotted", "dashdot"]
+
+
+def boxes(result: Result) -> Figure:
+    """For each dataset, network and support size: median, quartiles and 5 % to 95 % of the Dice of its queries."""
+    most = max(each.ensemble for each in result.scores)
+    contenders, names = [each for each in result.scores if each.ensemble == most], result.datasets
+    inks, step = _inks(result), len(contenders) + 1
+    figure = Figure(figsize=(min(WIDEST, 4 + 0.35 * step * len(names)), 4.5), layout="constrained")
+    axes = figure.subplots()
+    for number, each in enumerate(contenders):
+        drawn = axes.boxplot(
+            [[score.dice for score in result.inside(name, result.scores[each])] for name in names],
+            positions=[step * place + number for place in range(len(names))],
+            widths=0.8,
+            whis=(5, 95),
+            flierprops={"marker": ".", "markersize": 2},
+            medianprops={"color": "black"},
+            patch_artist=True,
+            manage_ticks=False,
+        )
+        for box in drawn["boxes"]:
+            box.set_facecolor(inks[each.weights])
+    axes.set_xticks([step * place + (len(contenders) - 1) / 2 for place in range(len(names))], names)
+    axes.tick_params(axis="x", rotation=30 if len(names) > 4 else 0)
+    axes.set(ylim=(-2, 102), ylabel="Dice of a query")
+    axes.grid(axis="y", alpha=0.3)
+    sizes = list(dict.fromkeys(each.support_size for each in contenders))
+    order = ", from left to right" if len(sizes) > 1 else ""
+    figure.suptitle(f"N = {', '.join(map(str, sizes))}{order}; K = {most}", fontsize="medium")
+    figure.legend(handles=[Patch(facecolor=ink, label=name) for name, ink in inks.items()], loc="outside lower center")
+    return figure
+
+
+def against_support_size(result: Result) -> Figure:
+    """Mean Dice against N, over all datasets and for each, with its deviation; a line for each network and K."""
+    names, inks = [ALL, *result.datasets], _inks(result)
+    styles = dict(zip({each.ensemble: None for each in result.scores}, cycle(STYLES), strict=False))
+    rows = -(-len(names) // COLUMNS)
+    figure = Figure(figsize=(4 * COLUMNS, 3 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True)
+    for axes in grid.flat[len(names) :]:
+        axes.remove()
+    for axes, name in zip(grid.flat, names, strict=False):
+        for (weights, ensemble), points in _lines(result, name).items():
+            sizes, means = zip(*sorted(points.items()), strict=True)
+            axes.errorbar(
+                sizes,
+                [mean.dice for mean in means],
+                [mean.deviation for mean in means],
+                label=f"{weights}, K = {ensemble}",
+                color=inks[weights],
+                linestyle=styles[ensemble],
+                marker="o",
+                capsize=2,
+            )
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, map(str, sizes))
+        axes.set(title=name, xlabel="support size N", ylabel="Dice")
+        axes.grid(alpha=0.3)
+    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=COLUMNS)
+    return figure
+
+
+def _lines(result: Result, name: str) -> dict[tuple[str, int], dict[int, Mean]]:
+    """For each network and ensemble size, the mean at each support size."""
+    lines = dict[tuple[str, int], dict[int, Mean]]()
+    for each, found in result.averages.items():
+        mean = found.all if name == ALL else found.of_datasets[name]
+        lines.setdefault((each.weights, each.ensemble), {})[each.support_size] = mean
+    return lines
+
+
+def _inks(result: Result) -> dict[str, Ink]:
+    """A colour for each network."""
+    return dict(zip({each.weights: None for each in result.scores}, cycle(INKS), strict=False))

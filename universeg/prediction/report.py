@@ -1,0 +1,77 @@
+"""What a prediction leaves behind for people: report.json and the table in the terminal."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Column, Table
+
+from universeg import __version__
+from universeg.base.atomic_write import written_whole
+from universeg.prediction.pairing import Pair
+from universeg.prediction.predict import draws
+from universeg.prediction.preprocess import Settings
+
+NOTICE = "For research only. Not a medical device: do not use the results for diagnosis or treatment."
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one query; paths as they were given."""
+
+    image: str
+    mask: str = ""
+    overlay: str = ""
+    probability: str = ""
+    shape: tuple[int, ...] = ()
+    marked_share: float | None = None  # of the samples of the segmented slices
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+
+def write_report(
+    output: Path, weights: Path, settings: Settings, pairs: Sequence[Pair], results: Sequence[Result]
+) -> None:
+    """Write report.json: everything that made the results, so that they can be explained and repeated."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    members = draws(len(pairs), settings)
+    report: dict[str, Any] = {
+        "notice": NOTICE,
+        "versions": {
+            "universeg": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "weights": {"file": str(weights), "sha256": digest},
+        "settings": asdict(settings),
+        "support": [
+            {
+                "image": str(pair.image),
+                "mask": str(pair.mask),
+                "shown_to": [number for number, member in enumerate(members) if at in member],
+            }
+            for at, pair in enumerate(pairs)
+        ],
+        "results": [asdict(result) for result in results],
+    }
+    with written_whole(output / "report.json") as part:
+        part.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def show(output: Path, results: Sequence[Result]) -> None:
+    """The table that says where the files are and what share of each image was marked."""
+    columns = [Column(name, overflow="fold") for name in ("image", "marked", "mask", "picture to look at")]
+    table = Table(*columns, title=f"Results in {output}")
+    for result in results:
+        share = "failed" if result.marked_share is None else f"{result.marked_share:.2%}"
+        table.add_row(Path(result.image).name, share, Path(result.mask).name, Path(result.overlay).name)
+    Console().print(table, f"What was done is in {output / 'report.json'}. {NOTICE}", sep="\n")

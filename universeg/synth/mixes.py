@@ -1,0 +1,93 @@
+"""The families of synthetic tasks, and mixes of them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from universeg.synth.families.chain import chain
+from universeg.synth.families.lesions import lesions
+from universeg.synth.families.mosaic import mosaic
+from universeg.synth.families.nested import nested
+from universeg.synth.families.organs import organs
+from universeg.synth.families.packing import packing
+from universeg.synth.families.projection import projection
+from universeg.synth.families.regions import bands, layers, regions
+from universeg.synth.scene.proposals import Family
+from universeg.synth.families.vessels import mesh, vessels
+from universeg.base.lookup import choose
+
+# A name of a mix or of a family, several of these, or weights by name.
+Families = str | Sequence[str] | Mapping[str, float]
+
+# F0 is the paper's recipe: it makes whole tasks (f0.py); the others make scenes (richer.py does the rest).
+FAMILIES: Mapping[str, Family | None] = {
+    "F0": None,
+    "regions": regions,
+    "layers": layers,
+    "organs": organs,
+    "nested": nested,
+    "packing": packing,
+    "chain": chain,
+    "projection": projection,
+    "vessels": vessels,
+    "mesh": mesh,
+    "lesions": lesions,
+    "mosaic": mosaic,
+    "bands": bands,
+}
+
+# Unlike all others: straight edges, and shapes without a middle. Kept from training, they show what carries over.
+HELD_BACK = ("mosaic", "bands")
+
+TRAIN: Mapping[str, float] = {
+    "F0": 2,
+    "regions": 1.5,
+    "layers": 0.5,
+    "organs": 2,
+    "nested": 2.5,
+    "packing": 1,
+    "chain": 1,
+    "projection": 1.5,
+    "vessels": 2.5,
+    "mesh": 0.5,
+    "lesions": 1,
+}
+
+MIXES: Mapping[str, Mapping[str, float]] = {
+    "train": TRAIN,
+    "held-back": dict.fromkeys(HELD_BACK, 1.0),
+    "all": {**TRAIN, **dict.fromkeys(HELD_BACK, 0.5)},
+}
+
+
+def weights_of(families: Families) -> dict[str, float]:
+    """How often each family is drawn, relative to the others; a weight of 0 leaves out one that was named before."""
+    weights = dict[str, float]()
+    for name, weight in _named(families).items():
+        mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"the weight of synthetic family {name!r} must be finite and at least 0, got {weight}")
+        if weight == 0:
+            if name not in weights:
+                raise ValueError(f"synthetic family {name!r} is left out (=0), but nothing named before it has it")
+            del weights[name]
+            continue
+        total = sum(mix.values())
+        for family, share in mix.items():
+            weights[family] = weights.get(family, 0) + weight * share / total
+    if not weights:
+        raise ValueError("name at least one family of synthetic tasks")
+    return weights
+
+
+def _named(families: Families) -> Mapping[str, float]:
+    """Names and weights, in their order."""
+    if isinstance(families, Mapping):
+        return families
+    return dict.fromkeys([families] if isinstance(families, str) else families, 1.0)
+
+
+def drawn_family(families: Families, rng: np.random.Generator) -> str:
+    """The name of one family, drawn by weight."""
+    weights = weights_of(families)
+    return str(rng.choice(list(weights), p=np.array(list(weights.values())) / sum(weights.values())))

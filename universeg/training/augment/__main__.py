@@ -1,0 +1,62 @@
+"""A picture of every augmentation: `python -m universeg.augment --out docs/augmentation.png`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from PIL import Image
+from torch import Tensor
+
+from universeg.training.augment import ROWS, Augmentation, AugmentConfig
+from universeg.base.atomic_write import written_whole
+from universeg.base.contact_sheet import Panel, outlined, sheet
+from universeg.base.rng import rng_for
+from universeg.synth import make_task
+
+SIDE = 128  # of images and of panels, in pixels
+ENTRIES = 3
+MASK = np.array([40, 225], np.uint8)  # background and foreground, both distinct from the paper
+SHADES = 96  # grey levels and outlines; more only make the file larger
+
+
+def main(out: Path = Path("docs/augmentation.png"), task: int = 14, seed: int = 0) -> None:
+    """Write a sheet of a synthetic task: as it is, after each row of Table 4 alone, and after all at their chances."""
+    images, masks = _episode(task)
+    rows = [_panels(images, masks, "as it is")]
+    for name, augmentation in _each():
+        changed = augmentation(images, masks, [rng_for("augment", seed, name)])
+        rows.append(_panels(*changed, name.replace("/", "\n")))
+    title = "Augmentations of one task: the query and its mask, then two support entries and theirs"
+    picture = sheet(rows, title).quantize(SHADES, dither=Image.Dither.NONE)
+    with written_whole(out) as part:
+        picture.save(part, "PNG", optimize=True)
+
+
+def _each() -> Iterator[tuple[str, Augmentation]]:
+    for row in ROWS:
+        yield row.name, Augmentation([replace(row, p=1.0)])
+    for step in range(1, 4):
+        yield f"paper\nstep {step}", Augmentation(AugmentConfig().rows)
+
+
+def _episode(task: int) -> tuple[Tensor, Tensor]:
+    """Images and masks (1, ENTRIES, 1, SIDE, SIDE) of the largest label of a synthetic task."""
+    made = make_task(0, task, ENTRIES, SIDE)
+    largest = max(made.labels.values(), key=lambda pixels: float(pixels.mean()))
+    images, masks = torch.from_numpy(made.images).float() / 255, torch.from_numpy(largest >= 128).float()
+    return images[None, :, None], masks[None, :, None]
+
+
+def _panels(images: Tensor, masks: Tensor, caption: str) -> list[Panel]:
+    panels = list[Panel]()
+    for image, mask in zip(images[0, :, 0].numpy(), masks[0, :, 0].numpy() > 0, strict=True):
+        grey = (image * 255).round().astype(np.uint8)
+        panels += [Panel(outlined(grey, {"mask": mask}, SIDE)), Panel(Image.fromarray(MASK[mask.astype(int)]))]
+    return [replace(panels[0], caption=caption), *panels[1:]]
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

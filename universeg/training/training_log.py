@@ -1,0 +1,128 @@
+"""What a run tells: a progress bar and lines on the terminal, TensorBoard, and one JSON line for each step."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from universeg.training.divergence import CollapseWatch
+from universeg.base.atomic_write import written_whole
+from universeg.episodes.dice import Averages
+from universeg.base.contact_sheet import Panel, outlined, sheet
+from universeg.store import Pixels
+
+METRICS = "metrics.jsonl"
+RECENT = 100  # steps over which loss and waiting on the terminal are averaged
+SHOWN = 4  # support pairs in the picture of an episode
+
+
+class TrainingLog:
+    """Tells about the steps after `first`; a context manager. What was logged beyond `first` is taken back."""
+
+    def __init__(self, out: Path, first: int, last: int, quiet: bool) -> None:
+        self._out, self._first, self._last = out, first, last
+        self._console = Console(stderr=True, quiet=quiet)
+        columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}")
+        self._bar = Progress(*columns, console=self._console, disable=quiet)
+        self._task = self._bar.add_task("", total=last, completed=first, state="")
+        self._began, self._losses, self._dev = monotonic(), deque[float](maxlen=RECENT), ""
+        self._times = deque[tuple[float, float]](maxlen=RECENT)  # of a step, and what of it was waiting
+        self._watch = CollapseWatch()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        _keep_until(self._out / METRICS, self._first)
+        self._lines = self._open.enter_context((self._out / METRICS).open("a", encoding="utf-8"))
+        self._board = SummaryWriter(str(self._out / "tensorboard"), purge_step=self._first + 1)
+        self._open.callback(self._board.close)
+        self._open.enter_context(self._bar)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def say(self, line: str) -> None:
+        """A line on the terminal, above the progress bar."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def step(
+        self, step: int, loss: float, by_dataset: Mapping[str, float], support_size: int, seconds: float, waited: float
+    ) -> None:
+        """The loss of a step, its N, how long it took, and how much of that it waited for data."""
+        self._losses.append(loss)
+        self._times.append((seconds, waited))
+        row = {"loss": loss, "support_size": support_size, "seconds": round(seconds, 4), "waited": round(waited, 4)}
+        self._write(step=step, **row)
+        self._board.add_scalar("loss", loss, step)
+        for dataset, value in by_dataset.items():
+            self._board.add_scalar(f"loss of dataset/{dataset}", value, step)
+        self._show(step)
+        if warning := self._watch.saw(loss):
+            self.say(f"step {step}: {warning}")
+
+    def picture(self, name: str, step: int, picture: Pixels) -> None:
+        """An image (H, W, 3) for TensorBoard."""
+        self._board.add_image(name, picture, step, dataformats="HWC")
+
+    def dev(self, step: int, found: Averages, picture: Pixels) -> None:
+        """The Dice of a validation, and one of its episodes as an image (H, W, 3)."""
+        self._dev = f"  dev Dice {found.all.dice:.1f}"
+        self._write(step=step, dev_dice=found.all.dice, **{n: m.dice for n, m in found.datasets.items()})
+        self._board.add_scalar("dev Dice", found.all.dice, step)
+        for dataset, mean in found.datasets.items():
+            self._board.add_scalar(f"dev Dice of dataset/{dataset}", mean.dice, step)
+        self.picture("dev episode", step, picture)
+        self.say(f"step {step}: {self._show(step)}")
+
+    def _show(self, step: int) -> str:
+        """How it goes, for the progress bar and for lines where there is none."""
+        rate = (step - self._first) / (monotonic() - self._began)
+        seconds, waited = map(sum, zip(*self._times, strict=True)) if self._times else (1, 0)
+        loss = f"loss {fmean(self._losses):.3f}" if self._losses else ""
+        state = f"{rate:.2f} steps/s, {waited / seconds:.0%} waited for data  {loss}{self._dev}"
+        self._bar.update(self._task, completed=step, state=state)
+        left = f", {timedelta(seconds=round((self._last - step) / rate))} left" if rate and step < self._last else ""
+        return state + left
+
+    def _write(self, **values: object) -> None:
+        self._lines.write(json.dumps(values) + "\n")
+        self._lines.flush()
+
+
+def _keep_until(path: Path, step: int) -> None:
+    """Drop lines on later steps: a run that was killed logged them after its last checkpoint."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]  # the last may be cut short
+    with written_whole(path) as part:
+        part.write_text("".join(line for line in whole if json.loads(line)["step"] <= step), encoding="utf-8")
+
+
+def episode_picture(images: Pixels, masks: Pixels, mask: NDArray[np.bool_], caption: str, title: str) -> Pixels:
+    """The query with truth and prediction beside some of its support, of (1 + N, H, W) each, as (H, W, 3)."""
+    inside = masks.astype(bool)
+    panels = [Panel(outlined(images[0], {"truth": inside[0], "prediction": mask}), caption)]
+    support = zip(images[1 : 1 + SHOWN], inside[1 : 1 + SHOWN], strict=True)
+    panels += [Panel(outlined(image, {"truth": one}), "support") for image, one in support]
+    return np.asarray(sheet([panels], title, ["truth", "prediction"]))
+
+
+def training_picture(images: Tensor, masks: Tensor, logits: Tensor, task: str, loss: float) -> Pixels:
+    """The same of an episode as the network saw it: images and masks (1 + N, 1, H, W) in [0, 1], logits (1, H, W)."""
+    seen = (images[:, 0] * 255).round().byte().cpu().numpy()
+    inside = (masks[:, 0] > 0.5).byte().cpu().numpy()
+    return episode_picture(seen, inside, (logits[0] > 0).cpu().numpy(), f"query: loss {loss:.2f}", task)
