@@ -1,8 +1,10 @@
-"""manifest -> fetch -> unpack (-> segment) -> scans -> shard -> store -> catalogue, sheet. Rules name files; pipeline/ does the work.
+"""config -> manifest -> fetch -> unpack (-> segment) -> match -> shard -> store -> catalogue, sheet.
 
-snakemake --cores 32                            every dataset that can be had without asking anybody
-snakemake --cores 32 --configfile my.yaml       as my.yaml says; config/config.yaml explains each key
-snakemake -n                                    what would be done; needs no data
+snakemake --cores 32                            every dataset that needs no access request
+snakemake --cores 32 --configfile my.yaml       with the settings of my.yaml; config/config.yaml explains each
+snakemake -n                                    show what would be done; needs no data
+
+A rule names files and settings, and calls one stage: python -m pipeline STAGE. The work is done in pipeline/.
 """
 
 import shlex
@@ -19,22 +21,18 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 sys.path.insert(0, workflow.basedir)
 
-from pipeline import config as settings
-from pipeline.manifest import load_manifests
+from pipeline.config import RECIPE, parse
+from pipeline.manifest.schema import load_manifests
+from pipeline.report.selection import makes_labels, select
 
-CONFIG = settings.parse(config)
-FOLDERS = [folder if folder.is_dir() else Path(workflow.basedir) / folder for folder in CONFIG.manifests]
-MANIFESTS = load_manifests(*FOLDERS)
-FILES = {path.stem: path for folder in FOLDERS for path in folder.glob("*.yaml")}
-PLAN = settings.plan(CONFIG, MANIFESTS)
-GENERATED = [name for name in PLAN.build if MANIFESTS[name].generator]
-PUBLISHED = [name for name in PLAN.build if not MANIFESTS[name].generator]
-SEGMENTED = [name for name in PUBLISHED if settings.segments(CONFIG, MANIFESTS[name])]
+CONFIG = parse(config).with_manifests_in(Path(workflow.basedir))
+MANIFESTS = load_manifests(*CONFIG.manifests)
+FILES = {path.stem: path for folder in CONFIG.manifests for path in folder.glob("*.yaml")}
+SELECTED = select(CONFIG, MANIFESTS)
+GENERATED = [name for name in SELECTED.build if MANIFESTS[name].generator]
+PUBLISHED = [name for name in SELECTED.build if not MANIFESTS[name].generator]
+SEGMENTED = [name for name in PUBLISHED if makes_labels(CONFIG, MANIFESTS[name])]
 ROOT = CONFIG.root.as_posix()
-WAITING = " ".join(shlex.quote(f"{name}: {steps}") for name, steps in PLAN.waiting.items())
-LEFT_OUT = " ".join(shlex.quote(f"{name}: {why}") for name, why in PLAN.left_out.items())
-# Not a parameter: the same files from another place are no reason to build anything again.
-MIRROR = f"--mirror {shlex.quote(CONFIG.mirror)}" if CONFIG.mirror else ""
 RUN = f"PYTHONPATH={shlex.quote(workflow.basedir)} {shlex.quote(sys.executable)} -m pipeline"
 
 
@@ -45,24 +43,34 @@ wildcard_constraints:
 
 localrules:
     all,
+    resolve_config,
     fetch,
     to_segment,
     segmented,
     catalogue,
 
 
+def settings(stage):
+    """The settings that the output of a stage depends on: a change of one runs the rule again."""
+    return CONFIG.affecting(stage)
+
+
+def resolved_config(wildcards):
+    # Every rule reads this file, but only the settings in its params decide whether it runs again.
+    return ancient(f"{ROOT}/config.json")
+
+
 def manifest_of(wildcards):
-    # Its facts count, in each rule's params, and not when it was saved: a comment rebuilds nothing.
+    # Its facts are in the params of each rule, so a changed comment rebuilds nothing.
     return ancient(FILES[wildcards.dataset])
-
-
-def have(wildcards):
-    folder = CONFIG.have.get(wildcards.dataset)
-    return f"--have {shlex.quote(str(folder))}" if folder else ""
 
 
 def digest(*fields):
     return lambda wildcards: MANIFESTS[wildcards.dataset].digest(*fields)
+
+
+def have(wildcards):
+    return str(CONFIG.have.get(wildcards.dataset, ""))
 
 
 def shards(wildcards):
@@ -70,35 +78,48 @@ def shards(wildcards):
 
 
 def files(wildcards):
-    """The note of where a dataset's files are: as unpacked, or with labels that were made."""
+    """The note that says where a dataset's files are: as unpacked, or with labels that were made for it."""
     return f"{ROOT}/{'segmented' if wildcards.dataset in SEGMENTED else 'raw'}/{wildcards.dataset}.json"
 
 
 def evidence(wildcards):
-    """What came before the shards of a published dataset; generated ones have no such thing."""
+    """What a published dataset's store is checked against; generated datasets have no such files."""
     if wildcards.dataset in GENERATED:
         return {}
     return {name: f"{ROOT}/{name}s/{wildcards.dataset}.json" for name in ("receipt", "scan")}
 
 
 onsuccess:
-    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING} --left-out {LEFT_OUT}")
+    shell(f"{RUN} summary --config {shlex.quote(ROOT)}/config.json")
 
 
 onerror:
-    shell(f"{RUN} summary --root {shlex.quote(ROOT)} --waiting {WAITING} --left-out {LEFT_OUT}")
+    shell(f"{RUN} summary --config {shlex.quote(ROOT)}/config.json")
 
 
 rule all:
     input:
-        expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=PLAN.build),
-        expand(f"{ROOT}/reports/sheets/{{dataset}}.png", dataset=PLAN.build),
-        f"{ROOT}/reports/catalogue.csv" if PLAN.build else [],
+        f"{ROOT}/config.json",
+        expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=SELECTED.build),
+        expand(f"{ROOT}/reports/sheets/{{dataset}}.png", dataset=SELECTED.build),
+        f"{ROOT}/reports/catalogue.csv" if SELECTED.build else [],
+
+
+rule resolve_config:
+    output:
+        f"{ROOT}/config.json",
+    log:
+        f"{ROOT}/logs/config.log",
+    params:
+        settings=CONFIG.model_dump_json(),
+    shell:
+        "{RUN} config --settings {params.settings:q} --out {output:q} 2> {log:q}"
 
 
 rule fetch:
-    # The output is a receipt: Snakemake deletes outputs before it runs a rule again, and downloads must survive that.
+    # The output is a receipt, not the downloads: Snakemake deletes outputs before it runs a rule again.
     input:
+        config=resolved_config,
         manifest=manifest_of,
     output:
         f"{ROOT}/receipts/{{dataset}}.json",
@@ -108,11 +129,12 @@ rule fetch:
         facts=digest("sources"),
         have=have,
     shell:
-        "{RUN} fetch --manifest {input.manifest:q} --root {ROOT:q} {MIRROR} {params.have} --out {output:q} 2> {log:q}"
+        "{RUN} fetch --config {input.config:q} --manifest {input.manifest:q} --out {output:q} 2> {log:q}"
 
 
 rule unpack:
     input:
+        config=resolved_config,
         manifest=manifest_of,
         receipt=rules.fetch.output,
     output:
@@ -123,13 +145,14 @@ rule unpack:
         facts=digest("sources"),
         have=have,
     shell:
-        "{RUN} unpack --manifest {input.manifest:q} --root {ROOT:q} {params.have} --receipt {input.receipt:q}"
+        "{RUN} unpack --config {input.config:q} --manifest {input.manifest:q} --receipt {input.receipt:q}"
         " --out {output:q} 2> {log:q}"
 
 
 rule to_segment:
-    # Only writes a script: the container of the next rule has FreeSurfer, and nothing of ours.
+    # Only writes a script: the container of the next rule has FreeSurfer, but not this project.
     input:
+        config=resolved_config,
         manifest=manifest_of,
         raw=rules.unpack.output,
     output:
@@ -138,15 +161,14 @@ rule to_segment:
         f"{ROOT}/logs/to_segment/{{dataset}}/{{chunk}}.log",
     params:
         facts=digest("groups"),
-        how=f"--tool {CONFIG.segment.tool} --licence {shlex.quote(str(CONFIG.segment.licence))}",
-        chunks=CONFIG.chunks,
+        settings=settings("to_segment"),
     shell:
-        "{RUN} to_segment --manifest {input.manifest:q} --raw {input.raw:q} {params.how} --chunk {wildcards.chunk}"
-        " --chunks {params.chunks} --out {output:q} 2> {log:q}"
+        "{RUN} to_segment --config {input.config:q} --manifest {input.manifest:q} --raw {input.raw:q}"
+        " --chunk {wildcards.chunk} --out {output:q} 2> {log:q}"
 
 
 rule segment:
-    # What it makes is no output of the rule, so that a run that is killed after days goes on where it was.
+    # The labels are not outputs of the rule, so that a run killed after days continues where it stopped.
     input:
         rules.to_segment.output,
     output:
@@ -163,6 +185,7 @@ rule segment:
 
 rule segmented:
     input:
+        config=resolved_config,
         raw=rules.unpack.output,
         done=lambda wildcards: expand(
             f"{ROOT}/segmented/{wildcards.dataset}/{{chunk}}.done", chunk=range(CONFIG.chunks)
@@ -172,31 +195,33 @@ rule segmented:
     log:
         f"{ROOT}/logs/segmented/{{dataset}}.log",
     params:
-        tool=CONFIG.segment.tool,
+        settings=settings("segmented"),
         scripts=f"{ROOT}/segmented/{{dataset}}",
     shell:
-        "{RUN} segmented --raw {input.raw:q} --tool {params.tool} --scripts {params.scripts:q} --out {output:q} 2> {log:q}"
+        "{RUN} segmented --config {input.config:q} --raw {input.raw:q} --scripts {params.scripts:q}"
+        " --out {output:q} 2> {log:q}"
 
 
-rule scans:
+rule match:
     input:
         manifest=manifest_of,
         raw=files,
     output:
         f"{ROOT}/scans/{{dataset}}.json",
     log:
-        f"{ROOT}/logs/scans/{{dataset}}.log",
+        f"{ROOT}/logs/match/{{dataset}}.log",
     params:
         facts=digest("groups"),
-        recipe=settings.RECIPE,
+        recipe=RECIPE,
     shell:
-        "{RUN} scans --manifest {input.manifest:q} --raw {input.raw:q} --out {output:q} 2> {log:q}"
+        "{RUN} match --manifest {input.manifest:q} --raw {input.raw:q} --out {output:q} 2> {log:q}"
 
 
 rule shard:
     input:
+        config=resolved_config,
         manifest=manifest_of,
-        scans=rules.scans.output,
+        scans=rules.match.output,
     output:
         f"{ROOT}/shards/{{dataset}}/{{chunk}}.lmdb",
         f"{ROOT}/shards/{{dataset}}/{{chunk}}.csv",
@@ -208,16 +233,16 @@ rule shard:
         mem_mb=8000,
     params:
         facts=digest("groups"),
-        recipe=settings.RECIPE,
-        form=f"--size {CONFIG.resolution} --geometry {CONFIG.geometry} --min-pixels {CONFIG.min_pixels}",
-        chunks=CONFIG.chunks,
+        recipe=RECIPE,
+        settings=settings("shard"),
     shell:
-        "{RUN} shard --manifest {input.manifest:q} --scans {input.scans:q} --chunk {wildcards.chunk}"
-        " --chunks {params.chunks} {params.form} --out {output[0]:q} 2> {log:q}"
+        "{RUN} shard --config {input.config:q} --manifest {input.manifest:q} --scans {input.scans:q}"
+        " --chunk {wildcards.chunk} --out {output[0]:q} 2> {log:q}"
 
 
 rule synthetic:
     input:
+        config=resolved_config,
         manifest=manifest_of,
     output:
         f"{ROOT}/shards/{{dataset}}/{{chunk}}.lmdb",
@@ -230,19 +255,17 @@ rule synthetic:
         mem_mb=4000,
     params:
         facts=digest("generator"),
-        recipe=settings.RECIPE,
-        chunks=CONFIG.chunks,
-        what=f"--tasks {CONFIG.synthetic.tasks} --subjects {CONFIG.synthetic.subjects}"
-        f" --seed {CONFIG.synthetic.seed} --size {CONFIG.resolution}",
-        family=lambda wildcards: CONFIG.synthetic.family or MANIFESTS[wildcards.dataset].generator,
+        recipe=RECIPE,
+        settings=settings("synthetic"),
     shell:
-        "{RUN} synthetic --manifest {input.manifest:q} {params.what} --family {params.family:q}"
-        " --chunk {wildcards.chunk} --chunks {params.chunks} --out {output[0]:q} 2> {log:q}"
+        "{RUN} synthetic --config {input.config:q} --manifest {input.manifest:q} --chunk {wildcards.chunk}"
+        " --out {output[0]:q} 2> {log:q}"
 
 
 rule store:
     input:
         unpack(evidence),
+        config=resolved_config,
         manifest=manifest_of,
         shards=shards,
     output:
@@ -252,22 +275,21 @@ rule store:
         f"{ROOT}/logs/store/{{dataset}}.log",
     params:
         facts=digest(),
-        recipe=settings.RECIPE,
-        form=f"--size {CONFIG.resolution} --geometry {CONFIG.geometry} --min-pixels {CONFIG.min_pixels}",
-        strict="--strict" if CONFIG.strict else "",
+        recipe=RECIPE,
+        settings=settings("store"),
         evidence=lambda wildcards, input: (
             f"--receipt {shlex.quote(input.receipt)} --scans {shlex.quote(input.scan)}"
             if wildcards.dataset in PUBLISHED
             else ""
         ),
     shell:
-        "{RUN} store --manifest {input.manifest:q} {params.evidence} {params.form} {params.strict}"
+        "{RUN} store --config {input.config:q} --manifest {input.manifest:q} {params.evidence}"
         " --out {output.store:q} --report {output.report:q} --shards {input.shards:q} 2> {log:q}"
 
 
 rule catalogue:
     input:
-        expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=PLAN.build),
+        expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=SELECTED.build),
     output:
         f"{ROOT}/reports/catalogue.csv",
     log:
@@ -284,6 +306,6 @@ rule sheet:
     log:
         f"{ROOT}/logs/sheet/{{dataset}}.log",
     params:
-        recipe=settings.RECIPE,
+        recipe=RECIPE,
     shell:
         "{RUN} sheet --store {input:q} --out {output:q} 2> {log:q}"

@@ -8,10 +8,10 @@ import torch
 import tyro
 from torch.optim import Adam
 
+from universeg.base.rng import rng_for, seed_for
+from universeg.model import UniverSeg
 from universeg.training.augment import Augmentation, AugmentConfig
 from universeg.training.loss import soft_dice_loss
-from universeg.model import UniverSeg
-from universeg.base.rng import rng_for, seed_for
 
 DEFAULT = AugmentConfig()
 

@@ -16,13 +16,13 @@ import numpy as np
 import tyro
 
 from universeg import load_model
+from universeg.base.atomic_write import atomic_write
 from universeg.base.device import Compute
-from universeg.training.config import TrainConfig
-from universeg.base.atomic_write import written_whole
-from universeg.evaluation.scorer import weights_digest
-from universeg.training.episode_source import Source
-from universeg.synth.mixes import FAMILIES, HELD_BACK
 from universeg.episodes.segment import validate
+from universeg.evaluation.scorer import weights_digest
+from universeg.synth.mixes import FAMILIES, VALIDATION_FAMILIES
+from universeg.training.config import TrainConfig
+from universeg.training.episode_source import EpisodeSource
 
 Dices = Mapping[str, Sequence[float]]  # of each family and dataset, its episodes in their order
 TRAINED, HELD = "trained families", "held-back families"
@@ -47,7 +47,7 @@ def main(
     words = tomllib.loads(file.read_text(encoding="utf-8"))
     for name in only or words["choices"]:
         flags = [*shlex.split(f"{words['base']} {words['choices'][name]}"), "--init", str(init)]
-        subprocess.run([sys.executable, "-m", "universeg.train", *flags, "--out", str(out / name)], check=True)
+        subprocess.run([sys.executable, "-m", "universeg", "train", *flags, "--out", str(out / name)], check=True)
     stores = tuple(sorted(dev_stores.glob("*.lmdb")))
     found = {"(start)": _scores(init, out, stores, size, support_size, episodes)}
     for name in words["choices"]:
@@ -76,8 +76,8 @@ def _scores(
         config = TrainConfig(
             out=out, synthetic=("train",), size=size, support_size=support_size, dev_episodes=episodes, **what
         )
-        found[name] = [round(score.dice, 3) for score, _, _ in validate(network, Source(config).dev, compute)]
-    with written_whole(kept) as part:
+        found[name] = [round(score.dice, 3) for score, _, _ in validate(network, EpisodeSource(config).dev, compute)]
+    with atomic_write(kept) as part:
         part.write_text(json.dumps(found), encoding="utf-8")
     return found
 
@@ -91,7 +91,11 @@ def _show(found: Mapping[str, Dices], base: str) -> None:
 
 
 def _columns(stores: Sequence[str]) -> list[list[str]]:
-    return [[name for name in FAMILIES if name not in HELD_BACK], list(HELD_BACK), *([store] for store in stores)]
+    return [
+        [name for name in FAMILIES if name not in VALIDATION_FAMILIES],
+        list(VALIDATION_FAMILIES),
+        *([store] for store in stores),
+    ]
 
 
 def _over(dices: Dices, names: Sequence[str]) -> np.ndarray:

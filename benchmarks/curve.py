@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import tyro
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.training.training_log import METRICS
 
 WINDOW = 50  # steps over which the loss is averaged
@@ -37,7 +37,7 @@ def main(run: Annotated[Path, tyro.conf.Positional], plot: Path) -> None:
     for axis in (left, right):
         axis.set_xlabel("minutes")
         axis.grid(alpha=0.3)
-    with written_whole(plot) as part:
+    with atomic_write(plot) as part:
         figure.savefig(part, format="png", dpi=90)
     waited = sum(line["waited"] for line in steps) / sum(line["seconds"] for line in steps)
     print(f"{len(steps)} steps in {minutes[-1]:.1f} minutes, {100 * waited:.2f} % of them waiting for data")

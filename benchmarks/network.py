@@ -16,9 +16,9 @@ from rich.progress import track
 from tiled import Tiled
 from torch import Tensor
 
-from universeg.base.atomic_write import written_whole
-from universeg.model import UniverSeg
+from universeg.base.atomic_write import atomic_write
 from universeg.base.rng import seed_for
+from universeg.model import UniverSeg
 
 Work = Literal["inference", "training"]
 FORMS = {"tiled": lambda model: Tiled(model.config, dict(model.named_parameters())), "ours": lambda model: model}
@@ -203,7 +203,7 @@ def _plot(found: Sequence[Measured], path: Path, title: str) -> None:
     axes[1, 0].set_ylabel("peak memory, MB")
     axes[0, 0].legend(fontsize="small")
     figure.suptitle(f"{title}; where not varied: N = 16, 128 pixels, B = 1")
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=110)
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 import tyro
 
+from pipeline.build.merge import split
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.schema import load_manifest
-from pipeline.build.merge import split
 from pipeline.match.match import scans_of
-from universeg.evaluation.baselines import segmenter
-from universeg.episodes.dice import Score, averages, dice
 from universeg.base.rng import rng_for
+from universeg.episodes.dice import Score, averages, dice
 from universeg.episodes.sampling import with_replacement
+from universeg.evaluation.baselines import segmenter
 from universeg.standardise import resample
 from universeg.store import Record, Task, subject_of
 

@@ -24,7 +24,7 @@ from forms import FORMS, Form, Pair, Read
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.base.rng import rng_for
 
 SIDE, PAIRS = 128, 65
@@ -154,7 +154,7 @@ def plot(measured: Mapping[str, Mapping[str, list[Turn]]], path: Path) -> None:
             bars_of[name].set_color("tab:orange")
         axes.bar_label(bars, [f"{rate:,.0f}" for rate, _ in ordered], padding=3, fontsize=8)
         axes.set(title=title, xlabel="image-mask pairs per second", xlim=(10, 4 * ordered[-1][0]))
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=110)
 
 

@@ -13,9 +13,9 @@ from kornia.geometry.transform import warp_affine
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
-from universeg.training.loss import training_loss
 from universeg.episodes.dice import dice
 from universeg.store import Store
+from universeg.training.loss import training_loss
 
 WIDTHS = (24, 48, 64, 64, 64)
 PEAK_RATE = 2e-3

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from universeg import Store, UniverSeg
-from universeg.base.device import Compute
-from universeg.episodes.episode import Batch
-from universeg.base.atomic_write import written_whole
-from universeg.episodes.dice import dice
+from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Panel, heat, outlined, sheet
+from universeg.base.device import Compute
 from universeg.base.rng import rng_for
-from universeg.store import Task
+from universeg.episodes.dice import dice
+from universeg.episodes.episode import Batch
 from universeg.episodes.segment import probabilities
+from universeg.store import Task
 
 ROWS, SUPPORTS_SHOWN, SIDE = 4, 3, 192
 
@@ -37,7 +37,7 @@ def draw(
     first = {_kind(task): (store, task) for store, task in reversed(shuffled)}  # of each dataset and group
     chosen = [*first.values(), *(pair for pair in shuffled if pair not in first.values())][:ROWS]
     rows, scores = zip(*(_row(networks, store, task, support_size) for store, task in chosen), strict=True)
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         sheet(rows, "Tasks the networks were not trained on: outlines are masks").save(part, format="png")
     return {name: float(np.mean([score[name] for score in scores])) for name in networks}
 

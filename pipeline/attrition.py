@@ -7,8 +7,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
-from universeg.imageio.image import BadScan
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
+from universeg.imageio.image import ImageError
+
+
+class BadScan(ImageError):
+    """A scan that cannot be used: why, which file, what to do, and whether the manifest foresees it (`known`)."""
+
+    def __init__(self, reason: str, file: str = "", remedy: str = "", known: bool = False) -> None:
+        super().__init__(reason, file, remedy)
+        self.known = known
 
 
 @dataclass(frozen=True, order=True)
@@ -27,8 +35,16 @@ class Dropped:
     known: bool = False  # the manifest foresees it
 
     @classmethod
-    def scan(cls, group: str, subject: str, modality: str, bad: BadScan) -> Self:
-        return cls(group, subject, modality, reason=bad.reason, remedy=bad.remedy, file=bad.file, known=bad.known)
+    def scan(cls, group: str, subject: str, modality: str, bad: ImageError) -> Self:
+        return cls(
+            group,
+            subject,
+            modality,
+            reason=bad.reason,
+            remedy=bad.remedy,
+            file=bad.file,
+            known=getattr(bad, "known", False),
+        )
 
     @property
     def surprising(self) -> bool:
@@ -43,7 +59,7 @@ class Dropped:
 
 def write(path: Path, rows: Iterable[Dropped]) -> None:
     """Write rows as CSV, sorted, so that the same rows give the same bytes."""
-    with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [field.name for field in fields(Dropped)], lineterminator="\n")
         table.writeheader()
         table.writerows({**asdict(row), "known": "yes" if row.known else "no"} for row in sorted(rows))

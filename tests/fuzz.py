@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from pipeline.attrition import Dropped
+from pipeline.attrition import BadScan, Dropped
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import scans_of
-from universeg.imageio.image import BadScan
 from universeg.base.rng import rng_for
 
 HERE = Path(__file__).parent

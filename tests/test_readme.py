@@ -11,7 +11,7 @@ from pathlib import Path
 import fakes
 import pytest
 import yaml
-from test_end_to_end import World
+from workflow import World
 
 CHECKOUT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

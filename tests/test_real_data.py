@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_end_to_end import CHECKOUT, snakemake
+from workflow import CHECKOUT, snakemake
 
 from pipeline import attrition
 from universeg.store import Store

@@ -10,8 +10,8 @@ from pipeline.attrition import Dropped
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import scans_of
-from universeg.imageio.images_old import inside, read_image, read_labels
-from universeg.prediction.preprocess import Settings, prepare
+from universeg.imageio.load import inside, read_image, read_labels
+from universeg.prediction.preprocess import Settings, preprocess
 
 
 def stored(dataset, root, size):
@@ -47,6 +47,6 @@ def test_prediction_sees_what_stores_hold(tmp_path, dataset, make, size):
     for (axis, label), (picture, mask) in middles.items():
         settings = Settings(size=size, intensity=group.scans[0].intensity, axis=axis)
         marked = inside(read_labels(labels), values[label])
-        seen = prepare(read_image(image), settings, marked)
+        seen = preprocess(read_image(image), settings, marked)
         np.testing.assert_array_equal(seen.images[0], picture)
         np.testing.assert_array_equal(seen.masks[0], mask >= 128)

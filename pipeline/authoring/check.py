@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.authoring import link_check as web
-from pipeline.manifest import expected_counts as promised
-from pipeline.manifest import licence as terms
-from pipeline.manifest.strict_yaml import DocumentError
-from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.authoring.lint import problems
 from pipeline.fetch.receipt import clean
-from universeg.base.atomic_write import written_whole
+from pipeline.manifest import expected_counts as promised
+from pipeline.manifest import licence as terms
+from pipeline.manifest.schema import Manifest, load_manifest
+from pipeline.manifest.strict_yaml import DocumentError
+from universeg.base.atomic_write import atomic_write
 
 
 def check(
@@ -91,5 +91,5 @@ def _asked(manifests: Sequence[Manifest]) -> list[str]:
 
 def schema(out: Path = Path("dataset_manifests/schema.json")) -> None:
     """Write the JSON Schema of manifests, with which editors complete and check them."""
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         part.write_text(json.dumps(Manifest.model_json_schema(), indent=2) + "\n", encoding="utf-8")

@@ -12,11 +12,11 @@ import tyro
 from numpy.typing import NDArray
 
 from pipeline.authoring.filename_patterns import Family, families
-from pipeline.manifest.schema import load_manifest
 from pipeline.authoring.lint import problems
-from pipeline.readers import READERS, UNREADABLE
+from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import listing, scans_of
-from universeg.base.atomic_write import written_whole
+from pipeline.readers import READERS, UNREADABLE
+from universeg.base.atomic_write import atomic_write
 from universeg.base.rng import rng_for
 
 LOOKED_AT, LOOKED_AT_MASKS = 8, 300  # files of a family: a value that is rare in masks must not be missed
@@ -31,7 +31,7 @@ class Look:
     family: Family
     values: tuple[int, ...]  # distinct ones, if few; else empty
     low: float
-    solid: bool
+    is_volume: bool
 
     @property
     def masks(self) -> bool:
@@ -63,7 +63,7 @@ def new(
     if not pairs:
         shown = "; ".join(f"{len(look.family.files)} of {look.family.pattern}" for look in looks[:10]) or "no images"
         raise ValueError(f"{source}: found no images with masks of the same names, but {shown}; see dataset_manifests")
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         part.write_text(_text(name, list(pairs.values())), encoding="utf-8")
     _complete(out, source)
 
@@ -74,17 +74,17 @@ def _look(family: Family, root: Path) -> Look | None:
     order = rng_for("draft", family.pattern).permutation(len(subjects))
     paths = (root / family.files[subjects[number]] for number in order)
     distinct: set[float] = set()
-    low, solid, read = np.inf, False, 0
+    low, is_volume, read = np.inf, False, 0
     for path in islice(paths, LOOKED_AT_MASKS):
         if read >= LOOKED_AT and not _few(distinct):
             break
         found = _read(family.reader, path)
         if found is not None:
-            values, solid = found
+            values, is_volume = found
             distinct.update(np.unique(values).tolist())
             low, read = min(low, float(values.min())), read + 1
     whole = tuple(sorted(int(value) for value in distinct)) if _few(distinct) else ()
-    return Look(family, whole, low, solid) if read else None
+    return Look(family, whole, low, is_volume) if read else None
 
 
 def _few(values: set[float]) -> bool:
@@ -97,13 +97,13 @@ def _read(reader: str, path: Path) -> tuple[NDArray[np.generic], bool] | None:
     except UNREADABLE:
         sys.stderr.write(f"{path}: cannot be read as {reader}; it is left out of the draft\n")
         return None
-    return np.asarray(stored.values), stored.solid
+    return np.asarray(stored.values), stored.is_volume
 
 
 def _fits(image: Look, mask: Look) -> bool:
     """Whether most images have a mask under their subject's name."""
     shared = image.family.files.keys() & mask.family.files.keys()
-    return image.solid == mask.solid and 2 * len(shared) > len(image.family.files)
+    return image.is_volume == mask.is_volume and 2 * len(shared) > len(image.family.files)
 
 
 def _text(name: str, pairs: Sequence[tuple[Sequence[Look], Sequence[Look]]]) -> str:
@@ -131,13 +131,15 @@ def _group(name: str, images: Sequence[Look], masks: Sequence[Look]) -> str:
   - name: {name} # CHECK
     scans:
 {"".join(_scans(image, images) for image in images)}{_labels(masks)}
-    axes: {[0, 1, 2] if images[0].solid else [0]}
+    axes: {[0, 1, 2] if images[0].is_volume else [0]}
     expect: {{scans: null, subjects: null}}
 """
 
 
 def _scans(image: Look, images: Sequence[Look]) -> str:
-    modality, intensity = ("CT", "ct") if image.low < -200 else ("MRI", "mr") if image.solid else ("unknown", "unit")
+    modality, intensity = (
+        ("CT", "ct") if image.low < -200 else ("MRI", "mr") if image.is_volume else ("unknown", "unit")
+    )
     if len(images) > 1:
         modality = _quoted(_differs(image, images))
     return f"""\
@@ -191,7 +193,7 @@ def _complete(out: Path, source: Path) -> None:
         counts: Mapping[str, int] = {"scans": len(scans), "subjects": len({scan.subject for scan in scans})}
         found = "expect: {" + ", ".join(f"{what}: {count}" for what, count in counts.items()) + "} # counted"
         text = text.replace("expect: {scans: null, subjects: null}", found, 1)
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         part.write_text(text, encoding="utf-8")
     for row in dropped[:LOOKED_AT]:
         sys.stderr.write(f"not used: {row}\n")

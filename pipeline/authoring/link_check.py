@@ -9,10 +9,10 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from pipeline.backends.source_url import parts, scheme
 from pipeline.backends.http import reason
-from pipeline.manifest.schema import Manifest
+from pipeline.backends.source_url import parts, scheme
 from pipeline.fetch.receipt import clean
+from pipeline.manifest.schema import Manifest
 
 AT_ONCE, OF_ONE_SERVER = 8, 2
 TIMEOUT_S = (10, 20)  # to connect; to answer

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.labels import LABELS
-from pipeline.manifest.layout import Group, Scans
+from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.schema import Manifest
 from pipeline.readers import READERS
 
@@ -34,7 +34,7 @@ def _of_group(group: Group) -> Iterator[str]:
         yield from _of_form(group, form)
 
 
-def _of_form(group: Group, form: Scans) -> Iterator[str]:
+def _of_form(group: Group, form: ScanPattern) -> Iterator[str]:
     if form.frames is not None and group.frame is None:
         yield f"{form.image!r} has several frames in a file: name them, as in frame: '{{index}}'"
     if form.stack and form.reader == "raster" and not (form.orientation and form.spacing):

@@ -1,4 +1,4 @@
-"""How files are brought, one way per form of address (`pipeline/address.py`). Nothing here knows a dataset.
+"""How files are brought, one way per form of address (`pipeline/backends/source_url.py`). Nothing here knows a dataset.
 
 A way fills `job.part` from the address in `job.url`; what an earlier call left there may be gone on from. It returns
 the digest that the server publishes, if any. A client that not everybody needs is imported where it is used.
@@ -13,23 +13,23 @@ from pathlib import Path
 
 import requests
 
-from pipeline.backends.source_url import scheme
-from pipeline.backends.http import Download, FetchError, reason
-from pipeline.manifest.source_file import Source
-from pipeline.backends.google_drive import drive
 from pipeline.backends.git import git
+from pipeline.backends.google_drive import drive
+from pipeline.backends.http import Download, FetchError, reason
 from pipeline.backends.kaggle import kaggle
 from pipeline.backends.s3 import s3
+from pipeline.backends.source_url import scheme
 from pipeline.backends.synapse import synapse
 from pipeline.backends.tcia import tcia
 from pipeline.backends.web import web, zenodo
+from pipeline.manifest.source_file import SourceFile
 
 
 @dataclass(frozen=True)
 class Way:
-    """How to bring a file, and what must be there first: a client, and one of several places of a login."""
+    """How to download a file, and what must be there first: a client, and one of several places of a login."""
 
-    bring: Callable[[Download], str | None]
+    download: Callable[[Download], str | None]
     client: str | None = None  # Python module; its extra is named as the scheme
     logins: tuple[str, ...] = ()  # a file, or $NAME; any one of them
     login: str = ""  # how to get one
@@ -59,7 +59,7 @@ WAYS: Mapping[str, Way] = {
 }
 
 
-def lacks(url: str) -> str | None:
+def missing_requirements(url: str) -> str | None:
     """What a person must do before an address can be used here; None if nothing."""
     name = scheme(url)
     way = WAYS[name]
@@ -76,21 +76,21 @@ def _there(login: str) -> bool:
     return bool(os.environ.get(login[1:])) if login.startswith("$") else Path(login).expanduser().exists()
 
 
-def steps(source: Source) -> str | None:
+def manual_steps(source: SourceFile) -> str | None:
     """What a person must do to get a file that is not there; None if it can be fetched."""
     if source.url is None:
         return source.get
-    missing = lacks(source.url)
+    missing = missing_requirements(source.url)
     return f"{missing} {source.get or ''}".strip() if missing else None
 
 
-def bring(job: Download, get: str | None = None) -> str | None:
+def download(job: Download, get: str | None = None) -> str | None:
     """Fill `job.part` from the address in `job.url`; returns the published digest, if there is one.
 
     Raises FetchError, with `get`, what a person can do instead; OSError if the disk fails.
     """
     try:
-        return WAYS[scheme(job.url)].bring(job)
+        return WAYS[scheme(job.url)].download(job)
     except FetchError as error:
         if get is None:
             raise

@@ -5,8 +5,8 @@ import re
 import shutil
 import subprocess
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import Download, FetchError
+from pipeline.backends.source_url import parts
 
 LONGEST_S = 6 * 3600
 

@@ -2,8 +2,8 @@
 
 import re
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import TIMEOUT_S, TRIES, Download, FetchError, off, reason
+from pipeline.backends.source_url import parts
 
 
 def drive(job: Download) -> None:

@@ -14,7 +14,7 @@ import urllib3
 from tqdm import tqdm
 
 from pipeline.fetch.receipt import clean
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 
 TRIES = 6  # without getting any further
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
@@ -95,7 +95,7 @@ class Download:
         # A weak ETag promises the same meaning, not the same bytes: no ground to join two halves on.
         version = response.headers.get("Last-Modified") if etag.startswith("W/") else etag
         if version:
-            with written_whole(self.note) as file:
+            with atomic_write(self.note) as file:
                 file.write_text(json.dumps({"url": self.shown, "version": version}), encoding="utf-8")
 
     def forget(self) -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import requests
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import Download, FetchError, download, reason
+from pipeline.backends.source_url import parts
 
 
 def kaggle(job: Download) -> None:

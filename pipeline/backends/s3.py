@@ -3,8 +3,8 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import Download, FetchError, download
+from pipeline.backends.source_url import parts
 
 
 def s3(job: Download) -> None:

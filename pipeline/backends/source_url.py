@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 _SAFE = r"[^\s\\\x00-\x1f]"  # it becomes an argument of programs and part of URLs
 
-# Scheme -> how it is written, for messages, and its parts. `pipeline/ways` has a function for each.
+# Scheme -> how it is written, for messages, and its parts. `pipeline/backends` has a function for each.
 FORMS: Mapping[str, tuple[str, re.Pattern[str]]] = {
     "http": ("http://host/path", re.compile(rf"http://{_SAFE}+")),
     "https": ("https://host/path", re.compile(rf"https://{_SAFE}+")),

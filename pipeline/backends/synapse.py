@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import Download, FetchError
+from pipeline.backends.source_url import parts
 
 
 def synapse(job: Download) -> None:

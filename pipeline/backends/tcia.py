@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import Download, FetchError, download, need_room
+from pipeline.backends.source_url import parts
 from pipeline.backends.web import asked
 
 API = "https://services.cancerimagingarchive.net/nbia-api/services/v1"

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import requests
 
-from pipeline.backends.source_url import parts
 from pipeline.backends.http import TIMEOUT_S, Download, FetchError, download, reason
+from pipeline.backends.source_url import parts
 
 ZENODO = "https://zenodo.org/api/records"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.attrition import Dropped
 from pipeline.manifest.schema import Manifest
-from pipeline.match.match import Scan
+from pipeline.match.match import ScanFiles
 from universeg.base.rng import rng_for
 from universeg.store import SPLITS, Store, subject_of, write_store
 from universeg.store.format import Packed
@@ -62,7 +62,7 @@ def header_of(manifest: Manifest, receipt: Path | None, recipe: Mapping[str, Any
     }
 
 
-def unexpected_counts(manifest: Manifest, usable: Sequence[Scan]) -> Iterator[Dropped]:
+def unexpected_counts(manifest: Manifest, usable: Sequence[ScanFiles]) -> Iterator[Dropped]:
     """A remark for each group that has other numbers of usable scans or subjects than its manifest expects."""
     replaced = {group.instead_of for group in manifest.groups if group.name in {scan.group for scan in usable}}
     for group in manifest.groups:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from pipeline.attrition import Dropped
 from pipeline.labels import masks
-from pipeline.labels.label_map import Found
+from pipeline.labels.label_map import LabelRequest
 from pipeline.manifest.layout import Group
 from pipeline.readers import Pick, read_all
-from pipeline.match.match import Scan
+from pipeline.match.match import ScanFiles
 from pipeline.build.largest_slice import counts_along, largest
-from universeg.imageio.image import BadScan, Volume, turned
+from pipeline.attrition import BadScan
+from universeg.imageio.image import LoadedImage, upright
 from universeg.standardise.normalise import Window, limits, luminance, scaled
 from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import Pixels, Record, area
@@ -31,7 +32,7 @@ class Recipe:
     min_pixels: int = 1
 
 
-def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator[Record | Dropped]:
+def records_of(scan: ScanFiles, group: Group, root: Path, recipe: Recipe) -> Iterator[Record | Dropped]:
     """Every slice of one scan with its masks, or why it is not kept; raises BadScan for the whole scan."""
     image, ends = _image(scan, group, root)
     grid = Grid(image.shape, image.spacing, recipe.size, recipe.geometry)
@@ -57,12 +58,12 @@ def records_of(scan: Scan, group: Group, root: Path, recipe: Recipe) -> Iterator
     yield from (record("mid", axis, grid.middle, masks) for axis, masks in middles.items() if masks)
 
 
-def _image(scan: Scan, group: Group, root: Path) -> tuple[Volume, Window]:
+def _image(scan: ScanFiles, group: Group, root: Path) -> tuple[LoadedImage, Window]:
     """The scan's image, grey, and the intensities that become 0 and 1."""
     form, paths = group.scans[scan.form], [root / file for file in scan.images]
     try:
         stored = read_all(form.reader, paths, Pick(form.array, scan.index, scan.channel))
-        image = turned(stored, form.orientation, form.spacing)
+        image = upright(stored, form.orientation, form.spacing)
         values = image.values if image.palette is None else image.palette[image.values]
         values = luminance(values) if values.ndim > len(image.spacing) else values
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -78,9 +79,9 @@ def _image(scan: Scan, group: Group, root: Path) -> tuple[Volume, Window]:
 LOOK = "look at the image; if it is as published, add it to known_bad"
 
 
-def _masks(scan: Scan, group: Group, root: Path, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
+def _masks(scan: ScanFiles, group: Group, root: Path, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
     labels, form = group.labels, group.scans[scan.form]
-    found = Found(
+    found = LabelRequest(
         {name: tuple(root / file for file in files) for name, files in scan.labels.items()},
         labels.reader or form.reader,
         Pick(labels.array, scan.label_index),
@@ -115,7 +116,7 @@ def _places(inside: NDArray[Any], grid: Grid, axes: tuple[int, ...]) -> Iterator
             yield axis, "max", largest(counts[axis], grid, axis)
 
 
-def _too_small(scan: Scan, axis: int, slicing: str, label: str, mask: Pixels, recipe: Recipe) -> Dropped:
+def _too_small(scan: ScanFiles, axis: int, slicing: str, label: str, mask: Pixels, recipe: Recipe) -> Dropped:
     return Dropped(
         scan.group,
         scan.subject,

@@ -1,8 +1,13 @@
-"""Synthetic tasks as the records of a store: each task is a group of its own, all of one made-up modality."""
+"""The stage `synthetic`: one chunk of synthetic tasks as records. Each task is a group; all have one modality."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.attrition import Dropped
+from pipeline.build.shard import write_shard
+from pipeline.config import load_config
+from pipeline.manifest.schema import load_manifest
+from pipeline.progress import progress_bar
 from universeg.base.rng import rng_for
 from universeg.store import Record
 from universeg.synth import SynthConfig, drawn_family, make_task
@@ -10,12 +15,27 @@ from universeg.synth import SynthConfig, drawn_family, make_task
 MODALITY = "synthetic"
 
 
-def records_of_tasks(
-    family: str, seed: int, tasks: Iterable[int], subjects: int, size: int
-) -> Iterator[Record | Dropped]:
-    """What is made of some tasks, one after another."""
-    for task in tasks:
-        yield from records_of_task(family, seed, task, subjects, size)
+def synthetic(config: Path, manifest: Path, chunk: int, out: Path) -> None:
+    """Generate one chunk of synthetic tasks (paper, section D).
+
+    Args:
+        config: The resolved settings: how many tasks and subjects, which seed, family and size.
+        manifest: The YAML that describes the dataset, with the family that is made if the config names none.
+        chunk: Which part of the tasks, from 0.
+        out: The shard. What cannot be a label goes beside it, as .csv.
+    """
+    settings, facts = load_config(config), load_manifest(manifest)
+    what, size = settings.synthetic, settings.resolution
+    family = what.family or str(facts.generator)
+    numbers = range(what.tasks)[chunk :: settings.chunks]
+
+    def results() -> Iterator[Record | Dropped]:
+        with progress_bar(facts.name, len(numbers)) as advance:
+            for number in numbers:
+                yield from records_of_task(family, what.seed, number, what.subjects, size)
+                advance(1)
+
+    write_shard(out, facts.name, size, results())
 
 
 def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record | Dropped]:

@@ -14,11 +14,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pooch
 from filelock import FileLock, Timeout
 
+from pipeline.backends import download, manual_steps
 from pipeline.backends.http import Download, FetchError, need_room, say
 from pipeline.fetch.receipt import Origin, Received, clean, write_receipt
-from pipeline.manifest.source_file import Source
-from pipeline.backends import bring, steps
-from universeg.base.atomic_write import written_whole
+from pipeline.manifest.source_file import SourceFile
+from universeg.base.atomic_write import atomic_write
 
 __all__ = ["FetchError", "NeedsPerson", "Received", "fetch", "write_receipt"]
 
@@ -31,7 +31,7 @@ class NeedsPerson(ValueError):
 
 
 def fetch(
-    sources: Sequence[Source], downloads: Path, mirror: str | None = None, progress: bool | None = None
+    sources: Sequence[SourceFile], downloads: Path, mirror: str | None = None, progress: bool | None = None
 ) -> list[Received]:
     """Have every source at `downloads/<source.name>/<source.file>`, its size and digest as the manifest says.
 
@@ -42,18 +42,18 @@ def fetch(
     missing = [
         _asked(source, path, what)
         for source, path in zip(sources, paths, strict=True)
-        if mirror is None and not path.exists() and (what := steps(source))
+        if mirror is None and not path.exists() and (what := manual_steps(source))
     ]
     if missing:
         raise NeedsPerson("\n".join(missing))
     return [_have(source, path, mirror, progress) for source, path in zip(sources, paths, strict=True)]
 
 
-def _asked(source: Source, path: Path, what: str) -> str:
+def _asked(source: SourceFile, path: Path, what: str) -> str:
     return f"{source.file} cannot be fetched without a person:\n  {what}\n  Put the file at {path.absolute()}"
 
 
-def _have(source: Source, path: Path, mirror: str | None, progress: bool | None) -> Received:
+def _have(source: SourceFile, path: Path, mirror: str | None, progress: bool | None) -> Received:
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def _alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _bring(source: Source, path: Path, mirror: str | None, progress: bool | None) -> Received:
+def _bring(source: SourceFile, path: Path, mirror: str | None, progress: bool | None) -> Received:
     """Fetch into a folder beside `path`, check there, and give the file its name when all is right."""
     origin, place = _origin(source, path, mirror)
     local = origin == "mirror" and not place.startswith(("http://", "https://"))
@@ -98,14 +98,14 @@ def _bring(source: Source, path: Path, mirror: str | None, progress: bool | None
         shutil.copyfile(place, body)
         published = None
     else:
-        published = bring(Download(place, body, path, source.bytes, progress), source.get)
+        published = download(Download(place, body, path, source.bytes, progress), source.get)
     received = _accept(source, published, body, path, origin, shown)
     _settle(received, stage / path.name, path)
     shutil.rmtree(stage)
     return received
 
 
-def _accept(source: Source, published: str | None, body: Path, path: Path, origin: Origin, shown: str) -> Received:
+def _accept(source: SourceFile, published: str | None, body: Path, path: Path, origin: Origin, shown: str) -> Received:
     """Check the body that has come, under the name beside it that is not yet the final one."""
     digest = source.digest or published
 
@@ -123,7 +123,7 @@ def _accept(source: Source, published: str | None, body: Path, path: Path, origi
     return Received(str(source.name), source.file, (body.parent / path.name).stat().st_size, sha256, origin, shown)
 
 
-def _origin(source: Source, path: Path, mirror: str | None) -> tuple[Origin, str]:
+def _origin(source: SourceFile, path: Path, mirror: str | None) -> tuple[Origin, str]:
     """Where a missing file is to come from."""
     if mirror is None:
         return "url", str(source.url)  # without one, `fetch` has asked for a person
@@ -152,7 +152,7 @@ def _settle(received: Received, found: Path, path: Path) -> None:
     """Give a checked file its final name; a note beside it remembers where it came from."""
     with found.open("rb") as file:
         os.fsync(file.fileno())
-    with written_whole(_note(path)) as part:
+    with atomic_write(_note(path)) as part:
         note = {"sha256": received.sha256, "origin": received.origin, "place": received.place}
         part.write_text(json.dumps(note), encoding="utf-8")
     found.replace(path)
@@ -162,7 +162,7 @@ def _note(path: Path) -> Path:
     return path.with_name(f".{path.name}.origin.json")
 
 
-def _keep(source: Source, path: Path) -> Received:
+def _keep(source: SourceFile, path: Path) -> Received:
     """Accept a file that is there; without a note of ours a person has put it there."""
     try:
         sha256 = _checked(source, source.digest, path)
@@ -175,7 +175,7 @@ def _keep(source: Source, path: Path) -> Received:
     return Received(str(source.name), source.file, path.stat().st_size, sha256, cast(Origin, origin), place)
 
 
-def _checked(source: Source, wanted: str | None, path: Path, trust: bool = False) -> str:
+def _checked(source: SourceFile, wanted: str | None, path: Path, trust: bool = False) -> str:
     """The file's sha256; raises FetchError if its size or digest is not what is wanted.
 
     With `trust` a wanted sha256 is not computed again: pooch has just done so.

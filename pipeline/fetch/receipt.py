@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 
 FORMAT = 1
 Origin = Literal["url", "mirror", "by hand"]
@@ -46,7 +46,7 @@ def _hidden(field: str) -> str:
 def write_receipt(path: Path, dataset: str, received: Sequence[Received]) -> None:
     """Write the receipt of a dataset whole; the same files from the same places give the same bytes."""
     content = {"format": FORMAT, "dataset": dataset, "files": [asdict(file) for file in received]}
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

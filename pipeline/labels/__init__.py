@@ -1,40 +1,46 @@
-"""One way of writing masks per file: a scan's label files in, (label, mask) pairs out. Nothing here knows a dataset."""
+"""The label kinds: one file each, with its model (what a manifest says) and its decoder (from label files to masks).
+
+To add a label kind: one file here with both, one line in LABELS and one name in `Labels`.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from pipeline.labels.kinds_old import Labels
-from pipeline.labels.colours import colours
-from pipeline.labels.contours import contours
-from pipeline.labels.files import files
-from pipeline.labels.label_map import Found
-from pipeline.labels.polygons import polygons
-from pipeline.labels.ranges import ranges
-from pipeline.labels.rle import rle
-from pipeline.labels.values import values
-from universeg.imageio.image import Volume
-from universeg.base.lookup import choose
+from pipeline.labels.colours import ColourLabels, colours
+from pipeline.labels.contours import ContourLabels, contours
+from pipeline.labels.files import FileLabels, files
+from pipeline.labels.label_map import LabelRequest
+from pipeline.labels.polygons import PolygonLabels, polygons
+from pipeline.labels.ranges import RangeLabels, ranges
+from pipeline.labels.rle import RunLabels, rle
+from pipeline.labels.values import ValueLabels, values
+from universeg.imageio.image import LoadedImage
 
 Mask = NDArray[np.bool_]
 Masks = Iterator[tuple[str, Mask]]
 
-LABELS: Mapping[str, Callable[[Any, Found, Volume], Masks]] = {
-    "values": values,
-    "ranges": ranges,
-    "colours": colours,
-    "files": files,
-    "contours": contours,
-    "polygons": polygons,
-    "rle": rle,
+Labels = Annotated[
+    ValueLabels | RangeLabels | ColourLabels | FileLabels | ContourLabels | PolygonLabels | RunLabels,
+    Field(discriminator="kind"),
+]
+LABELS: Mapping[type[Any], Callable[[Any, LabelRequest, LoadedImage], Masks]] = {
+    ValueLabels: values,
+    RangeLabels: ranges,
+    ColourLabels: colours,
+    FileLabels: files,
+    ContourLabels: contours,
+    PolygonLabels: polygons,
+    RunLabels: rle,
 }
 
 
-def masks(spec: Labels, found: Found, image: Volume) -> Masks:
+def masks(spec: Labels, request: LabelRequest, image: LoadedImage) -> Masks:
     """Each label with its mask on the image's grid; raises BadScan for label files that cannot be used."""
-    pairs = choose(LABELS, spec.kind, "label kind")(spec, found, image)
+    pairs = LABELS[type(spec)](spec, request, image)
     if spec.combine is None:
         yield from pairs
         return

@@ -1,21 +1,36 @@
 """One text file of points per label: the outline of a structure in one picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from pipeline.labels.kinds_old import ContourLabels
-from pipeline.labels.label_map import Found
+from pipeline.attrition import BadScan
+from pipeline.fields import Name, Pattern
+from pipeline.labels.label_files import LabelFiles
+from pipeline.labels.label_map import LabelRequest
 from pipeline.labels.outline import Points, filled
-from universeg.imageio.image import BadScan, Volume
+from universeg.imageio.image import LoadedImage
 
 LARGEST = 16 << 20  # bytes
 
 
-def contours(spec: ContourLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
+class ContourLabels(LabelFiles):
+    """One text file per label: a point of the outline per line, column and row in pixels."""
+
+    kind: Literal["contours"]
+    names: dict[Name, Pattern]
+    missing: Literal["error", "absent"] = Field("error", description="What a label without its file means")
+
+    @property
+    def patterns(self) -> Mapping[str, str]:
+        return self.names
+
+
+def contours(spec: ContourLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
     """The inside of each outline; a label without a file is absent from the picture."""
     for name in spec.names:
         if name not in found.paths:

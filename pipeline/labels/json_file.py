@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from universeg.imageio.image import BadScan
+from pipeline.attrition import BadScan
 
 LARGEST = 1 << 30  # bytes; run lengths of a few hundred large pictures
 

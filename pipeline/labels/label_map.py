@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
-from pipeline.labels.kinds_old import Labels
+from pipeline.attrition import BadScan
+from pipeline.labels.label_files import LabelFiles
 from pipeline.readers import Pick, read_all
-from universeg.imageio.image import Affine, BadScan, Volume, turned
+from universeg.imageio.image import SAME_GRID, LoadedImage, grid_distance, upright
 
 REMEDY = "check that label and image belong together; add the scan to known_bad if they do not"
-APART = 0.5  # voxels by which a corner of the label's grid may lie away from the image's
 
 
 @dataclass(frozen=True)
-class Found:
+class LabelRequest:
     """The label files of one scan, and how to read them."""
 
     paths: Mapping[str, tuple[Path, ...]]  # label name -> files; the name is "" for one file with all labels
@@ -30,16 +30,16 @@ class Found:
     may_lack: bool = False  # the manifest foresees images without an entry
 
 
-def label_map(spec: Labels, found: Found, name: str, image: Volume) -> Volume:
+def label_map(spec: LabelFiles, found: LabelRequest, name: str, image: LoadedImage) -> LoadedImage:
     """Read the label files of `name`; raises BadScan unless they fit the image in the way that `spec.grid` says."""
     paths = found.paths[name]
     stored = read_all(found.reader, paths, found.pick, image.order)
-    alike = spec.grid == "voxels" or (stored.affine is None and stored.solid)
+    alike = spec.grid == "voxels" or (stored.affine is None and stored.is_volume)
     try:
-        if alike and image.stored is not None and stored.solid:
-            labels = turned(stored, like=image.stored)
+        if alike and image.stored is not None and stored.is_volume:
+            labels = upright(stored, like=image.stored)
         else:
-            labels = turned(stored, found.orientation, found.spacing)
+            labels = upright(stored, found.orientation, found.spacing)
         if len(labels.spacing) != len(image.spacing):
             raise BadScan(f"the label has {len(labels.spacing)} axes, its image {len(image.spacing)}", remedy=REMEDY)
         return _fitted(labels, image, spec.grid)
@@ -47,7 +47,7 @@ def label_map(spec: Labels, found: Found, name: str, image: Volume) -> Volume:
         raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy) from bad
 
 
-def _fitted(labels: Volume, image: Volume, grid: str) -> Volume:
+def _fitted(labels: LoadedImage, image: LoadedImage, grid: str) -> LoadedImage:
     if grid == "extent":
         return replace(labels, values=_stretched(labels, image), spacing=image.spacing, affine=image.affine)
     if grid == "world" and labels.affine is not None and image.affine is not None:
@@ -55,21 +55,14 @@ def _fitted(labels: Volume, image: Volume, grid: str) -> Volume:
     if labels.shape != image.shape:
         raise BadScan(f"the label has {_by(labels.shape)} samples, its image {_by(image.shape)}", remedy=REMEDY)
     if grid == "same" and labels.affine is not None and image.affine is not None:
-        apart = _apart(labels.affine, image.affine, image)
-        if apart > APART:
+        apart = grid_distance(image, labels)
+        if apart > SAME_GRID:
             reason = f"the label's grid lies {apart:.1f} voxels away from its image's"
             raise BadScan(reason, remedy=f"{REMEDY}, or say 'grid: voxels' or 'grid: world' in the manifest")
     return labels
 
 
-def _apart(labels: Affine, affine: Affine, image: Volume) -> float:
-    """Largest distance between the two grids' corners, in voxels of the image."""
-    corners = np.stack(np.meshgrid(*([0, n - 1] for n in image.shape), indexing="ij"), axis=-1).reshape(-1, 3)
-    away = (np.c_[corners, np.ones(len(corners))] @ (labels - affine).T)[:, :3]
-    return float((np.linalg.norm(away, axis=1) / min(image.spacing)).max())
-
-
-def _stretched(labels: Volume, image: Volume) -> NDArray[Any]:
+def _stretched(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
     """The nearest of the label's samples, where both cover the same extent."""
     values = labels.values
     for axis, (mine, wanted) in enumerate(zip(labels.shape, image.shape, strict=True)):
@@ -77,7 +70,7 @@ def _stretched(labels: Volume, image: Volume) -> NDArray[Any]:
     return values
 
 
-def _moved(labels: Volume, image: Volume) -> NDArray[Any]:
+def _moved(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
     """The label's sample that is nearest to each of the image's; 0 outside the label's grid."""
     if labels.coloured:
         raise BadScan("a label in colour cannot be moved to another grid", remedy="use 'channel' or 'grid: voxels'")
@@ -88,7 +81,7 @@ def _moved(labels: Volume, image: Volume) -> NDArray[Any]:
     return values
 
 
-def single(labels: Volume, path: Path) -> NDArray[Any]:
+def single(labels: LoadedImage, path: Path) -> NDArray[Any]:
     """The one channel of a label map, where a colour file repeats it."""
     if not labels.coloured:
         return labels.values

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from universeg.imageio.image import BadScan, Volume
+from pipeline.attrition import BadScan
+from universeg.imageio.image import LoadedImage
 
 Points = Sequence[tuple[float, float]]  # column, row, in pixels; the centre of the first is (0, 0)
 MOST_POINTS = 1 << 20
 
 
-def filled(outlines: Sequence[Points], image: Volume) -> NDArray[Any]:
+def filled(outlines: Sequence[Points], image: LoadedImage) -> NDArray[Any]:
     """Pixels inside any of the outlines, their borders included."""
     if len(image.shape) != 2:
         raise BadScan("outlines belong to pictures, this is a volume", remedy="take each slice as a picture")

@@ -3,23 +3,34 @@
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from pipeline.labels.kinds_old import PolygonLabels
+from pipeline.attrition import BadScan
+from pipeline.fields import Name
 from pipeline.labels.json_file import load
-from pipeline.labels.label_map import Found
+from pipeline.labels.label_files import OneFile
+from pipeline.labels.label_map import LabelRequest
 from pipeline.labels.outline import Points, filled
-from universeg.imageio.image import BadScan, Volume
+from universeg.imageio.image import LoadedImage
 
 Named = Iterator[tuple[str, Points]]
 LARGEST = 64 << 20  # bytes
 
 
-def polygons(spec: PolygonLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
+class PolygonLabels(OneFile):
+    """One JSON, XML or CSV file per picture with named polygons."""
+
+    kind: Literal["polygons"]
+    names: dict[str, Name] = Field(description="Name in the file to label")
+    _named_by_value = True
+
+
+def polygons(spec: PolygonLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
     """The inside of the polygons of each name; a name that the file lacks is absent from the picture."""
     path = found.paths[""][0]
     try:

@@ -2,20 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from pipeline.labels.kinds_old import RunLabels
+from pipeline.attrition import BadScan
+from pipeline.fields import Name
 from pipeline.labels.json_file import load
-from pipeline.labels.label_map import Found
-from universeg.imageio.image import BadScan, Volume
+from pipeline.labels.label_files import OneFile
+from pipeline.labels.label_map import LabelRequest
+from universeg.imageio.image import LoadedImage
 
 REMEDY = "fetch the file again, or add the scan to known_bad"
 
 
-def rle(spec: RunLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
+class RunLabels(OneFile):
+    """One JSON file for all pictures with run lengths as COCO writes them."""
+
+    kind: Literal["rle"]
+    key: str = Field(description="The picture's entry in the file, made of the path's parts")
+    names: dict[str, Name] = Field(description="Name in the entry to label")
+    _named_by_value = True
+
+
+def rle(spec: RunLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
     """The masks of the picture's entry; raises BadScan if it has none, which a manifest may foresee."""
     path, key = found.paths[""][0], spec.key.format_map(found.parts)
     entries = load(path)

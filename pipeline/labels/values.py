@@ -1,17 +1,27 @@
 """One label map per scan, each of its values a label."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.labels.kinds_old import ValueLabels
-from pipeline.labels.label_map import Found, label_map, single
-from universeg.imageio.image import BadScan, Volume
+from pipeline.attrition import BadScan
+from pipeline.fields import Name
+from pipeline.labels.label_files import OneFile
+from pipeline.labels.label_map import LabelRequest, label_map, single
+from universeg.imageio.image import LoadedImage
 
 
-def values(spec: ValueLabels, found: Found, image: Volume) -> Iterator[tuple[str, NDArray[Any]]]:
+class ValueLabels(OneFile):
+    """One label map per scan; each value has a name, values that share a name are one label, the rest is background."""
+
+    kind: Literal["values"]
+    names: dict[int, Name]
+    _named_by_value = True
+
+
+def values(spec: ValueLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
     """Test for equality with each named value; whatever else occurs is background."""
     path = found.paths[""][0]
     labels = single(label_map(spec, found, "", image), path)

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.fields import Name, PartName, Pattern, Strict
-from pipeline.labels.kinds_old import Labels
+from pipeline.labels import Labels
 from pipeline.manifest.path_pattern import Template
-from universeg.standardise.normalise import INTENSITY
 from universeg.base.lookup import choose
+from universeg.standardise.normalise import INTENSITY
 
 INDEX = "index"  # the part that numbers the frames within a file
 Window = tuple[float, float]
@@ -37,7 +37,7 @@ class Range(Strict):
     counted_from: Literal[0, 1] = Field(description="The number that the source gives to a file's first frame")
 
 
-class Scans(Strict):
+class ScanPattern(Strict):
     """Image files of one form: a path pattern whose named parts say subject, modality and frame."""
 
     image: Pattern
@@ -102,7 +102,7 @@ class Expect(Strict):
 
 
 class Segment(Strict):
-    """Scans to make label maps of, where none are published, by the tool that the workflow's config names."""
+    """ScanPattern to make label maps of, where none are published, by the tool that the workflow's config names."""
 
     image: Pattern
     parts: dict[PartName, str] = Field({}, description="Regular expression of a named part")
@@ -121,10 +121,10 @@ class Segment(Strict):
 
 
 class Group(Strict):
-    """Scans of a dataset that share a layout and a label scheme."""
+    """ScanPattern of a dataset that share a layout and a label scheme."""
 
     name: Name
-    scans: tuple[Scans, ...] = Field(min_length=1)
+    scans: tuple[ScanPattern, ...] = Field(min_length=1)
     choose: PartName | None = Field(
         None, description="Of each subject only images with the value of this part that most labelled ones have"
     )
@@ -138,7 +138,7 @@ class Group(Strict):
         None, description="Of each subject and modality at most so many images, spread evenly"
     )
     labels: Labels
-    segment: tuple[Segment, ...] = Field((), description="Scans to make labels of, if the config says so")
+    segment: tuple[Segment, ...] = Field((), description="ScanPattern to make labels of, if the config says so")
     unlabelled: Literal["error", "skip"] = Field("error", description="What an image without a label means")
     axes: tuple[Literal[0, 1, 2], ...] = Field(min_length=1)
     expect: Expect

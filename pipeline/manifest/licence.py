@@ -10,7 +10,7 @@ Use = Literal["research", "commercial", "redistribution"]
 _WEB = re.compile(r"https?://[^\s/]+\.[^\s/]+(/\S*)?")
 
 
-def refusal(manifest: Manifest, use: Use) -> str | None:
+def why_not_allowed(manifest: Manifest, use: Use) -> str | None:
     """Why a dataset may not be used so; None if it may. What nobody knows is allowed for research alone."""
     said = getattr(manifest.licence, use)
     if said == "yes" or (said == "unknown" and use == "research"):

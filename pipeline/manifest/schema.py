@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.manifest import strict_yaml as document
 from pipeline.fields import Strict, YesNo
+from pipeline.manifest import strict_yaml as document
 from pipeline.manifest.layout import Group
-from pipeline.manifest.source_file import Source
+from pipeline.manifest.source_file import SourceFile
 
 
 class Citation(Strict):
@@ -52,7 +52,7 @@ class Manifest(Strict):
     role: Literal["train", "held-out"] = Field(description="Held-out datasets are never sampled in training")
     table3: Table3 | None = None
     overlaps: tuple[Overlap, ...] = ()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
     groups: tuple[Group, ...] = ()
     generator: str | None = Field(None, description="Family of synthetic tasks, in place of sources and groups")
 
@@ -85,7 +85,7 @@ class Manifest(Strict):
         return any(group.segment for group in self.groups)
 
     @cached_property
-    def archives(self) -> tuple[Source, ...]:
+    def archives(self) -> tuple[SourceFile, ...]:
         """Every file of the sources, each with the folder name it is kept under."""
         files = (one for source in self.sources for one in source.each)
         return tuple(source.model_copy(update={"name": source.name or self.name}) for source in files)

@@ -31,7 +31,7 @@ Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$
 RelativePath = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_relative)]
 
 
-class Source(Strict):
+class SourceFile(Strict):
     """A file to obtain: from `url`, or by a person who follows `get`; with both, a person where `url` does not do."""
 
     file: RelativePath = Field(description="Its name; {001..020} in it and in `url` stands for as many files")

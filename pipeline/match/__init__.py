@@ -1,1 +1,1 @@
-"""TODO"""
+"""Find which file is which subject's image or label."""

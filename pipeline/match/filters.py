@@ -11,10 +11,10 @@ from pipeline.manifest.layout import Group
 from universeg.store import subject_of
 
 if TYPE_CHECKING:
-    from pipeline.match.match import Scan
+    from pipeline.match.match import ScanFiles
 
 
-def most_labelled(group: Group, scans: Sequence[Scan]) -> tuple[list[Scan], list[Dropped]]:
+def most_labelled(group: Group, scans: Sequence[ScanFiles]) -> tuple[list[ScanFiles], list[Dropped]]:
     """Of each subject the scans whose part `group.choose` reads as most do, and a remark about the others.
 
     Labels have been found for all of these. Of values that are equally frequent all stay, and are reported as repeats

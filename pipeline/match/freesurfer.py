@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.manifest.layout import Group
+from pipeline.manifest.path_pattern import Template
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.match import listing, name_of
-from pipeline.manifest.path_pattern import Template
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.base.lookup import choose
 
 MADE = ("orig.mgz", "norm.mgz", "aseg.mgz")  # conformed T1, the same without skull, structures by FreeSurfer's numbers
@@ -122,7 +122,7 @@ def write_script(path: Path, scans: list[Unlabelled], root: Path, into: Path, to
         programs=" ".join(line.split()[0] for line in commands if not line.startswith("mkdir")) if scans else "",
         scans="\n".join(lines),
     )
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
@@ -169,5 +169,5 @@ def segmented(raw: Path, tool: str, scripts: Path, out: Path) -> None:
     """
     root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
     count = gather(root, scripts / tool, scripts / "files")
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         part.write_text(json.dumps({"root": str(scripts / "files"), "tool": tool, "made": count}), encoding="utf-8")

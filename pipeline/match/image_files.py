@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.manifest.layout import INDEX, Range, Scans, Table
-from pipeline.match.subject_table import Row, rows
+from pipeline.attrition import BadScan
+from pipeline.manifest.layout import INDEX, Range, ScanPattern, Table
 from pipeline.manifest.path_pattern import Match, Template, counted, natural
-from universeg.imageio.image import BadScan
+from pipeline.match.subject_table import TableRow, rows
 
 MOST_FRAMES = 100_000
 
@@ -27,7 +27,7 @@ class Image:
     bad: BadScan | None = None  # why it cannot be used, if that is known already
 
 
-def images_of(scans: Scans, paths: Sequence[str], everything: Sequence[str], root: Path) -> Iterator[Image]:
+def images_of(scans: ScanPattern, paths: Sequence[str], everything: Sequence[str], root: Path) -> Iterator[Image]:
     """Images that `paths` make up, with the parts that a table adds, one for each frame."""
     stacked = _stacked(scans, list(scans.template.matches(paths)))
     if scans.table is None:
@@ -42,7 +42,7 @@ def images_of(scans: Scans, paths: Sequence[str], everything: Sequence[str], roo
         yield from _with_rows(scans, image, table)
 
 
-def _stacked(scans: Scans, matches: list[Match]) -> list[Image]:
+def _stacked(scans: ScanPattern, matches: list[Match]) -> list[Image]:
     if scans.stack is None:
         return [Image((match.path,), match.root, match.parts) for match in matches]
     stacks: dict[tuple[str, ...], list[Match]] = defaultdict(list)
@@ -58,7 +58,7 @@ def _stacked(scans: Scans, matches: list[Match]) -> list[Image]:
     return images
 
 
-def _table(table: Table, parts: Mapping[str, str], everything: Sequence[str], root: Path) -> list[Row]:
+def _table(table: Table, parts: Mapping[str, str], everything: Sequence[str], root: Path) -> list[TableRow]:
     pattern = Template(table.path, {})
     found = [path for path in everything if pattern.fits(path)]
     if len(found) != 1:
@@ -67,7 +67,7 @@ def _table(table: Table, parts: Mapping[str, str], everything: Sequence[str], ro
     return rows(root / found[0], table.columns, parts)
 
 
-def _with_rows(scans: Scans, image: Image, table: list[Row]) -> Iterator[Image]:
+def _with_rows(scans: ScanPattern, image: Image, table: list[TableRow]) -> Iterator[Image]:
     """The image with what the table's row about it says; or as many images as it has rows."""
     columns = scans.table.columns if scans.table else {}
     shared = [name for name in columns if name in image.parts]
@@ -88,7 +88,7 @@ def _with_rows(scans: Scans, image: Image, table: list[Row]) -> Iterator[Image]:
         yield from _frames(scans, replace(image, parts={**fitting[0][1], **image.parts}))
 
 
-def _frames(scans: Scans, image: Image) -> Iterator[Image]:
+def _frames(scans: ScanPattern, image: Image) -> Iterator[Image]:
     if scans.frames is None:
         yield image
         return
@@ -102,7 +102,7 @@ def _frames(scans: Scans, image: Image) -> Iterator[Image]:
         yield replace(image, parts={**image.parts, INDEX: str(number)}, index=number, count=count)
 
 
-def _numbers(scans: Scans, image: Image) -> Sequence[int]:
+def _numbers(scans: ScanPattern, image: Image) -> Sequence[int]:
     if isinstance(scans.frames, tuple):
         return scans.frames
     if not isinstance(scans.frames, Range):
@@ -121,7 +121,7 @@ def _whole(text: str) -> int:
     return int(float(text))
 
 
-def _unusable(scans: Scans, image: Image, bad: BadScan) -> Image:
+def _unusable(scans: ScanPattern, image: Image, bad: BadScan) -> Image:
     """The image with the reason; parts that only a table or frame would give are unknown."""
     unknown = dict.fromkeys(scans.names - image.parts.keys(), "unknown")
     return replace(image, parts={**unknown, **image.parts}, bad=bad)

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from pipeline.match.image_files import Image
-from pipeline.labels.kinds_old import ContourLabels, FileLabels, Labels
-from pipeline.manifest.layout import Group, Scans
+from pipeline.attrition import BadScan
+from pipeline.labels import Labels
+from pipeline.labels.contours import ContourLabels
+from pipeline.labels.files import FileLabels
+from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.path_pattern import Match, Template, counted, natural
-from universeg.imageio.image import BadScan
+from pipeline.match.image_files import Image
 
 Key = tuple[str, ...]
 Fitting = Mapping[str, list[Match]]  # label name -> files
@@ -37,7 +39,7 @@ class LabelFiles:
     there: Mapping[str, Mapping[str, str]]  # files that hold labels only, with their parts
 
     @classmethod
-    def below(cls, labels: Labels, scans: Scans, paths: Sequence[str]) -> Self:
+    def below(cls, labels: Labels, scans: ScanPattern, paths: Sequence[str]) -> Self:
         """Find them among `paths`."""
         indices: dict[str, _Index] = {}
         there: dict[str, Mapping[str, str]] = {}
@@ -61,7 +63,7 @@ class LabelFiles:
         return fitting
 
 
-def _indexed(labels: Labels, scans: Scans, text: str, paths: Sequence[str]) -> tuple[_Index, list[Match]]:
+def _indexed(labels: Labels, scans: ScanPattern, text: str, paths: Sequence[str]) -> tuple[_Index, list[Match]]:
     names = Template(text, {}).names
     template = Template(text, {name: regex for name, regex in scans.template.parts.items() if name in names})
     shared = tuple(sorted((names & scans.names) - {labels.stack}))
@@ -77,7 +79,7 @@ def _counted(key: Key) -> Key:
     return ("without zeros", *map(counted, key))
 
 
-def one_each(group: Group, scans: Scans, image: Image, fitting: Fitting) -> dict[str, tuple[str, ...]]:
+def match_labels(group: Group, scans: ScanPattern, image: Image, fitting: Fitting) -> dict[str, tuple[str, ...]]:
     """Label -> its file, or files of its slices; raises BadScan where there are too few or too many."""
     labels = group.labels
     if group.unlabelled == "skip" and not any(fitting.values()):
@@ -101,7 +103,7 @@ def one_each(group: Group, scans: Scans, image: Image, fitting: Fitting) -> dict
     return partners
 
 
-def _same_slices(labels: Labels, scans: Scans, image: Image, fitting: Fitting) -> None:
+def _same_slices(labels: Labels, scans: ScanPattern, image: Image, fitting: Fitting) -> None:
     """Raise BadScan unless label and image have as many slices, and the same numbers where these mean the same."""
     if labels.stack is None or labels.grid == "world":
         return

@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.attrition import Dropped
-from pipeline.match.filters import most_labelled
-from pipeline.match.copies import identical
-from pipeline.match.image_files import Image, images_of
-from pipeline.manifest.layout import Group, Scans
+from pipeline.attrition import BadScan, Dropped
+from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.schema import Manifest
-from pipeline.match.label_files import LabelFiles, one_each
-from universeg.imageio.image import BadScan
-from universeg.base.atomic_write import written_whole
+from pipeline.match.copies import identical
+from pipeline.match.filters import most_labelled
+from pipeline.match.image_files import Image, images_of
+from pipeline.match.label_files import LabelFiles, match_labels
+from universeg.base.atomic_write import atomic_write
 from universeg.store import subject_of
 from universeg.store.format import FRAME
 
@@ -30,7 +29,7 @@ JUNK_FOLDERS, JUNK_FILES = {"__MACOSX"}, {".DS_Store", "Thumbs.db"}
 
 
 @dataclass(frozen=True, order=True)
-class Scan:
+class ScanFiles:
     """One image of a subject in one modality, and where its labels are; paths are relative to the dataset's folder."""
 
     group: str
@@ -57,10 +56,10 @@ def listing(root: Path) -> list[str]:
     return sorted(found)
 
 
-def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]:
+def scans_of(manifest: Manifest, root: Path) -> tuple[list[ScanFiles], list[Dropped]]:
     """Every scan that the files below `root` make up, and what is wrong with the others."""
     everything = listing(root)
-    scans: list[Scan] = []
+    scans: list[ScanFiles] = []
     dropped: list[Dropped] = []
     for group in manifest.groups:
         if group.instead_of in {scan.group for scan in scans}:
@@ -70,7 +69,7 @@ def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]
         forms = range(len(group.scans))
         found = [result for form in forms for result in _scans_of_form(group, form, paths, root, labels)]
         found += labels.without_image(group)
-        single, copies = _without_copies(group, [result for result in found if isinstance(result, Scan)], root)
+        single, copies = _without_copies(group, [result for result in found if isinstance(result, ScanFiles)], root)
         single, others = most_labelled(group, single)
         unique, twice = _without_repeats(single)
         good, known = _without_known_bad(group, unique)
@@ -84,7 +83,7 @@ def scans_of(manifest: Manifest, root: Path) -> tuple[list[Scan], list[Dropped]]
 
 def _scans_of_form(
     group: Group, form: int, paths: list[str], root: Path, labels: "_LabelsOfGroup"
-) -> Iterator[Scan | Dropped]:
+) -> Iterator[ScanFiles | Dropped]:
     scans = group.scans[form]
     files = LabelFiles.below(group.labels, scans, paths)
     labels.there.update(files.there)
@@ -94,9 +93,9 @@ def _scans_of_form(
         labels.used.update(match.path for matches in fitting.values() for match in matches)
         for channel, modality in _modalities(scans, image):
             try:
-                partners = one_each(group, scans, image, fitting)
+                partners = match_labels(group, scans, image, fitting)
                 counted = {"one": None, "same": image.index, "counted": image.count}[group.labels.frames]
-                yield Scan(
+                yield ScanFiles(
                     group.name, name, modality, form, image.files, partners, channel, image.index, counted, image.parts
                 )
             except BadScan as bad:
@@ -126,7 +125,7 @@ class _LabelsOfGroup:
             yield Dropped(group.name, subject, reason="label without an image", remedy=remedy, file=path)
 
 
-def _modalities(scans: Scans, image: Image) -> Iterator[tuple[int | None, str]]:
+def _modalities(scans: ScanPattern, image: Image) -> Iterator[tuple[int | None, str]]:
     if scans.channels:
         yield from scans.channels.items()
     elif isinstance(scans.modality, dict):
@@ -135,9 +134,9 @@ def _modalities(scans: Scans, image: Image) -> Iterator[tuple[int | None, str]]:
         yield None, str(scans.modality)
 
 
-def _without_copies(group: Group, scans: list[Scan], root: Path) -> tuple[list[Scan], list[Dropped]]:
+def _without_copies(group: Group, scans: list[ScanFiles], root: Path) -> tuple[list[ScanFiles], list[Dropped]]:
     """The scans without second copies, byte for byte, that lie deeper in the folder; and a remark about these."""
-    kept: dict[tuple[str, str], list[Scan]] = defaultdict(list)
+    kept: dict[tuple[str, str], list[ScanFiles]] = defaultdict(list)
     for scan in sorted(scans, key=lambda scan: (scan.images[0].count("/"), scan)):
         others = kept[scan.subject, scan.modality]
         if not any(_picks(scan) == _picks(other) and identical(_files(scan), _files(other), root) for other in others):
@@ -147,16 +146,16 @@ def _without_copies(group: Group, scans: list[Scan], root: Path) -> tuple[list[S
     return single, [Dropped(group.name, "", reason=reason, known=True)] if len(single) < len(scans) else []
 
 
-def _picks(scan: Scan) -> tuple[int | None, ...]:
+def _picks(scan: ScanFiles) -> tuple[int | None, ...]:
     return scan.channel, scan.index, scan.label_index
 
 
-def _files(scan: Scan) -> list[str]:
+def _files(scan: ScanFiles) -> list[str]:
     return [*scan.images, *(file for name in sorted(scan.labels) for file in scan.labels[name])]
 
 
-def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:
-    same: dict[tuple[str, str], list[Scan]] = defaultdict(list)
+def _without_repeats(scans: Iterable[ScanFiles]) -> tuple[list[ScanFiles], list[Dropped]]:
+    same: dict[tuple[str, str], list[ScanFiles]] = defaultdict(list)
     for scan in scans:
         same[scan.subject, scan.modality].append(scan)
     unique = [found[0] for found in same.values() if len(found) == 1]
@@ -176,11 +175,11 @@ def _without_repeats(scans: Iterable[Scan]) -> tuple[list[Scan], list[Dropped]]:
     return unique, repeats
 
 
-def _at_most(group: Group, scans: list[Scan]) -> tuple[list[Scan], list[Dropped]]:
+def _at_most(group: Group, scans: list[ScanFiles]) -> tuple[list[ScanFiles], list[Dropped]]:
     """Of each subject and modality the frames that the manifest wants, and a remark about the others."""
     if group.most_frames is None:
         return scans, []
-    frames: dict[tuple[str, str], list[Scan]] = defaultdict(list)
+    frames: dict[tuple[str, str], list[ScanFiles]] = defaultdict(list)
     for scan in sorted(scans):
         frames[subject_of(scan.subject), scan.modality].append(scan)
     chosen = [found[i] for found in frames.values() for i in _spread(len(found), group.most_frames)]
@@ -192,7 +191,7 @@ def _spread(count: int, most: int) -> list[int]:
     return sorted({round(float(at)) for at in np.linspace(0, count - 1, min(most, count))})
 
 
-def _without_known_bad(group: Group, scans: list[Scan]) -> tuple[list[Scan], list[Dropped]]:
+def _without_known_bad(group: Group, scans: list[ScanFiles]) -> tuple[list[ScanFiles], list[Dropped]]:
     good = [scan for scan in scans if scan.subject not in group.known_bad]
     bad = [
         Dropped(
@@ -216,7 +215,7 @@ def _settle_known(group: Group, dropped: list[Dropped]) -> list[Dropped]:
     ]
 
 
-def _missing_known_bad(group: Group, found: list[Scan | Dropped]) -> list[Dropped]:
+def _missing_known_bad(group: Group, found: list[ScanFiles | Dropped]) -> list[Dropped]:
     there = {result.subject for result in found}
     return [
         Dropped(
@@ -229,19 +228,19 @@ def _missing_known_bad(group: Group, found: list[Scan | Dropped]) -> list[Droppe
     ]
 
 
-def write(path: Path, root: Path, scans: list[Scan], dropped: list[Dropped]) -> None:
+def write(path: Path, root: Path, scans: list[ScanFiles], dropped: list[Dropped]) -> None:
     """Keep the findings as JSON."""
     text = {"root": str(root), "scans": [asdict(scan) for scan in scans], "dropped": [asdict(row) for row in dropped]}
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(text, indent=1), encoding="utf-8")
 
 
-def read(path: Path) -> tuple[Path, list[Scan], list[Dropped]]:
+def read(path: Path) -> tuple[Path, list[ScanFiles], list[Dropped]]:
     """The dataset's folder and the findings that `write` kept."""
     text: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     scans = [_scan(**facts) for facts in text["scans"]]
     return Path(text["root"]), scans, [Dropped(**row) for row in text["dropped"]]
 
 
-def _scan(images: list[str], labels: dict[str, list[str]], **facts: Any) -> Scan:
-    return Scan(images=tuple(images), labels={name: tuple(files) for name, files in labels.items()}, **facts)
+def _scan(images: list[str], labels: dict[str, list[str]], **facts: Any) -> ScanFiles:
+    return ScanFiles(images=tuple(images), labels={name: tuple(files) for name, files in labels.items()}, **facts)

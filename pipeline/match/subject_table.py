@@ -1,29 +1,22 @@
 """Tables that say what file names do not: CSV, Excel, or the one-dimensional arrays of an HDF5 file."""
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from zipfile import BadZipFile
 
-import h5py
-import pandas as pd
-
+from pipeline.attrition import BadScan
 from pipeline.manifest.layout import Column
-from pipeline.readers import UNREADABLE
 from pipeline.readers.hdf5 import array_of
-from universeg.imageio.image import BadScan
 
-Row = Mapping[str, str]  # part -> text
+TableRow = Mapping[str, str]  # part -> text
 Cells = Sequence[Sequence[str]]
 LARGEST = 64 << 20  # bytes of a CSV or Excel file
 MOST_ROWS = 1 << 20
-_UNREADABLE = (*UNREADABLE, BadZipFile, csv.Error)
 HEADER_ROWS = 10  # a spreadsheet may have titles above its columns' names
 
 
-def rows(path: Path, columns: Mapping[str, Column], parts: Mapping[str, str]) -> list[Row]:
+def rows(path: Path, columns: Mapping[str, Column], parts: Mapping[str, str]) -> list[TableRow]:
     """The table's rows; of a part with a regular expression what it finds in the cell. Raises BadScan."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -32,13 +25,13 @@ def rows(path: Path, columns: Mapping[str, Column], parts: Mapping[str, str]) ->
         found = [_row(cells, parts) for cells in reader(path, columns)]
     except BadScan as bad:
         raise BadScan(bad.reason, str(path), bad.remedy or "fetch the table again") from bad
-    except _UNREADABLE as error:
+    except Exception as error:
         reason = f"cannot be read as a table: {type(error).__name__}: {error}"
         raise BadScan(reason, str(path), "fetch the table again") from error
     return found
 
 
-def _row(cells: Row, parts: Mapping[str, str]) -> Row:
+def _row(cells: TableRow, parts: Mapping[str, str]) -> TableRow:
     row = {}
     for name, text in cells.items():
         match = re.search(parts[name], text) if name in parts else None
@@ -46,12 +39,16 @@ def _row(cells: Row, parts: Mapping[str, str]) -> Row:
     return row
 
 
-def _csv(path: Path, columns: Mapping[str, Column]) -> Iterator[Row]:
+def _csv(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
+    import pandas as pd
+
     text = pd.read_csv(_small(path), header=None, dtype=str, keep_default_na=False, sep=None, engine="python")
     return _named(text.to_numpy().tolist(), columns)
 
 
-def _excel(path: Path, columns: Mapping[str, Column]) -> Iterator[Row]:
+def _excel(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
+    import pandas as pd
+
     text = pd.read_excel(_small(path), header=None, dtype=str, keep_default_na=False)
     return _named([[str(cell) for cell in row] for row in text.to_numpy().tolist()], columns)
 
@@ -62,7 +59,7 @@ def _small(path: Path) -> Path:
     return path
 
 
-def _named(cells: Cells, columns: Mapping[str, Column]) -> Iterator[Row]:
+def _named(cells: Cells, columns: Mapping[str, Column]) -> Iterator[TableRow]:
     """Rows below the one that names all the columns."""
     rest = iter(cells)
     for header in islice(rest, HEADER_ROWS):
@@ -81,7 +78,9 @@ def _place(names: Sequence[str], column: Column) -> int | None:
     return names.index(name) + further if name in names else None
 
 
-def _hdf5(path: Path, columns: Mapping[str, Column]) -> Iterator[Row]:
+def _hdf5(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
+    import h5py
+
     with h5py.File(path) as file:
         arrays = {part: array_of(file, str(column)) for part, column in columns.items()}
         if any(array.ndim != 1 or array.size > MOST_ROWS for array in arrays.values()):
@@ -95,7 +94,7 @@ def _text(cell: object) -> str:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
 
 
-_READERS: Mapping[str, Callable[[Path, Mapping[str, Column]], Iterator[Row]]] = {
+_READERS: Mapping[str, Callable[[Path, Mapping[str, Column]], Iterator[TableRow]]] = {
     ".csv": _csv,
     ".tsv": _csv,
     ".xlsx": _excel,

@@ -4,23 +4,27 @@ import math
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from universeg.imageio.image import BadScan, Stored
+from pipeline.attrition import BadScan
+from universeg.imageio.image import RawImage
 
 MOST_SAMPLES = 1 << 31
 
 
-def hdf5(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def hdf5(path: Path, array: str | None = None, index: int | None = None) -> RawImage:
     """The named array, or its entry `index` along the first axis; two axes are a picture, three a volume."""
+    import h5py
+
     with h5py.File(path) as file:
         return pictured(part_of(array_of(file, array), index))
 
 
-def array_of(file: h5py.File, name: str | None) -> Any:
+def array_of(file: Any, name: str | None) -> Any:
     """An array of this very file; raises BadScan for one that is not there or leads to another file."""
+    import h5py
+
     if name is None or name not in file:
         raise BadScan(f"has no array {name!r}, but {', '.join(sorted(file)[:20])}", remedy="correct 'array'")
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
@@ -43,6 +47,6 @@ def part_of(array: Any, index: int | None) -> NDArray[Any]:
     return np.asarray(array[index])
 
 
-def pictured(values: NDArray[Any]) -> Stored:
+def pictured(values: NDArray[Any]) -> RawImage:
     """A picture, also one with 3 or 4 colours, or a volume."""
-    return Stored(values, solid=values.ndim == 3 and values.shape[-1] not in (1, 3, 4))
+    return RawImage(values, is_volume=values.ndim == 3 and values.shape[-1] not in (1, 3, 4))

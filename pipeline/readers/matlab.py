@@ -3,20 +3,22 @@
 import math
 from pathlib import Path
 
-import h5py
 import numpy as np
-from scipy.io import loadmat, whosmat
 
+from pipeline.attrition import BadScan
 from pipeline.readers.hdf5 import MOST_SAMPLES, array_of, part_of, pictured
-from universeg.imageio.image import BadScan, Stored
+from universeg.imageio.image import RawImage
 
 HDF5_AT = 512  # bytes of MATLAB's own header before the HDF5 signature
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
-def matlab(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def matlab(path: Path, array: str | None = None, index: int | None = None) -> RawImage:
     """The named array, or its entry `index` along the first axis, with axes as MATLAB shows them."""
+    import h5py
+    from scipy.io import loadmat, whosmat
+
     with path.open("rb") as file:
         head = file.read(HDF5_AT + len(SIGNATURE))
     if SIGNATURE in (head[:8], head[HDF5_AT:]):

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import av
-
-from universeg.imageio.image import BadScan, Stored
+from pipeline.attrition import BadScan
+from universeg.imageio.image import RawImage
 
 MOST_PIXELS = 1 << 26  # of one frame
 
 
-def video(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def video(path: Path, array: str | None = None, index: int | None = None) -> RawImage:
     """Frame `index` in colour, counted from 0 in the order of showing."""
+    import av
+
     if index is None:
         raise BadScan("is a video", remedy="choose frames with 'frames' in the manifest")
     with av.open(str(path), mode="r") as container:
@@ -22,5 +23,5 @@ def video(path: Path, array: str | None = None, index: int | None = None) -> Sto
         number = -1
         for number, frame in enumerate(container.decode(stream)):
             if number == index:
-                return Stored(frame.to_ndarray(format="rgb24"))
+                return RawImage(frame.to_ndarray(format="rgb24"))
     raise BadScan(f"has {number + 1} frames, number {index} is wanted", remedy="correct the table of frames")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.store import SPLITS, Store, Task
 
 
 @dataclass(frozen=True)
-class Row:
+class TaskSummary:
     """A task as its store describes it; areas are shares of the image, over middle slices (largest, if none)."""
 
     task: str
@@ -33,18 +33,18 @@ class Row:
     area_max: float
 
 
-def rows(stores: Iterable[Store]) -> Iterator[Row]:
+def rows(stores: Iterable[Store]) -> Iterator[TaskSummary]:
     """The tasks of all stores, in the order given."""
     for store in stores:
         for key in store.tasks:
             yield _row(store, key)
 
 
-def _row(store: Store, key: str) -> Row:
+def _row(store: Store, key: str) -> TaskSummary:
     task, middle, largest = Task.parse(key), store.areas(key, "mid"), store.areas(key, "max")
     shares = np.array(list((middle or largest).values())) / store.header["size"] ** 2
     support, dev, test = (len(store.subjects(key, name)) for name in SPLITS)
-    return Row(
+    return TaskSummary(
         key,
         task.dataset,
         task.group,
@@ -62,9 +62,19 @@ def _row(store: Store, key: str) -> Row:
     )
 
 
-def write(path: Path, table: Iterable[Row]) -> None:
+def write(path: Path, table: Iterable[TaskSummary]) -> None:
     """Write rows as CSV."""
-    with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(TaskSummary)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in table)
+
+
+def catalogue(stores: tuple[Path, ...], out: Path) -> None:
+    """Write one row per task over all stores: subjects, splits, mask areas.
+
+    Args:
+        stores: The stores.
+        out: The CSV.
+    """
+    write(out, rows(Store(path) for path in stores))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.manifest import expected_counts as promised
 from pipeline.manifest.schema import Manifest, load_manifests
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 
 HEAD = """# Datasets
 
@@ -25,7 +25,7 @@ def table(out: Path = Path("docs/datasets.md"), manifests: Path = Path("dataset_
         out: The page.
         manifests: Folder of the manifests.
     """
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         part.write_text(page(load_manifests(manifests)), encoding="utf-8")
 
 

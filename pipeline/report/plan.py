@@ -9,17 +9,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.config import Config, missing_sources
 from pipeline.manifest import expected_counts as promised
 from pipeline.manifest import licence as terms
-from pipeline.config import Config, missing_sources
-from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.manifest.licence import Use
+from pipeline.manifest.schema import Manifest, load_manifests
 
 COLOURS = {"now": "green", "ask": "yellow", "no": "red"}
 
 
 @dataclass(frozen=True)
-class Only:
+class UniqueContent:
     """What no other dataset has."""
 
     domain: str | None
@@ -27,7 +27,7 @@ class Only:
 
 
 @dataclass(frozen=True)
-class Row:
+class PlannedDataset:
     """One dataset of the plan."""
 
     name: str
@@ -41,7 +41,7 @@ class Row:
     files_of_unknown_size: int
     scans: int | None
     tasks: int
-    only: Only
+    only: UniqueContent
 
 
 def plan(
@@ -67,15 +67,15 @@ def plan(
         _show(rows, use)
 
 
-def planned(manifests: Mapping[str, Manifest], config: Config, use: Use) -> list[Row]:
+def planned(manifests: Mapping[str, Manifest], config: Config, use: Use) -> list[PlannedDataset]:
     """A row for each dataset, by name."""
     return [_row(manifest, manifests, config, use) for _, manifest in sorted(manifests.items())]
 
 
-def _row(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, use: Use) -> Row:
-    refusal, steps = terms.refusal(manifest, use), missing_sources(config, manifest)
+def _row(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, use: Use) -> PlannedDataset:
+    refusal, steps = terms.why_not_allowed(manifest, use), missing_sources(config, manifest)
     known, unknown = promised.size(manifest)
-    return Row(
+    return PlannedDataset(
         manifest.name,
         "no" if refusal else "ask" if steps else "now",
         refusal or (f"{len(steps)} of {len(manifest.archives)} files" if steps else ""),
@@ -91,15 +91,15 @@ def _row(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, 
     )
 
 
-def _only(manifest: Manifest, manifests: Mapping[str, Manifest]) -> Only:
+def _only(manifest: Manifest, manifests: Mapping[str, Manifest]) -> UniqueContent:
     others = [other for name, other in manifests.items() if name != manifest.name]
     theirs = {label.lower() for other in others for group in other.groups for label in promised.labels(group)}
     mine = dict.fromkeys(label for group in manifest.groups for label in promised.labels(group))
     shared = manifest.domain.lower() in {other.domain.lower() for other in others}
-    return Only(None if shared else manifest.domain, [label for label in mine if label.lower() not in theirs])
+    return UniqueContent(None if shared else manifest.domain, [label for label in mine if label.lower() not in theirs])
 
 
-def _show(rows: list[Row], use: Use) -> None:
+def _show(rows: list[PlannedDataset], use: Use) -> None:
     console = Console()
     table = Table("dataset", "for " + use, "size", "scans", "tasks", "licence", "access")
     for row in rows:
@@ -117,7 +117,7 @@ def _show(rows: list[Row], use: Use) -> None:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _lines(row: Row) -> list[str]:
+def _lines(row: PlannedDataset) -> list[str]:
     """A dataset that is not to be had now: why, what to do, and what is lost without it."""
     lines = [f"  {row.name}: {row.why}" + (f"; {row.homepage}" if row.homepage else "")]
     lines += [f"    {step}" for step in row.steps if row.status == "ask"]

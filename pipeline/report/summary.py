@@ -9,8 +9,26 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import attrition
+from pipeline.config import load_config
+from pipeline.manifest.schema import load_manifests
+from pipeline.report.selection import select
 
 MOST = 20  # surprises shown; all are in the reports
+
+
+def summary(config: Path) -> None:
+    """Show what was built, what was not kept and why, what waits for a person, and what was left out.
+
+    Args:
+        config: The resolved settings; where there are none yet, nothing was built.
+    """
+    if not config.exists():
+        return
+    settings = load_config(config)
+    selected = select(settings, load_manifests(*settings.manifests))
+    waiting = [f"{name}: {steps}" for name, steps in selected.waiting.items()]
+    left_out = [f"{name}: {why}" for name, why in selected.left_out.items()]
+    show(settings.root, waiting, left_out)
 
 
 def show(root: Path, waiting: Sequence[str], left_out: Sequence[str]) -> None:

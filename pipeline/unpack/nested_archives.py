@@ -12,14 +12,16 @@ from pipeline.unpack.zip_tar import BLOCK, reader_of
 DEEPEST = 3  # archives in archives in archives
 
 
-def flat(members: Iterable[Member], archive: Archive, nested: Sequence[str], depth: int = 1) -> Iterator[Member]:
+def expand_nested(
+    members: Iterable[Member], archive: Archive, nested: Sequence[str], depth: int = 1
+) -> Iterator[Member]:
     """The members; in place of one that matches `nested`, those that are in it, at the folder where it lies."""
     for member in members:
         name = "/".join(part for part in member.name.split("/") if part not in ("", "."))
         if member.folder or not any(fnmatchcase(name, pattern) for pattern in nested):
             yield member
             continue
-        reason = member.refused or odd(member.name, name.split("/"))
+        reason = member.refused or unsafe_name(member.name, name.split("/"))
         read = reader_of(name)
         if reason or read is None or depth >= DEEPEST:
             raise UnpackError(f"{name!r} is {reason or 'no archive, or too deep in others'}; correct `nested`")
@@ -40,18 +42,18 @@ def _inside(member: Member, name: str, archive: Archive, nested: Sequence[str], 
                 raise UnpackError(f"{name!r} unpacks to over {archive.most} bytes; look at it by hand")
             out.write(block)
     read = reader_of(file)
-    assert read, "flat() has looked"
+    assert read, "expand_nested() has looked"
     with path.open("rb") as raw:
         inner = replace(archive, raw=raw, name=file, scratch=scratch / "more", starts=(0,))
-        for one in flat(read(inner), inner, nested, depth + 1):
-            reason = one.refused or odd(
+        for one in expand_nested(read(inner), inner, nested, depth + 1):
+            reason = one.refused or unsafe_name(
                 one.name, [part for part in one.name.split("/") if part not in ("", ".")] or [""]
             )
             yield replace(one, name=f"{folder}/{one.name}" if folder else one.name, refused=reason)
     path.unlink()
 
 
-def odd(name: str, parts: Sequence[str]) -> str | None:
+def unsafe_name(name: str, parts: Sequence[str]) -> str | None:
     """Why a name may not become a path, if so. tarfile and zipfile would mend or cut such names in silence."""
     if name.startswith("/") or re.match(r"[A-Za-z]:", parts[0]):
         return "an absolute path"

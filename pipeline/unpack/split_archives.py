@@ -1,4 +1,4 @@
-"""An archive that was cut into pieces: which files belong together, and reading them as one."""
+"""An archive that was cut into pieces: which files belong group_parts, and reading them as one."""
 
 import io
 import re
@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.manifest.source_file import Source
+from pipeline.manifest.source_file import SourceFile
 
 # x.zip.001; x.tar.gz.aa or x.tar.gz.partaa; x.z01 before x.zip
 _PIECE = re.compile(r"(?P<whole>.+)\.(?:\d{3}|(?:part)?[a-z]{2})")
@@ -17,7 +17,7 @@ _ZIP = re.compile(r"(?P<stem>.+)\.z\d\d")
 _ENDING = re.compile(r".+\.(zip|7z|rar|gz|tgz|bz2|xz|tar)", re.IGNORECASE)
 
 
-def whole(file: str) -> str:
+def archive_name(file: str) -> str:
     """The name of the archive that a file is a piece of, or is."""
     if found := _ZIP.fullmatch(file):
         return f"{found['stem']}.zip"
@@ -25,16 +25,16 @@ def whole(file: str) -> str:
     return found["whole"] if found and _ENDING.fullmatch(found["whole"]) else file
 
 
-def together(archives: Sequence[tuple[Source, Path]]) -> list[tuple[Source, list[Path]]]:
+def group_parts(archives: Sequence[tuple[SourceFile, Path]]) -> list[tuple[SourceFile, list[Path]]]:
     """Archives with their pieces in order; the first piece's source says how to unpack."""
-    names = [whole(source.file) if source.unpack else source.file for source, _ in archives]
+    names = [archive_name(source.file) if source.unpack else source.file for source, _ in archives]
     cut = {name for name, (source, _) in zip(names, archives, strict=True) if name != source.file}
-    groups: dict[object, list[tuple[Source, Path]]] = {}
+    groups: dict[object, list[tuple[SourceFile, Path]]] = {}
     for number, (name, one) in enumerate(zip(names, archives, strict=True)):
         groups.setdefault((one[0].name, name) if name in cut else number, []).append(one)
     joined = []
     for group in groups.values():
-        file = whole(group[0][0].file) if len(group) > 1 else group[0][0].file
+        file = archive_name(group[0][0].file) if len(group) > 1 else group[0][0].file
         group.sort(key=lambda one: (one[0].file == file, one[0].file))  # x.z01 ... x.zip: the last has the whole's name
         joined.append((group[0][0].model_copy(update={"file": file}), [path for _, path in group]))
     return joined

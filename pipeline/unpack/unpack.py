@@ -15,13 +15,13 @@ from typing import Any
 from filelock import FileLock
 from tqdm import tqdm
 
-from pipeline.unpack.member import Archive, Member, UnpackError
-from pipeline.unpack.zip_tar import BLOCK, explained, reader_of
 from pipeline.backends.http import off, say
-from pipeline.unpack.nested_archives import flat, odd
-from pipeline.unpack.split_archives import opened, together
-from pipeline.manifest.source_file import Source
-from universeg.base.atomic_write import written_whole
+from pipeline.manifest.source_file import SourceFile
+from pipeline.unpack.member import Archive, Member, UnpackError
+from pipeline.unpack.nested_archives import expand_nested, unsafe_name
+from pipeline.unpack.split_archives import group_parts, opened
+from pipeline.unpack.zip_tar import BLOCK, explained, reader_of
+from universeg.base.atomic_write import atomic_write
 
 __all__ = ["Inventory", "UnpackError", "unpack"]
 
@@ -50,7 +50,7 @@ class _Tally:
 
 
 def unpack(
-    archives: Sequence[tuple[Source, Path]],
+    archives: Sequence[tuple[SourceFile, Path]],
     into: Path,
     progress: bool | None = None,
     known: Callable[[Path], str | None] = lambda _: None,
@@ -78,7 +78,7 @@ def unpack(
         tally = _Tally()
         try:
             part.mkdir()
-            for source, paths in together(archives):
+            for source, paths in group_parts(archives):
                 with explained(paths[0]):
                     _add(source, paths, part, scratch, tally, progress)
             _check_digests([source for source, _ in archives], part)
@@ -89,7 +89,7 @@ def unpack(
         return Inventory(into, **asdict(tally))
 
 
-def _identity(source: Source, path: Path, sha256: str | None) -> dict[str, Any]:
+def _identity(source: SourceFile, path: Path, sha256: str | None) -> dict[str, Any]:
     """All that decides what an archive unpacks to."""
     with explained(path), path.open("rb") as file:
         sha256 = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
@@ -97,7 +97,7 @@ def _identity(source: Source, path: Path, sha256: str | None) -> dict[str, Any]:
     return {**facts, "sha256": sha256}
 
 
-def _check_digests(sources: Sequence[Source], root: Path) -> None:
+def _check_digests(sources: Sequence[SourceFile], root: Path) -> None:
     """Raise UnpackError unless the unpacked files that the manifest knows are what it says."""
     for name, digest in {name: digest for source in sources for name, digest in source.digests.items()}.items():
         algorithm, _, wanted = digest.partition(":")
@@ -117,7 +117,7 @@ def _swap(part: Path, into: Path, old: Path, memory: Path, note: dict[str, Any])
     """Put `part` in the place of `into`. The note goes between, so that whenever both are there they agree."""
     if into.exists():
         into.replace(old)
-    with written_whole(memory) as file:
+    with atomic_write(memory) as file:
         file.write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
     os.sync()  # the files before the name; one by one would take minutes for 100 000 small ones
     part.replace(into)
@@ -125,7 +125,7 @@ def _swap(part: Path, into: Path, old: Path, memory: Path, note: dict[str, Any])
 
 
 def _add(
-    source: Source, paths: Sequence[Path], root: Path, scratch: Path, tally: _Tally, progress: bool | None
+    source: SourceFile, paths: Sequence[Path], root: Path, scratch: Path, tally: _Tally, progress: bool | None
 ) -> None:
     """Unpack an archive, or its pieces, below `root`, in the folder that `file` names if any; count into `tally`."""
     read = reader_of(source.file) if source.unpack else None
@@ -144,7 +144,7 @@ def _add(
         raw, starts = opened(paths, stack)
         bar = stack.enter_context(tqdm(total=size, desc=source.file, unit="B", unit_scale=True, disable=off(progress)))
         archive = Archive(raw, target.name, scratch, most, tuple(starts), source.secret, source.variable)
-        for name, member in _wanted(flat(read(archive), archive, source.nested), source.members, tally):
+        for name, member in _wanted(expand_nested(read(archive), archive, source.nested), source.members, tally):
             for block in _writing(member, target.parent / name):
                 tally.bytes += len(block)  # counted, since what a header says can be a lie
                 if tally.bytes - before > most:
@@ -167,7 +167,7 @@ def _wanted(members: Iterable[Member], patterns: Sequence[str], tally: _Tally) -
         if any(JUNK.fullmatch(part) for part in parts):
             tally.junk += not member.folder
             continue
-        reason = member.refused or odd(member.name, parts)
+        reason = member.refused or unsafe_name(member.name, parts)
         if reason:
             raise UnpackError(f"{member.name!r} is {reason}; {CHOOSE}")
         if not member.folder:
@@ -190,7 +190,7 @@ def _writing(member: Member, target: Path) -> Iterator[bytes]:
             out.write(block)
 
 
-def _link(source: Source, path: Path, root: Path, tally: _Tally) -> None:
+def _link(source: SourceFile, path: Path, root: Path, tally: _Tally) -> None:
     """Put a file that is no archive, or is to stay one, into the folder without taking disk space twice."""
     if source.members:
         raise UnpackError("is not unpacked, so `members` has no meaning; remove it from the manifest")

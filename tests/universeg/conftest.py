@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from universeg.base.rng import rng_for
+from universeg.model import ModelConfig
+from universeg.store import Record, pack, write_store
 from universeg.training.augment import AugmentConfig
 from universeg.training.config import TrainConfig
-from universeg.model import ModelConfig
-from universeg.base.rng import rng_for
-from universeg.store import Record, pack, write_store
 
 SIDE = 32
 SUBJECTS = 10

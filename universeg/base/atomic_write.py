@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path`; it is synced and takes the name `path` only if the block succeeds.
 
     The sibling is named after machine and process, so two writers never share one; the last to finish wins. What a

@@ -69,25 +69,25 @@ class Batch:
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Query, its mask, support and its masks as float32 in [0, 1]."""
-        return apart(*self.floats(device))
+        return split_query(*self.floats(device))
 
 
 def _unpacked(images: Pixels, bits: Pixels) -> Batch:
     return Batch(images, np.unpackbits(bits, count=images.size).reshape(images.shape))
 
 
-def apart(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def split_query(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Query and its mask (B, 1, H, W), support and its masks (B, N, 1, H, W), of (B, 1 + N, 1, H, W) each."""
     return images[:, 0], masks[:, 0], images[:, 1:], masks[:, 1:]
 
 
-def in_turn(entries: Tensor, turns: int) -> Tensor:
+def rotate_queries(entries: Tensor, turns: int) -> Tensor:
     """Episodes (B, 1 + N, 1, H, W), then the same with the next entry as the query, and so on: (turns * B, ...)."""
     return entries if turns == 1 else torch.cat([entries.roll(-turn, 1) for turn in range(turns)])
 
 
 @dataclass(frozen=True)
-class Drawn:
+class LoadedEpisode:
     """One episode, ready to be learnt from or scored."""
 
     task: str
@@ -95,7 +95,7 @@ class Drawn:
     pixels: Batch  # of one
 
 
-class Stores:
+class TaskStores:
     """The stores of files and folders by the name of their dataset, read at one size.
 
     With `size` pixels a side, larger images are averaged down to it, and a mask is where at least half of a pixel is
@@ -135,9 +135,9 @@ class Stores:
         pairs = [self._pixels(episode) for episode in episodes]
         return Batch(*(np.stack(pixels)[:, :, None] for pixels in zip(*pairs, strict=True)))
 
-    def drawn(self, episode: Episode) -> Drawn:
+    def drawn(self, episode: Episode) -> LoadedEpisode:
         """An episode with its pixels."""
-        return Drawn(episode.task, episode.query, self.read([episode]))
+        return LoadedEpisode(episode.task, episode.query, self.read([episode]))
 
     def _pixels(self, episode: Episode) -> tuple[Pixels, Pixels]:
         """Images and masks (1 + N, H, W), the query's first."""

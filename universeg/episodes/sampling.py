@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from universeg.episodes.episode import HELD_OUT, TRAIN, Episode, Stores
 from universeg.base.rng import rng_for
+from universeg.episodes.episode import HELD_OUT, TRAIN, Episode, TaskStores
 from universeg.store import SLICINGS, Store, Task, subject_of
 
 Pools = Mapping[str, Mapping[str, Sequence[str]]]  # task -> slicing -> names of its support split
@@ -31,7 +31,7 @@ class Tasks:
         return hashlib.sha256(json.dumps(self.pools, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def training_tasks(stores: Stores, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()) -> Tasks:
+def training_tasks(stores: TaskStores, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()) -> Tasks:
     """The tasks of stores for training whose key fits a pattern of `include` and none of `exclude`.
 
     Stores that are held out are never used. A task needs two subjects in its support split. Raises ValueError for a

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from universeg.base.device import Compute
-from universeg.episodes.episode import Batch, Drawn, Episode, Stores
-from universeg.episodes.dice import Score, dice
 from universeg.base.rng import rng_for
+from universeg.episodes.dice import Score, dice
+from universeg.episodes.episode import Batch, Episode, LoadedEpisode, TaskStores
 from universeg.episodes.sampling import Hierarchy, with_replacement
 from universeg.store import Task
 
@@ -24,7 +24,7 @@ def probabilities(network: nn.Module, batch: Batch, compute: Compute) -> NDArray
     return found
 
 
-def dev_episodes(stores: Stores, tasks: Sequence[str], count: int, support_size: int, seed: int) -> list[Episode]:
+def dev_episodes(stores: TaskStores, tasks: Sequence[str], count: int, support_size: int, seed: int) -> list[Episode]:
     """At most `count` different queries of the dev split, middle slices, taken from each dataset in turn.
 
     The support is drawn from the support split with replacement. Tasks that lack either are passed over; where all
@@ -45,8 +45,8 @@ def dev_episodes(stores: Stores, tasks: Sequence[str], count: int, support_size:
 
 
 def validate(
-    network: nn.Module, episodes: Iterable[Callable[[], Drawn]], compute: Compute
-) -> Iterator[tuple[Score, Drawn, NDArray[np.bool_]]]:
+    network: nn.Module, episodes: Iterable[Callable[[], LoadedEpisode]], compute: Compute
+) -> Iterator[tuple[Score, LoadedEpisode, NDArray[np.bool_]]]:
     """The score of each episode, its pixels, and the mask (H, W) that was predicted."""
     for draw in episodes:
         drawn = draw()

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from universeg.evaluation.baselines import segmenter
+from universeg.base.atomic_write import atomic_write
 from universeg.base.device import Compute
-from universeg.episodes.episode import Stores
-from universeg.evaluation.config import AuditConfig
-from universeg.base.atomic_write import written_whole
-from universeg.episodes.dice import dice
-from universeg.evaluation.protocol import questions
 from universeg.base.rng import rng_for
+from universeg.episodes.dice import dice
+from universeg.episodes.episode import TaskStores
 from universeg.episodes.sampling import with_replacement
+from universeg.evaluation.baselines import segmenter
+from universeg.evaluation.config import AuditConfig
+from universeg.evaluation.protocol import evaluation_set
 from universeg.store import Task
 
 HELP = """Check that a network behaves as the method says, whatever its Dice.
@@ -74,15 +74,15 @@ def main(args: Sequence[str] | None = None) -> None:
     _show(config, checks, len(observed))
     if config.out:
         report = {"checks": [asdict(check) for check in checks], "queries": [asdict(each) for each in observed]}
-        with written_whole(config.out / "audit.json") as part:
+        with atomic_write(config.out / "audit.json") as part:
             part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     sys.exit(0 if all(check.holds for check in checks) else 1)
 
 
 def observe(config: AuditConfig) -> list[Observation]:
     """Look at queries of each task in turn; raises ValueError where there are none."""
-    stores = Stores(config.stores)
-    queries = questions(stores, config.datasets, config.tasks).queries
+    stores = TaskStores(config.stores)
+    queries = evaluation_set(stores, config.datasets, config.tasks).queries
     observer = _Observer(config, stores)
     rounds = max(map(len, queries.values()))
     chosen = [(task, names[turn]) for turn in range(rounds) for task, names in queries.items() if turn < len(names)]
@@ -120,7 +120,7 @@ def _check(name: str, expected: str, values: Sequence[float], below: float = np.
 class _Observer:
     """A network, and the tasks whose supports it can be shown."""
 
-    def __init__(self, config: AuditConfig, stores: Stores) -> None:
+    def __init__(self, config: AuditConfig, stores: TaskStores) -> None:
         self._config, self._stores = config, stores
         self._device = Compute.chosen(config.device).device
         self._network = segmenter(config.weights).to(self._device).eval()

@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from tyro.conf import FlagCreatePairsOff
 
-from universeg.evaluation.baselines import segmenter
 from universeg.base.device import Compute
-from universeg.episodes.episode import Stores
-from universeg.evaluation.config import Contender, EvaluateConfig
-from universeg.evaluation.pictures import Example, examples
-from universeg.evaluation.report import write_report
-from universeg.evaluation.tables import Result, show
 from universeg.episodes.dice import Score, averages
-from universeg.evaluation.protocol import questions
+from universeg.episodes.episode import TaskStores
+from universeg.evaluation.baselines import segmenter
+from universeg.evaluation.config import Configuration, EvaluateConfig
+from universeg.evaluation.pictures import Example, examples
+from universeg.evaluation.protocol import evaluation_set
+from universeg.evaluation.report import write_report
 from universeg.evaluation.scorer import Scorer
+from universeg.evaluation.tables import Result, show
 
 HELP = """Segment images of held-out datasets and report Dice.
 
@@ -56,10 +56,10 @@ def main(args: Sequence[str] | None = None) -> None:
 def evaluate(config: EvaluateConfig) -> Result:
     """Segment and score every query of the chosen datasets; raises ValueError where there is none."""
     compute = Compute.chosen(config.device, config.precision)
-    stores = Stores(config.stores)
+    stores = TaskStores(config.stores)
     networks = {str(path): segmenter(path).to(compute.device) for path in config.weights}
-    asked = questions(stores, config.datasets, config.tasks, config.split)
-    scores: dict[Contender, list[Score]] = {name: [] for name in config.contenders}
+    asked = evaluation_set(stores, config.datasets, config.tasks, config.split)
+    scores: dict[Configuration, list[Score]] = {name: [] for name in config.configurations}
     shown = list[Example]()
     columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), disable=config.quiet) as progress:

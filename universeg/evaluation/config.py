@@ -11,7 +11,7 @@ from universeg.training.config import at_least
 
 
 @dataclass(frozen=True, order=True)
-class Contender:
+class Configuration:
     """What is compared: a network, how many pairs it is shown at once, over how many such supports it is averaged."""
 
     weights: str
@@ -63,10 +63,10 @@ class EvaluateConfig:
         at_least(self, 0, "bootstraps", "pictures")
 
     @property
-    def contenders(self) -> list[Contender]:
+    def configurations(self) -> list[Configuration]:
         """Every network with every support size and ensemble, in the order in which they were given."""
         sizes = [(size, ensemble) for size in self.support_size for ensemble in self.ensemble]
-        return [Contender(str(weights), *both) for weights in self.weights for both in sizes]
+        return [Configuration(str(weights), *both) for weights in self.weights for both in sizes]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from universeg.evaluation.config import Contender, EvaluateConfig
-from universeg.episodes.dice import Score
 from universeg.base.contact_sheet import Panel, heat, outlined, sheet
+from universeg.episodes.dice import Score
+from universeg.evaluation.config import Configuration, EvaluateConfig
 from universeg.evaluation.scorer import Scorer
 
 MOST_ROWS = 100  # one sheet of more tasks than this cannot be opened everywhere
@@ -23,11 +23,11 @@ class Example:
     panels: Sequence[Panel]
 
 
-def examples(config: EvaluateConfig, scorer: Scorer, scores: Mapping[Contender, Sequence[Score]]) -> list[Example]:
+def examples(config: EvaluateConfig, scorer: Scorer, scores: Mapping[Configuration, Sequence[Score]]) -> list[Example]:
     """Queries of a task at even steps from the first network's worst to its best; at the largest support."""
     sizes = max(config.support_size), max(config.ensemble)
     dice = {
-        str(weights): {score.query: score for score in scores[Contender(str(weights), *sizes)]}
+        str(weights): {score.query: score for score in scores[Configuration(str(weights), *sizes)]}
         for weights in config.weights
     }
     ordered = sorted(next(iter(dice.values())).values(), key=lambda score: score.dice)

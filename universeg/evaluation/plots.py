@@ -5,9 +5,9 @@ from itertools import cycle
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from universeg.evaluation.tables import ALL, Result
-from universeg.episodes.dice import Mean
 from universeg.base.contact_sheet import COLOURS
+from universeg.episodes.dice import Mean
+from universeg.evaluation.tables import ALL, Result
 
 WIDEST = 60  # inches of a plot
 COLUMNS = 3  # of plots beside each other
@@ -19,11 +19,11 @@ STYLES = ["solid", "dashed", "dotted", "dashdot"]
 def boxes(result: Result) -> Figure:
     """For each dataset, network and support size: median, quartiles and 5 % to 95 % of the Dice of its queries."""
     most = max(each.ensemble for each in result.scores)
-    contenders, names = [each for each in result.scores if each.ensemble == most], result.datasets
-    inks, step = _inks(result), len(contenders) + 1
+    configurations, names = [each for each in result.scores if each.ensemble == most], result.datasets
+    inks, step = _inks(result), len(configurations) + 1
     figure = Figure(figsize=(min(WIDEST, 4 + 0.35 * step * len(names)), 4.5), layout="constrained")
     axes = figure.subplots()
-    for number, each in enumerate(contenders):
+    for number, each in enumerate(configurations):
         drawn = axes.boxplot(
             [[score.dice for score in result.inside(name, result.scores[each])] for name in names],
             positions=[step * place + number for place in range(len(names))],
@@ -36,11 +36,11 @@ def boxes(result: Result) -> Figure:
         )
         for box in drawn["boxes"]:
             box.set_facecolor(inks[each.weights])
-    axes.set_xticks([step * place + (len(contenders) - 1) / 2 for place in range(len(names))], names)
+    axes.set_xticks([step * place + (len(configurations) - 1) / 2 for place in range(len(names))], names)
     axes.tick_params(axis="x", rotation=30 if len(names) > 4 else 0)
     axes.set(ylim=(-2, 102), ylabel="Dice of a query")
     axes.grid(axis="y", alpha=0.3)
-    sizes = list(dict.fromkeys(each.support_size for each in contenders))
+    sizes = list(dict.fromkeys(each.support_size for each in configurations))
     order = ", from left to right" if len(sizes) > 1 else ""
     figure.suptitle(f"N = {', '.join(map(str, sizes))}{order}; K = {most}", fontsize="medium")
     figure.legend(handles=[Patch(facecolor=ink, label=name) for name, ink in inks.items()], loc="outside lower center")

@@ -3,22 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from universeg.episodes.episode import HELD_OUT, Episode, Stores
+from universeg.base.lookup import choose
 from universeg.base.rng import rng_for
+from universeg.episodes.episode import HELD_OUT, Episode, TaskStores
 from universeg.episodes.sampling import fitting, with_replacement
 from universeg.store import Store
-from universeg.base.lookup import choose
 
 
 @dataclass(frozen=True)
-class Questions:
+class EvaluationSet:
     """The queries of each task, by task; and the tasks that have none, or no support for them."""
 
     queries: Mapping[str, Sequence[str]]
     left_out: Sequence[str]
 
 
-def questions(stores: Stores, datasets: Sequence[str], patterns: Sequence[str], split: str = "test") -> Questions:
+def evaluation_set(
+    stores: TaskStores, datasets: Sequence[str], patterns: Sequence[str], split: str = "test"
+) -> EvaluationSet:
     """The middle slices of a split; raises ValueError where there are none."""
     chosen = chosen_datasets(stores, datasets)
     tasks = fitting([task for name in chosen for task in stores.by_dataset[name].tasks], patterns)
@@ -28,10 +30,10 @@ def questions(stores: Stores, datasets: Sequence[str], patterns: Sequence[str], 
             f"{', '.join(chosen)}: none of {len(tasks)} tasks has middle slices in both the {split} and the support"
             " split; build the stores from more subjects"
         )
-    return Questions(found, [task for task in tasks if task not in found])
+    return EvaluationSet(found, [task for task in tasks if task not in found])
 
 
-def chosen_datasets(stores: Stores, names: Sequence[str]) -> list[str]:
+def chosen_datasets(stores: TaskStores, names: Sequence[str]) -> list[str]:
     """The named datasets, or else all that are held out."""
     for name in names:
         choose(stores.by_dataset, name, "dataset")

@@ -11,14 +11,14 @@ import torch
 from matplotlib.figure import Figure
 
 import universeg
-from universeg.evaluation.config import Contender, EvaluateConfig
+from universeg.base.atomic_write import atomic_write
+from universeg.evaluation.config import Configuration, EvaluateConfig
 from universeg.evaluation.pictures import drawn
 from universeg.evaluation.plots import against_support_size, boxes
-from universeg.evaluation.tables import Result, levels, markdown
-from universeg.base.atomic_write import written_whole
 from universeg.evaluation.scorer import weights_digest
+from universeg.evaluation.tables import Result, levels, markdown
 
-CONTENDER = ["weights", "support_size", "ensemble"]
+CONFIGURATION = ["weights", "support_size", "ensemble"]
 
 
 def write_report(config: EvaluateConfig, result: Result) -> None:
@@ -33,28 +33,28 @@ def write_report(config: EvaluateConfig, result: Result) -> None:
         _write_figure(out / "support_size.png", against_support_size(result))
     if result.examples:
         picture = drawn(result.examples)
-        with written_whole(out / "pictures.png") as part:
+        with atomic_write(out / "pictures.png") as part:
             picture.save(part, format="PNG")
 
 
-def _scores(result: Result) -> Iterable[tuple[Contender, list[Any]]]:
-    for contender, scores in result.scores.items():
+def _scores(result: Result) -> Iterable[tuple[Configuration, list[Any]]]:
+    for configuration, scores in result.scores.items():
         for score in scores:
             task = score.task
             cells = [task.dataset, task.group, task.modality, task.label, task.axis, score.query, round(score.dice, 4)]
-            yield contender, cells
+            yield configuration, cells
 
 
-def _means(result: Result) -> Iterable[tuple[Contender, list[Any]]]:
-    for contender, averages in result.averages.items():
+def _means(result: Result) -> Iterable[tuple[Configuration, list[Any]]]:
+    for configuration, averages in result.averages.items():
         for level, name, mean in levels(averages):
-            yield contender, [level, name, round(mean.dice, 4), round(mean.deviation, 4)]
+            yield configuration, [level, name, round(mean.dice, 4), round(mean.deviation, 4)]
 
 
 def _summary(config: EvaluateConfig, result: Result) -> dict[str, Any]:
     paths = {"weights": list(map(str, config.weights)), "stores": list(map(str, config.stores)), "out": str(config.out)}
     return {
-        "contenders": [{**asdict(name), **_averages(result, name)} for name in result.averages],
+        "configurations": [{**asdict(name), **_averages(result, name)} for name in result.averages],
         "weights_sha256": {str(path): weights_digest(path) for path in config.weights},
         "queries": len(result.queries),
         "empty_truths": result.empty,
@@ -66,26 +66,26 @@ def _summary(config: EvaluateConfig, result: Result) -> dict[str, Any]:
     }
 
 
-def _averages(result: Result, contender: Contender) -> dict[str, Any]:
-    found = result.averages[contender]
+def _averages(result: Result, configuration: Configuration) -> dict[str, Any]:
+    found = result.averages[configuration]
     parts = {"rows": found.rows, "datasets": found.datasets, "tasks": found.tasks, "labels": found.labels}
     named = {part: {name: asdict(mean) for name, mean in means.items()} for part, means in parts.items()}
     return {"all": asdict(found.all), **named}
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[tuple[Contender, list[Any]]]) -> None:
-    with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[tuple[Configuration, list[Any]]]) -> None:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*CONTENDER, *columns])
-        for contender, cells in rows:
-            writer.writerow([contender.weights, contender.support_size, contender.ensemble, *cells])
+        writer.writerow([*CONFIGURATION, *columns])
+        for configuration, cells in rows:
+            writer.writerow([configuration.weights, configuration.support_size, configuration.ensemble, *cells])
 
 
 def _write_figure(path: Path, figure: Figure) -> None:
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=120)
 
 
 def _write(path: Path, text: str) -> None:
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 import universeg
-from universeg.evaluation.baselines import BASELINES
 from universeg.base.device import Compute
-from universeg.episodes.episode import Episode, Stores
-from universeg.evaluation.config import Contender, EvaluateConfig
 from universeg.episodes.dice import Score, dice
+from universeg.episodes.episode import Episode, TaskStores
+from universeg.episodes.segment import probabilities
+from universeg.evaluation.baselines import BASELINES
+from universeg.evaluation.config import Configuration, EvaluateConfig
 from universeg.evaluation.protocol import supports
 from universeg.evaluation.score_cache import ScoreLog
 from universeg.store import Pixels, Task
-from universeg.episodes.segment import probabilities
 
 # Query and support pairs that a network sees at once. On a CPU more episodes at a time are no faster (measured, for
 # supports of 1 to 64); a GPU is not busy with a few.
@@ -35,7 +35,7 @@ class Scorer:
         self,
         config: EvaluateConfig,
         networks: Mapping[str, nn.Module],
-        stores: Stores,
+        stores: TaskStores,
         compute: Compute,
         advance: Callable[[int], None] = lambda count: None,
     ) -> None:
@@ -45,14 +45,14 @@ class Scorer:
         self._digests = {name: weights_digest(Path(name)) for name in networks}
         self.reused = 0  # scores that were there
 
-    def scores(self, task: str, queries: Sequence[str]) -> Iterator[tuple[Contender, list[Score]]]:
-        """The scores of all contenders on some queries of a task."""
+    def scores(self, task: str, queries: Sequence[str]) -> Iterator[tuple[Configuration, list[Score]]]:
+        """The scores of all configurations on some queries of a task."""
         for weights in self._networks:
             for size in self._config.support_size:
                 found = self._found(task, queries, weights, size)
                 for number, ensemble in enumerate(self._config.ensemble):
                     scores = [Score(Task.parse(task), query, found[query][number]) for query in queries]
-                    yield Contender(weights, size, ensemble), scores
+                    yield Configuration(weights, size, ensemble), scores
 
     def query(self, task: str, name: str) -> tuple[Pixels, NDArray[np.bool_]]:
         """A query's image and its true mask, (H, W) each."""

@@ -1,4 +1,4 @@
-"""The table of an evaluation: contenders by datasets, or what one contender reaches on each dataset and task."""
+"""The table of an evaluation: one row per configuration, or per dataset and task if there is one configuration."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from universeg.episodes.episode import HELD_OUT
-from universeg.evaluation.config import Contender, EvaluateConfig
-from universeg.evaluation.pictures import Example
 from universeg.episodes.dice import Averages, Mean, Score, task_name
+from universeg.episodes.episode import HELD_OUT
+from universeg.evaluation.config import Configuration, EvaluateConfig
+from universeg.evaluation.pictures import Example
 
 ALL = "all datasets"
-Row = tuple[str, list[str]]  # name, cells
+TableRow = tuple[str, list[str]]  # name, cells
 
 
 @dataclass(frozen=True)
 class Result:
     """Every score, its averages, and pictures of some queries."""
 
-    scores: Mapping[Contender, Sequence[Score]]  # the same queries in the same order for each
-    averages: Mapping[Contender, Averages]
+    scores: Mapping[Configuration, Sequence[Score]]  # the same queries in the same order for each
+    averages: Mapping[Configuration, Averages]
     roles: Mapping[str, str]  # of each dataset: "held-out", or "train"
     rows: Mapping[str, str]  # of each dataset: what the paper's Table 3 counts it to
     empty: int  # queries whose truth is empty
@@ -32,7 +32,7 @@ class Result:
 
     @property
     def queries(self) -> Sequence[Score]:
-        """One score of every query, of whichever contender."""
+        """One score of every query, of whichever configuration."""
         return next(iter(self.scores.values()))
 
     @property
@@ -74,8 +74,8 @@ def markdown(config: EvaluateConfig, result: Result) -> str:
     return "\n".join([*lines, "", draws, *remarks(result)]) + "\n"
 
 
-def table(result: Result) -> tuple[list[str], list[Row]]:
-    """Titles of the columns, then name and cells of each row: contenders, or of one alone its datasets and tasks."""
+def table(result: Result) -> tuple[list[str], list[TableRow]]:
+    """Column titles, then name and cells of each row."""
     if len(result.averages) == 1:
         return ["", "labels", "queries", "Dice ± sd"], list(_by_task(result))
     rows = [
@@ -85,14 +85,14 @@ def table(result: Result) -> tuple[list[str], list[Row]]:
     return ["", ALL, *result.datasets], rows
 
 
-def titles(contenders: Sequence[Contender]) -> list[str]:
+def titles(configurations: Sequence[Configuration]) -> list[str]:
     """What tells each from the others."""
-    several = [len({value(each) for each in contenders}) > 1 for value in _PARTS.values()]
+    several = [len({value(each) for each in configurations}) > 1 for value in _PARTS.values()]
     told = [part for part, more in zip(_PARTS, several, strict=True) if more]
-    return [", ".join(part.format(_PARTS[part](each)) for part in told) for each in contenders]
+    return [", ".join(part.format(_PARTS[part](each)) for part in told) for each in configurations]
 
 
-_PARTS: Mapping[str, Callable[[Contender], object]] = {
+_PARTS: Mapping[str, Callable[[Configuration], object]] = {
     "{}": lambda each: each.weights,
     "N = {}": lambda each: each.support_size,
     "K = {}": lambda each: each.ensemble,
@@ -127,7 +127,7 @@ def levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
             yield level, name, mean
 
 
-def _by_task(result: Result) -> Iterator[Row]:
+def _by_task(result: Result) -> Iterator[TableRow]:
     (found,) = result.averages.values()
     parts = sorted({**found.of_datasets, **found.tasks}.items())
     for name, mean in [(ALL, found.all), *parts]:

@@ -4,32 +4,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
-from pydicom.errors import InvalidDicomError
 
-from universeg.imageio.image import Affine, BadScan, Stored
+from universeg.imageio.image import Affine, ImageError, RawImage
 
 MOST_PIXELS = 1 << 28
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's millimetres lead left, back, up
 
 
-def dicom(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def dicom(path: Path, index: int | None = None) -> RawImage:
     """Values in the scanner's unit (Hounsfield for CT); a picture (row, column) whose affine says where it lies."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
     try:
         file = pydicom.dcmread(path)
     except InvalidDicomError as error:
-        raise BadScan(f"is no DICOM file: {error}") from error
+        raise ImageError(f"is no DICOM file: {error}") from error
     frames = int(file.get("NumberOfFrames", 1) or 1)
     rows, columns = int(file.Rows), int(file.Columns)
     if rows * columns * frames > MOST_PIXELS:
-        raise BadScan(f"claims {frames} x {rows} x {columns} pixels, more than {MOST_PIXELS}")
+        raise ImageError(f"claims {frames} x {rows} x {columns} pixels, more than {MOST_PIXELS}")
     values = _rescaled(file)
     if frames > 1:
         if index is None or not 0 <= index < frames:
-            raise BadScan(f"holds {frames} pictures", remedy="choose some with 'frames' in the manifest")
+            raise ImageError(f"holds {frames} pictures", remedy="choose some with 'frames' in the manifest")
         values = values[index]
     row_mm, column_mm = (float(step) for step in file.get("PixelSpacing") or (1.0, 1.0))
-    return Stored(values, _affine(file, row_mm, column_mm), (row_mm, column_mm))
+    return RawImage(values, _affine(file, row_mm, column_mm), (row_mm, column_mm))
 
 
 def _rescaled(file: Any) -> Any:

@@ -1,51 +1,71 @@
-"""What every reader returns, how it is turned to RAS+, and what is said of a scan that cannot be used."""
+"""An image as its file stores it, and the same image upright: volumes in RAS+ order, on a grid in millimetres.
+
+Every reader of `universeg.imageio` returns a RawImage. `upright` turns it; after that, the format no longer matters.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from nibabel.affines import voxel_sizes
-from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation
 from numpy.typing import NDArray
 
-Affine = NDArray[np.float64]  # (4, 4): from indices to millimetres, right, front, up
+Affine = NDArray[np.float64]  # (4, 4): from indices to millimetres, to the right, to the front, up
+SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same
 
 
-class BadScan(ValueError):
-    """This one scan is unusable: why, which file, what a person can do about it, and whether a manifest foresees it."""
+class ImageError(ValueError):
+    """An image or mask that cannot be used: why, which file, and what a person can do about it."""
 
-    def __init__(self, reason: str, file: str = "", remedy: str = "", known: bool = False) -> None:
+    def __init__(self, reason: str, file: str = "", remedy: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.file, self.remedy, self.known = reason, file, remedy, known
+        self.reason, self.file, self.remedy = reason, file, remedy
+
+    def __str__(self) -> str:
+        return f"{self.file}: " * bool(self.file) + self.reason + f"; {self.remedy}" * bool(self.remedy)
 
 
 @dataclass(frozen=True)
-class Stored:
-    """Samples in the order in which a file stores them, and where it says that they lie."""
+class RawImage:
+    """Samples in the order in which a file stores them, and what the file says of their place."""
 
     values: NDArray[Any]  # (x, y, z) or (row, column), with a last axis of channels if it has one more
-    affine: Affine | None = None  # of a volume's indices; None where the file does not say
-    spacing: tuple[float, ...] | None = None  # of a picture's rows and columns; None where the file does not say
-    palette: NDArray[Any] | None = None  # (n, 3) colours that the values of a picture stand for, if they do
-    solid: bool = False  # a volume, not a picture
+    affine: Affine | None = None  # of a volume's indices; None if the file does not say
+    spacing: tuple[float, ...] | None = None  # of a picture's rows and columns; None if the file does not say
+    palette: NDArray[Any] | None = None  # (n, 3) colours that a picture's values stand for
+    is_volume: bool = False  # else a picture
     order: tuple[int, ...] | None = None  # of a stack: which of its files each slice along the last axis is
+    header: Any = None  # of a NIfTI file, so that results can be written in its frame
+    shape: tuple[int, ...] | None = None  # of the samples in the file, axes of one sample included
 
 
 @dataclass(frozen=True)
-class Volume:
-    """Samples of one image or label map on their grid; 3-D ones are in RAS+ order (x right, y front, z up)."""
+class LoadedImage:
+    """One image or label map on its grid; volumes are in RAS+ order (x to the right, y to the front, z up)."""
 
     values: NDArray[Any]  # (x, y, z) or (row, column), with a last axis of colour channels if it has one more
-    spacing: tuple[float, ...]  # millimetres in 3-D, pixels (1, 1) for pictures without a scale
+    spacing: tuple[float, ...]  # of samples along each axis: millimetres in 3-D; (1, 1) for pictures without a scale
+    where: str = "array"  # the file, for messages
     affine: Affine | None = None  # from indices to millimetres; None for pictures
     palette: NDArray[Any] | None = None
-    stored: Affine | None = None  # the affine before turning, by which a label without one is turned alike
+    stored: Affine | None = None  # the affine before the image was turned
     order: tuple[int, ...] | None = None
+    header: Any = None
+    stored_shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.values.ndim not in (len(self.spacing), len(self.spacing) + 1):
-            raise ValueError(f"{self.values.ndim} axes of values, {len(self.spacing)} of spacing")
+        axes = len(self.spacing)
+        framed = axes in (2, 3) and self.values.ndim in (axes, axes + 1) and self.values.size > 0
+        if not framed or not min(self.spacing) > 0:
+            raise ImageError(
+                "expected a picture (H, W) or a volume (X, Y, Z) with a positive spacing for each axis,"
+                f" got shape {self.values.shape} and spacing {self.spacing}",
+                self.where,
+            )
+
+    @property
+    def is_volume(self) -> bool:
+        return len(self.spacing) == 3
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,55 +77,100 @@ class Volume:
         return self.values.ndim > len(self.spacing)
 
     @cached_property
+    def colours(self) -> NDArray[Any]:
+        """The values, with a palette's colours in place of its indices."""
+        looked_up: NDArray[Any] = self.values if self.palette is None else self.palette[self.values]
+        return looked_up
+
+    @cached_property
     def brightness(self) -> NDArray[Any]:
-        """Of each sample the brightest colour, without opacity: the palette's, if it has one."""
-        values = self.values if self.palette is None else self.palette[self.values]
-        if values.ndim == len(self.spacing):
-            grey: NDArray[Any] = values
-            return grey
-        colours: NDArray[Any] = values[..., : 1 if values.shape[-1] < 3 else 3]  # grey with opacity, or RGB
-        brightest: NDArray[Any] = colours.max(axis=-1)
+        """Of each sample the brightest colour channel, without opacity."""
+        if self.colours.ndim == len(self.spacing):
+            return self.colours
+        channels = self.colours[..., : 1 if self.colours.shape[-1] < 3 else 3]  # grey with opacity, or RGB
+        brightest: NDArray[Any] = channels.max(axis=-1)
         return brightest
 
+    def check_finite(self) -> None:
+        """Raise ImageError if some samples are NaN or infinite."""
+        if self.values.dtype.kind == "f" and not np.isfinite(self.values).all():
+            bad = int(np.count_nonzero(~np.isfinite(self.values)))
+            raise ImageError(
+                f"{bad} of {self.values.size} samples are not finite numbers (NaN or infinite)",
+                self.where,
+                "save the file with 0 in their place",
+            )
 
-def turned(
-    stored: Stored, orientation: str | None = None, spacing: tuple[float, ...] | None = None, like: Affine | None = None
-) -> Volume:
-    """A volume in RAS+ order; what a manifest says of orientation and spacing, or an image's affine, wins."""
-    if not stored.solid:
-        given = spacing or stored.spacing or (1.0, 1.0)
+
+def voxel_sizes(affine: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Distance of neighbouring samples along each axis of an affine (4, 4), in millimetres."""
+    sizes: NDArray[np.float64] = np.sqrt(np.sum(np.asarray(affine, np.float64)[:3, :3] ** 2, axis=0))
+    return sizes
+
+
+def upright(
+    raw: RawImage,
+    orientation: str | None = None,
+    spacing: tuple[float, ...] | None = None,
+    like: Affine | None = None,
+    where: str = "array",
+) -> LoadedImage:
+    """The image in RAS+ order.
+
+    `orientation` (three letters such as LPS) and `spacing` replace what the file says; `like`, the affine of another
+    image, replaces all of it. Raises ImageError if nobody says how a volume lies in space.
+    """
+    if not raw.is_volume:
+        given = spacing or raw.spacing or (1.0, 1.0)
         if len(given) != 2:
-            raise BadScan(f"is a picture, and the manifest gives {len(given)} spacings", remedy="give two: row, column")
-        return Volume(stored.values, given, palette=stored.palette)
-    affine = like if like is not None else _affine(stored, orientation, spacing)
+            raise ImageError(f"is a picture, but {len(given)} spacings are given", remedy="give two: row, column")
+        return LoadedImage(raw.values, given, where, palette=raw.palette, header=raw.header, stored_shape=raw.shape)
+    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
+    affine = like if like is not None else _affine(raw, orientation, spacing)
     turn = io_orientation(affine)
-    values = apply_orientation(stored.values, turn)
-    canonical = affine @ inv_ornt_aff(turn, stored.values.shape[:3])
+    values = apply_orientation(raw.values, turn)
+    canonical = affine @ inv_ornt_aff(turn, raw.values.shape[:3])
     steps = tuple(float(step) for step in voxel_sizes(canonical))
-    return Volume(values, steps, canonical, stored.palette, affine, stored.order)
+    return LoadedImage(
+        values, steps, where, canonical, raw.palette, affine, raw.order, raw.header, raw.shape or raw.values.shape[:3]
+    )
 
 
-def _affine(stored: Stored, orientation: str | None, spacing: tuple[float, ...] | None) -> Affine:
-    """The file's affine, with directions and steps that the manifest gives in place of its own."""
-    affine = stored.affine
+def grid_distance(one: LoadedImage, other: LoadedImage) -> float:
+    """Largest distance between the corners of two volumes' grids, in voxels of the first; 0 if one has no affine."""
+    if one.affine is None or other.affine is None:
+        return 0.0
+    corners = np.stack(np.meshgrid(*([0, n - 1] for n in one.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    away = (np.c_[corners, np.ones(len(corners))] @ (other.affine - one.affine).T)[:, :3]
+    return float((np.linalg.norm(away, axis=1) / min(one.spacing)).max())
+
+
+def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] | None) -> Affine:
+    """The file's affine, with the given directions and steps in place of its own."""
+    affine = raw.affine
     if affine is None and (orientation is None or spacing is None):
-        raise BadScan("does not say how it lies in space", remedy="give 'orientation' and 'spacing' in the manifest")
+        raise ImageError("does not say how it lies in space", remedy="give 'orientation' and 'spacing' in the manifest")
     if affine is None:
         affine = np.eye(4)
     steps = np.array(spacing if spacing is not None else voxel_sizes(affine), float)
     if steps.shape != (3,):
-        raise BadScan(f"is a volume, and the manifest gives {len(steps)} spacings", remedy="give three: x, y, z")
+        raise ImageError(f"is a volume, but {len(steps)} spacings are given", remedy="give three: x, y, z")
     if orientation is not None:
-        affine = _upright(orientation, steps)
+        affine = _axis_aligned(orientation, steps)
     elif spacing is not None:
         affine = affine @ np.diag([*(steps / voxel_sizes(affine)), 1])
     if not np.isfinite(affine).all() or not (steps > 0).all() or abs(np.linalg.det(affine)) < 1e-9:
-        raise BadScan("says nonsense about how it lies in space", remedy="give 'orientation' and 'spacing'")
+        raise ImageError(
+            "has an invalid affine (zero or not finite)", remedy="give 'orientation' and 'spacing' in the manifest"
+        )
     return affine
 
 
-def _upright(orientation: str, steps: NDArray[np.float64]) -> Affine:
+def _axis_aligned(orientation: str, steps: NDArray[np.float64]) -> Affine:
     """An affine without oblique directions, from letters that say where the axes lead."""
+    from nibabel.orientations import axcodes2ornt
+
     affine = np.zeros((4, 4))
     for axis, (target, sign) in enumerate(axcodes2ornt(tuple(orientation))):
         affine[int(target), axis] = sign * steps[axis]

@@ -2,38 +2,39 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
-from universeg.imageio.image import Affine, BadScan, Stored
+from universeg.imageio.image import Affine, ImageError, RawImage
 
 HEADER = 1 << 16  # bytes at the start in which a header names its data file
 MOST_VOXELS = 1 << 31
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres lead left, back, up
 
-sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
-
-def metaimage(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def metaimage(path: Path, index: int | None = None) -> RawImage:
     """The samples; one slice is a picture (row, column)."""
     return _read(path, "MetaImageIO")
 
 
-def nrrd(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def nrrd(path: Path, index: int | None = None) -> RawImage:
     """The same for .nrrd and .nhdr."""
     return _read(path, "NrrdImageIO")
 
 
-def _read(path: Path, kind: str) -> Stored:
+def _read(path: Path, kind: str) -> RawImage:
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     _data_is_beside(path)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(kind)
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     if np.prod(reader.GetSize(), dtype=float) * reader.GetNumberOfComponents() > MOST_VOXELS:
-        raise BadScan(f"claims {reader.GetSize()} voxels, more than {MOST_VOXELS}")
+        raise ImageError(f"claims {reader.GetSize()} voxels, more than {MOST_VOXELS}")
     image = reader.Execute()
     values = sitk.GetArrayFromImage(image)  # z, y, x
     while values.ndim > 3 and values.shape[0] == 1:
@@ -42,11 +43,11 @@ def _read(path: Path, kind: str) -> Stored:
         values = values[0]
     spacing = image.GetSpacing()
     if image.GetDimension() == 2 or values.ndim == 2:
-        return Stored(values, spacing=(spacing[1], spacing[0]))
-    return Stored(values.swapaxes(0, 2), _affine(image), solid=True)
+        return RawImage(values, spacing=(spacing[1], spacing[0]))
+    return RawImage(values.swapaxes(0, 2), _affine(image), is_volume=True)
 
 
-def _affine(image: sitk.Image) -> Affine:
+def _affine(image: Any) -> Affine:
     dimension = image.GetDimension()
     affine = np.eye(4)
     directions = np.reshape(image.GetDirection(), (dimension, dimension))[:3, :3]
@@ -56,13 +57,13 @@ def _affine(image: sitk.Image) -> Affine:
 
 
 def _data_is_beside(path: Path) -> None:
-    """Raise BadScan for a header that takes its samples from another folder."""
+    """Raise ImageError for a header that takes its samples from another folder."""
     with path.open("rb") as file:
         named = DATA_FILE.search(file.read(HEADER))
     name = named.group(1).decode("latin-1").strip() if named else "LOCAL"
     if name.upper() == "LOCAL":
         return
     if "/" in name or "\\" in name or " " in name.strip() or name.upper().startswith("LIST"):
-        raise BadScan(f"takes its samples from {name!r}; expected one file beside it")
+        raise ImageError(f"takes its samples from {name!r}; expected one file beside it")
     if not (path.parent / name).is_file():
-        raise BadScan(f"takes its samples from {name!r}, which is not there", remedy="fetch both files again")
+        raise ImageError(f"takes its samples from {name!r}, which is not there", remedy="fetch both files again")

@@ -1,48 +1,65 @@
 """NIfTI (.nii, .nii.gz) and FreeSurfer's MGZ, through nibabel."""
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
-from universeg.imageio.image import BadScan, Stored
-from universeg.imageio.nifti_affine import placed
+from universeg.imageio.image import Affine, ImageError, RawImage, voxel_sizes
 
 SLACK = 1 << 20  # bytes that may follow the samples
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
 
 
-def nifti(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def nifti(path: Path, index: int | None = None) -> RawImage:
     """The samples with the file's scaling applied; `index` chooses along the fourth axis. One slice is a picture."""
     return _read(path, index, "vox_offset")
 
 
-def mgz(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def mgz(path: Path, index: int | None = None) -> RawImage:
     """The same for .mgz."""
     return _read(path, index, None)
 
 
-def _read(path: Path, index: int | None, offset: str | None) -> Stored:
+def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
+    import nibabel as nib
+
     image: Any = nib.load(path)
     if np.prod(image.shape, dtype=float) > MOST_VOXELS:
-        raise BadScan(f"claims {image.shape} voxels, more than {MOST_VOXELS}")
-    if path.suffix != ".nii":  # one that is not compressed is read in place
+        raise ImageError(f"claims {image.shape} voxels, more than {MOST_VOXELS}")
+    if path.suffix.lower() != ".nii":  # one that is not compressed is read in place
         image = type(image).from_bytes(_inflated(path, image, offset))
     if index is None:
         values = np.asanyarray(image.dataobj)
     elif len(image.shape) != 4 or not 0 <= index < image.shape[3]:
-        raise BadScan(f"has shape {image.shape}, frame {index} is wanted")
+        raise ImageError(f"has shape {image.shape}, frame {index} is wanted")
     else:
         values = np.asanyarray(image.dataobj[..., index])
-    values, affine = _squeezed(values), placed(image.affine, image.header.get_zooms())
+    if values.dtype.kind not in "biuf":
+        raise ImageError(f"has samples of type {values.dtype}; expected one number per voxel", remedy="save it in grey")
+    shape = values.shape
+    values, affine = _squeezed(values), with_true_sizes(image.affine, image.header.get_zooms())
     if values.ndim == 2:  # pictures have rows first, and no patient around them
         steps = voxel_sizes(affine)
-        return Stored(values.T, spacing=(float(steps[1]), float(steps[0])))
-    return Stored(values, affine, solid=True)
+        return RawImage(values.T, spacing=(float(steps[1]), float(steps[0])), header=image.header, shape=shape)
+    return RawImage(values, affine, is_volume=True, header=image.header, shape=shape)
+
+
+def with_true_sizes(affine: NDArray[np.generic], sizes: Sequence[float]) -> Affine:
+    """The affine (4, 4), with voxels of `sizes` millimetres if its own steps are all 1.
+
+    Some programs write an affine that holds only directions, beside voxel sizes that are true. Sizes may be fewer than
+    three; they are ignored unless all are positive and finite.
+    """
+    own: Affine = np.asarray(affine, np.float64)
+    given = np.ones(3)
+    given[: len(sizes[:3])] = sizes[:3]
+    steps = np.linalg.norm(own[:3, :3], axis=0)
+    believed = np.allclose(steps, 1) and bool(np.isfinite(given).all()) and bool((given > 0).all())
+    return own @ np.diag([*given, 1]) if believed else own
 
 
 def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
@@ -53,11 +70,11 @@ def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _inflated(path: Path, image: Any, offset: str | None) -> bytes:
-    """All bytes of a file: a compressed one to its end, where its checksum is, which nibabel does not reach."""
+    """All bytes of a file. A compressed one is read to its end, where its checksum is, which nibabel does not reach."""
     start = int(image.header[offset]) if offset else 0
     most = start + image.header.get_data_dtype().itemsize * int(np.prod(image.shape)) + SLACK
     with gzip.open(path) as stream:
         data = stream.read(most + 1)
     if len(data) > most:
-        raise BadScan(f"holds more than the {most} bytes that its header claims")
+        raise ImageError(f"holds more than the {most} bytes that its header claims")
     return data

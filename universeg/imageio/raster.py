@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
-from universeg.imageio.image import BadScan, Stored
+from universeg.imageio.image import ImageError, RawImage
 
 BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # what the values of one bit stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # numbers as they are
@@ -18,26 +18,30 @@ Image.MAX_IMAGE_PIXELS = MOST_PIXELS  # beyond, we say so ourselves
 MOST_BYTES = 1 << 30  # so may a gzipped one
 
 
-def raster(path: Path, array: str | None = None, index: int | None = None) -> Stored:
+def raster(path: Path, index: int | None = None) -> RawImage:
     """Pixels (row, column), with colour channels last; a palette's indices stay indices, 1-bit becomes 0 and 1.
 
-    Of a file with several pictures `index` chooses one; without it they are the slices of a volume.
+    Of a file with several pictures `index` chooses one; without it they are the slices of a volume. A picture is turned
+    as its EXIF orientation says, as every viewer does.
     """
     with Image.open(io.BytesIO(_inflated(path)) if path.suffix == ".gz" else path) as image:
         pictures = getattr(image, "n_frames", 1)
         if image.width * image.height * pictures > MOST_PIXELS:
-            raise BadScan(f"claims {pictures} x {image.width} x {image.height} pixels, more than {MOST_PIXELS}")
+            raise ImageError(f"claims {pictures} x {image.width} x {image.height} pixels, more than {MOST_PIXELS}")
         if index is not None and not 0 <= index < pictures:
-            raise BadScan(f"holds {pictures} pictures, number {index} is wanted")
+            raise ImageError(f"holds {pictures} pictures, number {index} is wanted")
         if index is None and pictures > 1:
-            return Stored(np.stack([_frame(image, n)[0].swapaxes(0, 1) for n in range(pictures)], axis=2), solid=True)
+            return RawImage(
+                np.stack([_frame(image, n)[0].swapaxes(0, 1) for n in range(pictures)], axis=2), is_volume=True
+            )
         values, palette = _frame(image, index or 0)
-    return Stored(values, palette=palette)
+    return RawImage(values, palette=palette)
 
 
 def _frame(image: Image.Image, number: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if number:
         image.seek(number)
+    image = ImageOps.exif_transpose(image)
     palette = None
     if image.mode == "P":
         given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
@@ -52,5 +56,5 @@ def _inflated(path: Path) -> bytes:
     with gzip.open(path) as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise BadScan(f"inflates to more than {MOST_BYTES} bytes")
+        raise ImageError(f"inflates to more than {MOST_BYTES} bytes")
     return data

@@ -10,8 +10,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from universeg.model.cross_conv import REACH, CrossConv
+from universeg.model.fused_conv import fused_convs
 from universeg.model.support_set import Average, Joined, Support, by_entry
-from universeg.model.fused_conv import convolved_twice
 
 SLOPE = 0.01  # of LeakyReLU below zero
 
@@ -114,7 +114,7 @@ class CrossBlock(nn.Module):
 
     def _merged(self, shared: Tensor, rows: Tensor) -> Tensor:
         """From few channels: both convolutions as one; `shared` has been through the second."""
-        own = convolved_twice(rows, self.cross.halves[1], self.support.vmapped.conv.weight)
+        own = fused_convs(rows, self.cross.halves[1], self.support.vmapped.conv.weight)
         return plus(own, shared, activation=True)
 
 

@@ -12,7 +12,7 @@ from torch.autograd import Function
 from torch.nn import functional
 
 
-def convolved_twice(features: Tensor, first: Tensor, second: Tensor) -> Tensor:
+def fused_convs(features: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Conv_second(Conv_first(features)): (N, C, H, W) by (G, C, 3, 3) and (F, G, 3, 3) to (N, F, H, W), no bias."""
     with torch.autocast(features.device.type, enabled=False):  # a kernel made of two is to be as exact as each was
         kernel = functional.conv_transpose2d(second, first)  # each product of taps, where the two steps lead

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from universeg.base.rng import seed_for
 from universeg.model.blocks import SLOPE, Conv, CrossBlock, Entries
 from universeg.model.support_set import Average, Joined, Support, entries_at_once, entry_sum
-from universeg.base.rng import seed_for
 
 MOST_STAGES, MOST_WIDTH = 8, 1024  # a weights file may claim any
 QUERY, SUPPORT = 1, 2  # channels that go in: an image; an image and its mask

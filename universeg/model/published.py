@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 
 # Named so in the authors' own code; they give no digest.
 URL = "https://github.com/JJGO/UniverSeg/releases/download/weights/universeg_v1_nf64_ss64_STA.pt"
@@ -22,7 +22,7 @@ def published_weights(folder: Path | None = None) -> Path:
     """
     path = (folder or Path(torch.hub.get_dir()) / "checkpoints") / URL.rsplit("/", 1)[1]
     if not path.exists():
-        with written_whole(path) as part:
+        with atomic_write(path) as part:
             torch.hub.download_url_to_file(URL, str(part), progress=sys.stderr.isatty())
     return path
 

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.model.network import ModelConfig, UniverSeg
 
 FORMAT = "universeg-1"
@@ -25,7 +25,7 @@ def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = N
     """Write the weights whole, with the network's shape and `about` (words on their origin) in the header."""
     header = {**(about or {}), "format": FORMAT, "model": json.dumps(asdict(model.config))}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(save(tensors, header))
 
 

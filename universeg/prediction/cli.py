@@ -13,14 +13,24 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import nn
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, arg
 
-from universeg.base.atomic_write import written_whole
-from universeg.imageio.images_old import ImageError, Scan, read_image, stem, write_mask, write_probability
+from universeg.base.atomic_write import atomic_write
+from universeg.imageio.image import ImageError, LoadedImage
+from universeg.imageio.load import read_image, stem
+from universeg.imageio.write import in_nifti, write_mask, write_probability
 from universeg.model import SHIPPED
 from universeg.prediction.overlay import overlay
 from universeg.prediction.pairing import find_pairs, find_queries
-from universeg.prediction.report import NOTICE, Result, show, write_report
 from universeg.prediction.predict import as_trained, draws, load_support, ready, segment
-from universeg.prediction.preprocess import HALF, Prepared, Settings, bring_back, doubts, prepare, support_doubts
+from universeg.prediction.preprocess import (
+    HALF,
+    PreparedImage,
+    Settings,
+    preprocess,
+    support_warnings,
+    to_image_grid,
+    warnings_for,
+)
+from universeg.prediction.report import NOTICE, Result, show, write_report
 from universeg.standardise.resample import Array
 
 HELP = f"""Segment images by the example of a few labelled ones, without training.
@@ -99,7 +109,7 @@ def run(config: PredictConfig) -> list[Result]:
     network = ready(config.weights, config.settings.device)
     config = replace(config, settings=as_trained(config.settings, config.weights))
     support = load_support([pair.image for pair in pairs], [pair.mask for pair in pairs], config.settings)
-    common = support_doubts(support)
+    common = support_warnings(support)
     console = Console(stderr=True)
     _warn(console, "support", common)
     results = list[Result]()
@@ -120,17 +130,17 @@ def run(config: PredictConfig) -> list[Result]:
 
 
 def _one(
-    path: Path, network: nn.Module, support: Sequence[Prepared], config: PredictConfig, progress: Progress
+    path: Path, network: nn.Module, support: Sequence[PreparedImage], config: PredictConfig, progress: Progress
 ) -> Result:
     """Segment one image and write its files."""
     settings = config.settings
     scan = read_image(path)
-    query = prepare(scan, settings)
-    found = doubts(query, support)
+    query = preprocess(scan, settings)
+    found = warnings_for(query, support)
     bar = progress.add_task(f"  {path.name}", total=len(query.images), visible=len(query.images) > 1)
     slices = segment(network, query, support, settings, lambda: progress.advance(bar))
     progress.remove_task(bar)
-    own = bring_back(slices, query)
+    own = to_image_grid(slices, query)
     mask = own >= HALF
     blank = int((slices == 0).all(axis=(1, 2)).sum())
     if blank:
@@ -149,12 +159,12 @@ def _one(
     )
 
 
-def _written(config: PredictConfig, scan: Scan, name: str, own: Array, picture: Image.Image) -> dict[str, str]:
+def _written(config: PredictConfig, scan: LoadedImage, name: str, own: Array, picture: Image.Image) -> dict[str, str]:
     """Write the files of one result; the fields of a Result that name them."""
-    mask_ending, soft_ending = (".nii.gz", ".nii.gz") if scan.is_volume else (".png", ".tif")
+    mask_ending, soft_ending = (".nii.gz", ".nii.gz") if in_nifti(scan) else (".png", ".tif")
     files = {"mask": config.output / f"{name}_mask{mask_ending}", "overlay": config.output / f"{name}_overlay.png"}
     write_mask(files["mask"], own >= HALF, scan)
-    with written_whole(files["overlay"]) as part:
+    with atomic_write(files["overlay"]) as part:
         picture.save(part, format="PNG")
     if config.save_probabilities:
         files["probability"] = config.output / f"{name}_probability{soft_ending}"

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from universeg.imageio.images_old import Scan
 from universeg.base.contact_sheet import Panel, heat, outlined, sheet
-from universeg.prediction.preprocess import HALF, Prepared
+from universeg.imageio.image import LoadedImage
+from universeg.prediction.preprocess import HALF, PreparedImage
 from universeg.standardise.resample import Array
 
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -19,7 +19,7 @@ SHOWN = 6  # support examples in the picture
 
 
 def overlay(
-    title: str, scan: Scan, query: Prepared, own: Array, slices: Array, support: Sequence[Prepared]
+    title: str, scan: LoadedImage, query: PreparedImage, own: Array, slices: Array, support: Sequence[PreparedImage]
 ) -> Image.Image:
     """The prediction as a sheet; `own` is the probability at the scan's own samples, `slices` on the standard grid.
 
@@ -56,6 +56,6 @@ def _eight_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return ((values.astype(np.float32) - low) * (255 / ((high - low) or 1))).round().astype(np.uint8)
 
 
-def _upright(entry: Prepared, plane: NDArray[Pixel]) -> NDArray[Pixel]:
+def _upright(entry: PreparedImage, plane: NDArray[Pixel]) -> NDArray[Pixel]:
     """A volume's slice with the head, or the front, up: its axes run from left, back and feet."""
     return plane if entry.axis is None else np.rot90(plane)

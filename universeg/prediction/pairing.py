@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from universeg.imageio.images_old import READABLE, ImageError, is_readable, stem
+from universeg.imageio.formats import ENDINGS
+from universeg.imageio.image import ImageError
+from universeg.imageio.load import is_readable, stem
 
 FOLDERS = {"images": ("masks", "labels"), "imagesTr": ("labelsTr",)}
 SUFFIXES = ("_mask", "_seg", "_label", "_gt")
@@ -46,7 +48,7 @@ def find_pairs(folder: Path) -> list[Pair]:
         found += [f"{len(beside)} images directly in the folder"] if beside else []
         raise ImageError(f"{folder}: more than one support set ({'; '.join(found)}); keep one of them in the folder")
     if not layouts and not beside:
-        raise ImageError(f"{folder}: no images found (looked for {', '.join(READABLE)}). {REMEDY}")
+        raise ImageError(f"{folder}: no images found (looked for {', '.join(ENDINGS)}). {REMEDY}")
     return _matched(folder, *(_two_folders(*layouts[0]) if layouts else _side_by_side(beside)))
 
 
@@ -59,7 +61,7 @@ def find_queries(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         inside = _files(path) if path.is_dir() else [path]
         if not inside:
-            raise ImageError(f"{path}: no images found (looked for {', '.join(READABLE)})")
+            raise ImageError(f"{path}: no images found (looked for {', '.join(ENDINGS)})")
         names = {stem(file) for file in inside}
         masks = [file.name for file in inside if len(inside) > 1 and _bare(stem(file)) in names - {stem(file)}]
         if masks:

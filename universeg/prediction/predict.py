@@ -11,26 +11,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from universeg.base.device import device_named
-from universeg.imageio.images_old import ImageError, Scan, inside, read_image, read_labels, whole_numbers
-from universeg.model import SHIPPED, load_model, trained_size
-from universeg.prediction.preprocess import USUAL_SIZE, Prepared, Settings, bring_back, doubts, prepare, support_doubts
 from universeg.base.rng import rng_for
+from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance
+from universeg.imageio.load import inside, read_image, read_labels, whole_numbers
+from universeg.model import SHIPPED, load_model, trained_size
+from universeg.prediction.preprocess import (
+    USUAL_SIZE,
+    PreparedImage,
+    Settings,
+    preprocess,
+    support_warnings,
+    to_image_grid,
+    warnings_for,
+)
 from universeg.standardise.normalise import luminance
 from universeg.standardise.resample import Array
 
-Source = str | Path | Scan | NDArray[np.generic]
+ImageSource = str | Path | LoadedImage | NDArray[np.generic]
 
 
 def predict(
-    image: Source,
-    support_images: Sequence[Source],
-    support_masks: Sequence[Source],
+    image: ImageSource,
+    support_images: Sequence[ImageSource],
+    support_masks: Sequence[ImageSource],
     model: nn.Module | str | Path = SHIPPED,
     settings: Settings | None = None,
 ) -> Array:
     """Probability that each pixel of `image` belongs to what the support masks mark, at the image's own size.
 
-    Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `Scan`s; masks likewise, 0 outside.
+    Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `LoadedImage`s; masks likewise, 0 outside.
     A volume's file gives (X, Y, Z) in RAS+, of which `settings` say what to segment. `model` is the network or
     its weights file, by default the one in the package. What looks wrong is warned of; what cannot work raises
     ValueError.
@@ -38,23 +47,25 @@ def predict(
     settings = as_trained(settings or Settings(), model)
     support = load_support(support_images, support_masks, settings)
     scan = _image(image, "the image")
-    query = prepare(scan, settings)
-    for doubt in [*support_doubts(support), *doubts(query, support)]:
+    query = preprocess(scan, settings)
+    for doubt in [*support_warnings(support), *warnings_for(query, support)]:
         warnings.warn(doubt, UserWarning, stacklevel=2)
-    return bring_back(segment(ready(model, settings.device), query, support, settings), query)
+    return to_image_grid(segment(ready(model, settings.device), query, support, settings), query)
 
 
-def load_support(images: Sequence[Source], masks: Sequence[Source], settings: Settings) -> list[Prepared]:
-    """Read and prepare all pairs; one ImageError lists everything that is wrong with any of them."""
+def load_support(
+    images: Sequence[ImageSource], masks: Sequence[ImageSource], settings: Settings
+) -> list[PreparedImage]:
+    """Read and preprocess all pairs; one ImageError lists everything that is wrong with any of them."""
     if len(images) != len(masks) or not images:
         raise ImageError(f"expected at least one support image and as many masks, got {len(images)} and {len(masks)}")
-    prepared, problems, values = list[Prepared](), list[str](), set[int]()
+    prepared, problems, values = list[PreparedImage](), list[str](), set[int]()
     for number, (image, mask) in enumerate(zip(images, masks, strict=True), 1):
         try:
             scan, labels = _image(image, f"support image {number}"), _labels(mask, f"support mask {number}")
             _check_pair(scan, labels)
             values |= {int(value) for value in np.unique(labels.values)} if settings.label is not None else set()
-            prepared.append(prepare(scan, settings, inside(labels, settings.label)))
+            prepared.append(preprocess(scan, settings, inside(labels, settings.label)))
         except (ValueError, OSError) as error:
             problems.append(f"  {error}")
     if problems:
@@ -83,8 +94,8 @@ def ready(model: nn.Module | str | Path, device: str) -> nn.Module:
 
 def segment(
     network: nn.Module,
-    query: Prepared,
-    support: Sequence[Prepared],
+    query: PreparedImage,
+    support: Sequence[PreparedImage],
     settings: Settings,
     advance: Callable[[], None] = lambda: None,
 ) -> Array:
@@ -148,41 +159,43 @@ def _probability(
     return probability
 
 
-def _image(source: Source, name: str) -> Scan:
+def _image(source: ImageSource, name: str) -> LoadedImage:
     """Read, or take as it is; `name` is what messages call an array."""
-    if isinstance(source, Scan):
+    if isinstance(source, LoadedImage):
+        source.check_finite()
         return source
     if isinstance(source, str | Path):
         return read_image(Path(source))
     if source.ndim == 3 and source.shape[-1] <= 4:
-        return Scan(luminance(source), (1.0, 1.0), name)
+        return _image(LoadedImage(luminance(source), (1.0, 1.0), name), name)
     if source.ndim != 2:
         raise ImageError(
             f"{name}: expected an array (H, W) or (H, W, C) with at most 4 colours, got {source.shape};"
-            " for a volume give its file, or a Scan with its spacing"
+            " for a volume give its file, or a LoadedImage with its spacing"
         )
-    return Scan(source, (1.0, 1.0), name)
+    return _image(LoadedImage(source, (1.0, 1.0), name), name)
 
 
-def _labels(source: Source, name: str) -> Scan:
+def _labels(source: ImageSource, name: str) -> LoadedImage:
     if isinstance(source, str | Path):
         return read_labels(Path(source))
-    scan = source if isinstance(source, Scan) else Scan(source, (1.0,) * source.ndim, name)
-    return Scan(whole_numbers(scan.values, scan.where), scan.spacing, scan.where, scan.source)
+    labels = source if isinstance(source, LoadedImage) else LoadedImage(source, (1.0,) * source.ndim, name)
+    labels.check_finite()
+    return replace(labels, values=whole_numbers(labels.values, labels.where))
 
 
-def _check_pair(image: Scan, mask: Scan) -> None:
+def _check_pair(image: LoadedImage, mask: LoadedImage) -> None:
     if image.values.shape != mask.values.shape:
         raise ImageError(
             f"{image.where} has shape {image.values.shape} and its mask {mask.where} {mask.values.shape};"
             " save the mask at its image's size"
         )
-    if not image.same_place(mask):
+    if grid_distance(image, mask) > SAME_GRID:
         raise ImageError(
             f"{image.where} and its mask {mask.where} have the same shape but lie in different places or directions;"
             " save the mask in its image's frame"
         )
 
 
-def _kind(entry: Prepared) -> str:
+def _kind(entry: PreparedImage) -> str:
     return "picture" if entry.axis is None else "volume"

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from universeg.imageio.images_old import ImageError, Scan
+from universeg.imageio.image import ImageError, LoadedImage
 from universeg.standardise.normalise import FlatImage, Values, normalised
 from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import HALF as INSIDE
@@ -59,7 +59,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedImage:
     """T slices of one scan on the standard grid; a picture is one slice."""
 
     name: str
@@ -71,12 +71,12 @@ class Prepared:
     digest: str  # of the intensities as read
     two_levels: bool  # whether the image has only two intensities, as a mask has
 
-    def beside(self, other: "Prepared", row: int) -> int:
+    def beside(self, other: "PreparedImage", row: int) -> int:
         """The slice at the same relative height as slice `row` of `other`."""
         return (2 * row + 1) * len(self.images) // (2 * len(other.images))
 
 
-def prepare(scan: Scan, settings: Settings, mask: NDArray[np.bool_] | None = None) -> Prepared:
+def preprocess(scan: LoadedImage, settings: Settings, mask: NDArray[np.bool_] | None = None) -> PreparedImage:
     """Apply the intensity rule to the whole scan, then cut its slices from the standard grid.
 
     Raises FlatImage, naming the scan, where there is no contrast to see.
@@ -91,7 +91,7 @@ def prepare(scan: Scan, settings: Settings, mask: NDArray[np.bool_] | None = Non
             f"{scan.where}: the slice to segment has nearly one intensity; choose another --axis or --window"
         )
     data = np.ascontiguousarray(scan.values)
-    return Prepared(
+    return PreparedImage(
         name=scan.where,
         grid=grid,
         axis=axis,
@@ -103,7 +103,7 @@ def prepare(scan: Scan, settings: Settings, mask: NDArray[np.bool_] | None = Non
     )
 
 
-def bring_back(probability: Array, query: Prepared) -> Array:
+def to_image_grid(probability: Array, query: PreparedImage) -> Array:
     """Slices (T, S, S) at the scan's own samples; a volume is 0 where no slice was segmented."""
     grid, axis = query.grid, query.axis
     if axis is None:
@@ -128,7 +128,7 @@ def bring_back(probability: Array, query: Prepared) -> Array:
     return result
 
 
-def doubts(query: Prepared, support: Sequence[Prepared]) -> list[str]:
+def warnings_for(query: PreparedImage, support: Sequence[PreparedImage]) -> list[str]:
     """What is probably wrong with a query and its support, in plain words."""
     found = list[str]()
     same = [entry.name for entry in support if entry.digest == query.digest]
@@ -148,7 +148,7 @@ def doubts(query: Prepared, support: Sequence[Prepared]) -> list[str]:
     return found
 
 
-def support_doubts(support: Sequence[Prepared]) -> list[str]:
+def support_warnings(support: Sequence[PreparedImage]) -> list[str]:
     """What is probably wrong with a support set, in plain words; ImageError if it marks nothing at all."""
     empty = [entry.name for entry in support if entry.masks is None or not entry.masks.any()]
     if len(empty) == len(support):
@@ -165,7 +165,7 @@ def support_doubts(support: Sequence[Prepared]) -> list[str]:
     return found
 
 
-def _intensities(scan: Scan, settings: Settings) -> Values:
+def _intensities(scan: LoadedImage, settings: Settings) -> Values:
     raw = scan.values.astype(np.uint8) if scan.values.dtype == np.bool_ else scan.values
     spread = int(raw.max()) - int(raw.min()) if raw.dtype.kind in "iu" else None
     try:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from universeg import __version__
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.prediction.pairing import Pair
 from universeg.prediction.predict import draws
 from universeg.prediction.preprocess import Settings
@@ -63,7 +63,7 @@ def write_report(
         ],
         "results": [asdict(result) for result in results],
     }
-    with written_whole(output / "report.json") as part:
+    with atomic_write(output / "report.json") as part:
         part.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import lmdb
 import msgpack
 import numpy as np
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.store.format import FORMAT, HEADER, INDEX, Packed, StoreError, Task, unpack
 
 _ROOM = 1 << 40  # bytes a store may grow to; only what is used takes disk space
@@ -23,7 +23,7 @@ def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed])
     subjects: dict[str, int] = {}
     tasks: dict[str, dict[str, list[tuple[int, int]]]] = {}
     with (
-        written_whole(path) as part,
+        atomic_write(path) as part,
         lmdb.open(str(part), subdir=False, lock=False, map_size=_ROOM) as env,
         env.begin(write=True) as txn,
     ):

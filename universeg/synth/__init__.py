@@ -8,13 +8,13 @@ camera.py, each family being one file that composes them. To add one, add such a
 
 import torch
 
-from universeg.synth.config import SynthConfig
-from universeg.synth.paper.f0 import f0
-from universeg.synth.mixes import FAMILIES, MIXES, drawn_family, weights_of
-from universeg.synth.episode import fresh_episode
-from universeg.synth.scene.proposals import all_labels
-from universeg.synth.task import Source, SynthTask, one_thread
 from universeg.base.lookup import choose
+from universeg.synth.config import SynthConfig
+from universeg.synth.episode import fresh_episode
+from universeg.synth.mixes import FAMILIES, MIXES, drawn_family, weights_of
+from universeg.synth.paper.f0 import f0
+from universeg.synth.scene.proposals import all_labels
+from universeg.synth.task import RandomStreams, SynthTask, one_thread
 
 __all__ = ["FAMILIES", "MIXES", "SynthConfig", "SynthTask", "drawn_family", "fresh_episode", "make_task", "weights_of"]
 
@@ -44,6 +44,6 @@ def make_task(
             f"size {size} must divide the canvas of {config.canvas} pixels; choose another size or set "
             "SynthConfig.canvas to a multiple of it"
         )
-    source = Source(("synthetic", config.family, seed, task), torch.device(device))
+    streams = RandomStreams(("synthetic", config.family, seed, task), torch.device(device))
     with one_thread(), torch.inference_mode():
-        return f0(source, config, subjects, size) if family is None else all_labels(family, source, subjects, size)
+        return f0(streams, config, subjects, size) if family is None else all_labels(family, streams, subjects, size)

@@ -7,10 +7,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Panel, outlined, sheet
-from universeg.synth import FAMILIES, SynthConfig, fresh_episode, make_task
 from universeg.base.lookup import choose
+from universeg.synth import FAMILIES, SynthConfig, fresh_episode, make_task
 
 SIDE = 128
 
@@ -31,7 +31,7 @@ def draw(family: str, out: Path, tasks: int = 4, subjects: int = 4, seed: int = 
         images, masks, _ = fresh_episode(seed, number, subjects, SIDE, family)
         plain = [Panel(outlined(image, {}, SIDE)) for image in images]
         rows.append(plain + [Panel(outlined(i, {"": m > 0}, SIDE)) for i, m in zip(images, masks, strict=True)])
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         sheet(rows, family).save(part, "JPEG", quality=80)
 
 

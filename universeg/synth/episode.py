@@ -7,10 +7,10 @@ import torch
 
 from universeg.base.rng import rng_for
 from universeg.synth.config import SynthConfig
-from universeg.synth.paper.f0 import f0
 from universeg.synth.mixes import FAMILIES, Families, drawn_family
+from universeg.synth.paper.f0 import f0
 from universeg.synth.scene.proposals import one_label
-from universeg.synth.task import Pixels, Source, one_thread
+from universeg.synth.task import Pixels, RandomStreams, one_thread
 
 
 def fresh_episode(
@@ -26,21 +26,24 @@ def fresh_episode(
         raise ValueError(f"expected entries >= 1 and an even size >= 16, got {entries} entries of size {size}")
     rng = rng_for("fresh", seed, number)
     name = drawn_family(families, rng)
-    source = Source(("fresh", name, seed, number), torch.device("cpu"))
+    streams = RandomStreams(("fresh", name, seed, number), torch.device("cpu"))
     family = FAMILIES[name]
     with one_thread(), torch.inference_mode():
-        made = _f0(source, entries, size, rng) if family is None else one_label(family, source, entries, size)
+        made = _f0(streams, entries, size, rng) if family is None else one_label(family, streams, entries, size)
     return *made, f"Synthetic/{name}/synth/{number}/0"
 
 
-def _f0(source: Source, entries: int, size: int, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+def _f0(streams: RandomStreams, entries: int, size: int, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
     """A random shape of a task of the paper's recipe, drawn at the episode's own size, which is much faster."""
     for attempt in range(100):
         numbers: Literal["paper", "code"] = "paper" if rng.random() < 0.5 else "code"
         task = f0(
-            Source((*source.task, attempt), source.device), SynthConfig(n_labels=numbers, canvas=size), entries, size
+            RandomStreams((*streams.task, attempt), streams.device),
+            SynthConfig(n_labels=numbers, canvas=size),
+            entries,
+            size,
         )
         names = [name for name, masks in task.labels.items() if (masks > 127).any((1, 2)).all()]
         if names:
             return task.images, (task.labels[names[rng.integers(len(names))]] > 127).astype(np.uint8)
-    raise AssertionError(f"{source.task}: no shape is large enough in all of {entries} subjects")
+    raise AssertionError(f"{streams.task}: no shape is large enough in all of {entries} subjects")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from universeg.base.lookup import choose
 from universeg.synth.families.chain import chain
 from universeg.synth.families.lesions import lesions
 from universeg.synth.families.mosaic import mosaic
@@ -12,9 +13,8 @@ from universeg.synth.families.organs import organs
 from universeg.synth.families.packing import packing
 from universeg.synth.families.projection import projection
 from universeg.synth.families.regions import bands, layers, regions
-from universeg.synth.scene.proposals import Family
 from universeg.synth.families.vessels import mesh, vessels
-from universeg.base.lookup import choose
+from universeg.synth.scene.proposals import Family
 
 # A name of a mix or of a family, several of these, or weights by name.
 Families = str | Sequence[str] | Mapping[str, float]
@@ -37,7 +37,7 @@ FAMILIES: Mapping[str, Family | None] = {
 }
 
 # Unlike all others: straight edges, and shapes without a middle. Kept from training, they show what carries over.
-HELD_BACK = ("mosaic", "bands")
+VALIDATION_FAMILIES = ("mosaic", "bands")
 
 TRAIN: Mapping[str, float] = {
     "F0": 2,
@@ -55,8 +55,8 @@ TRAIN: Mapping[str, float] = {
 
 MIXES: Mapping[str, Mapping[str, float]] = {
     "train": TRAIN,
-    "held-back": dict.fromkeys(HELD_BACK, 1.0),
-    "all": {**TRAIN, **dict.fromkeys(HELD_BACK, 0.5)},
+    "validation": dict.fromkeys(VALIDATION_FAMILIES, 1.0),
+    "all": {**TRAIN, **dict.fromkeys(VALIDATION_FAMILIES, 0.5)},
 }
 
 

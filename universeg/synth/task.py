@@ -29,7 +29,7 @@ class SynthTask:
 
 
 @dataclass(frozen=True)
-class Source:
+class RandomStreams:
     """Random numbers of one task, a stream for each purpose, so that none depends on what else is drawn.
 
     Everything but pixel noise comes from NumPy: the same on every device. Pixel noise is drawn on the device. (A torch

@@ -11,9 +11,9 @@ import torch
 from torch.optim import Adam
 from torch.optim.swa_utils import AveragedModel
 
-from universeg.training.config import TrainConfig
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.model import UniverSeg
+from universeg.training.config import TrainConfig
 
 FORMAT = 2
 FOLDER = "checkpoints"
@@ -67,7 +67,7 @@ def save(state: State, about: Mapping[str, Any]) -> Path:
         "average": state.average and state.average.state_dict(),
         "optimiser": state.optimiser.state_dict(),
     }
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         torch.save(content, part)
     for old in checkpoints(path.parent.parent)[: -about["keep_checkpoints"]]:
         old.unlink()

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from universeg.training.augment import AugmentConfig
 from universeg.base.device import Precision
 from universeg.model import ModelConfig
+from universeg.training.augment import AugmentConfig
 from universeg.training.lr_schedule import Schedule
 
 
@@ -39,7 +39,7 @@ class TrainConfig:
     """Draw the N of each step from this to --support-size, log-uniformly; 0: it is always --support-size."""
     batch_size: int = 1
     """Queries of a step, each of its own task and with its own support."""
-    turns: int = 1
+    queries_per_episode: int = 1
     """So many entries of each episode take turns as its query, the others being the support: more queries of the same
     data, where a GPU would wait for it. For synthetic tasks alone."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -94,7 +94,9 @@ class TrainConfig:
     """Show nothing but errors; the logs are written all the same."""
 
     def __post_init__(self) -> None:
-        least_one = "steps support_size batch_size turns loaders validate_every dev_episodes checkpoint_every"
+        least_one = (
+            "steps support_size batch_size queries_per_episode loaders validate_every dev_episodes checkpoint_every"
+        )
         at_least(self, 1, *least_one.split(), "keep_checkpoints")
         least_zero = "minutes learning_rate least_support_size size warmup clip cross_entropy"
         at_least(self, 0, *least_zero.split())
@@ -102,10 +104,10 @@ class TrainConfig:
             raise ValueError(
                 f"least_support_size must be at most support_size, {self.support_size}, got {self.least_support_size}"
             )
-        if self.turns > 1 and self.stores:
+        if self.queries_per_episode > 1 and self.stores:
             raise ValueError(
-                f"turns must be 1 where there are stores, got {self.turns}: a support of stores may have a subject"
-                " several times, which as the query would be in its own support"
+                f"queries_per_episode must be 1 with --stores, got {self.queries_per_episode}: a support set from a"
+                " store may contain a subject twice, and that subject would then be in its own support set"
             )
         if not 0 <= self.ema < 1 or not 0 <= self.synthetic_share <= 1:
             raise ValueError(

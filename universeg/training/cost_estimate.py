@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from universeg.training.config import TrainConfig
 from universeg.episodes.segment import validate
+from universeg.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from universeg.training.trainer import Training

@@ -7,7 +7,7 @@ from statistics import fmean
 RECENT = 200  # steps a mean is taken over; with one task a step such means still differ by two fifths
 
 
-class CollapseWatch:
+class LossMonitor:
     """Sees the loss of every step, and tells once if training has lost most of what it had reached.
 
     That is, the mean over the latest steps is half as high again as the lowest such mean, and half of the way from
@@ -17,7 +17,7 @@ class CollapseWatch:
     def __init__(self) -> None:
         self._recent, self._lowest, self._told = deque[float](maxlen=RECENT), inf, False
 
-    def saw(self, loss: float) -> str:
+    def update(self, loss: float) -> str:
         """What to tell after one more loss; most often nothing."""
         self._recent.append(loss)
         if self._told or len(self._recent) < RECENT:

@@ -5,19 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from universeg.training.config import TrainConfig
-from universeg.episodes.episode import Batch, Drawn, Stores
 from universeg.base.rng import rng_for, seed_for
+from universeg.episodes.episode import Batch, LoadedEpisode, TaskStores
 from universeg.episodes.sampling import Sampler, Tasks, support_size_of, training_tasks
+from universeg.episodes.segment import dev_episodes
 from universeg.store import Task
 from universeg.synth import fresh_episode, weights_of
-from universeg.episodes.segment import dev_episodes
+from universeg.training.config import TrainConfig
 
 SIZE = 128  # pixels a side of synthetic tasks where no store says otherwise
 NO_TASKS = Tasks({}, ())
 
 
-class Source:
+class EpisodeSource:
     """The training episode of every (step, item) of a run, and the episodes that measure its progress."""
 
     def __init__(self, config: TrainConfig) -> None:
@@ -25,7 +25,7 @@ class Source:
             raise ValueError("there is nothing to train on: give --stores DIR or --synthetic FAMILY, or both")
         self._config = config
         self._families = weighed(config.synthetic)
-        self._stores = Stores(config.stores, config.size) if config.stores else None
+        self._stores = TaskStores(config.stores, config.size) if config.stores else None
         self.size = self._stores.size if self._stores else config.size or SIZE
         self.tasks = training_tasks(self._stores, config.tasks, config.exclude_tasks) if self._stores else NO_TASKS
         self._sampler = Sampler(self.tasks.pools, config.seed)
@@ -37,7 +37,7 @@ class Source:
         least = config.least_support_size or config.support_size
         return support_size_of(config.seed, step, least, config.support_size)
 
-    def draw(self, step: int, item: int, support_size: int) -> Drawn:
+    def draw(self, step: int, item: int, support_size: int) -> LoadedEpisode:
         """The episode of an item of a step; depends on these, the seed and the tasks alone."""
         config = self._config
         if self._stores and not self._is_synthetic(step, item):
@@ -48,16 +48,16 @@ class Source:
         share = self._config.synthetic_share if self._config.synthetic else 0
         return bool(rng_for("source", self._config.seed, step, item).random() < share)
 
-    def _dev(self) -> tuple[list[Callable[[], Drawn]], str]:
+    def _dev(self) -> tuple[list[Callable[[], LoadedEpisode]], str]:
         """What draws each dev episode, always the same ones, and a digest of which they are."""
         config = self._config
         if config.dev_stores or config.dev_synthetic:
-            stores = Stores(config.dev_stores, self.size) if config.dev_stores else None
+            stores = TaskStores(config.dev_stores, self.size) if config.dev_stores else None
             tasks = [task for store in stores.by_dataset.values() for task in store.tasks] if stores else []
             families = sorted(weighed(config.dev_synthetic))
         else:
             stores, tasks, families = self._stores, list(self.tasks.pools), sorted(self._families)
-        found, names = list[Callable[[], Drawn]](), families
+        found, names = list[Callable[[], LoadedEpisode]](), families
         if stores:
             episodes = dev_episodes(stores, tasks, config.dev_episodes, config.support_size, config.seed)
             found += [partial(stores.drawn, episode) for episode in episodes]
@@ -82,9 +82,9 @@ def weighed(words: Sequence[str]) -> dict[str, float]:
     return weights_of(named) if named else {}
 
 
-def synthetic(seed: int, number: int, support_size: int, size: int, families: Mapping[str, float]) -> Drawn:
+def synthetic(seed: int, number: int, support_size: int, size: int, families: Mapping[str, float]) -> LoadedEpisode:
     """Episode `number` of a seed, of one of the families; its dataset is named after the family."""
     images, masks, key = fresh_episode(seed, number, 1 + support_size, size, families)
     task = Task.parse(key)
     task = replace(task, dataset=f"{task.dataset} {task.group}")  # each family is averaged and logged by itself
-    return Drawn(task.key, str(number), Batch(images[None, :, None], masks[None, :, None]))
+    return LoadedEpisode(task.key, str(number), Batch(images[None, :, None], masks[None, :, None]))

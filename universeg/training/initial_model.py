@@ -1,7 +1,7 @@
 """The network that a run starts with."""
 
-from universeg.training.config import TrainConfig
 from universeg.model import UniverSeg, load_model
+from universeg.training.config import TrainConfig
 
 
 def initial_model(config: TrainConfig) -> UniverSeg:

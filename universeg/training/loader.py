@@ -10,10 +10,10 @@ from multiprocessing import get_context, parent_process
 from threading import Thread, Timer
 from types import FrameType
 
-from universeg.training.prefetch import ahead
+from universeg.episodes.episode import LoadedEpisode
 from universeg.training.config import TrainConfig
-from universeg.episodes.episode import Drawn
-from universeg.training.episode_source import Source
+from universeg.training.episode_source import EpisodeSource
+from universeg.training.prefetch import ahead
 
 AHEAD = 4  # steps for each loader; they take unequal time
 GRACE = 5  # seconds in which a loader that is told to end finishes the step at hand
@@ -23,16 +23,16 @@ GRACE = 5  # seconds in which a loader that is told to end finishes the step at 
 class Loading:
     """What a step learns from: some items of its batch."""
 
-    source: Source
+    source: EpisodeSource
     items: Sequence[int]
 
-    def __call__(self, step: int, support_size: int = 0) -> list[Drawn]:
+    def __call__(self, step: int, support_size: int = 0) -> list[LoadedEpisode]:
         """The episodes of a step, with the N of the step if none is given."""
         size = support_size or self.source.support_size(step)
         return [self.source.draw(step, item, size) for item in self.items]
 
 
-def loaded(loading: Loading, config: TrainConfig, steps: Iterable[int]) -> Generator[list[Drawn]]:
+def loaded(loading: Loading, config: TrainConfig, steps: Iterable[int]) -> Generator[list[LoadedEpisode]]:
     """The episodes of each step in order. Close it to end the loaders.
 
     Several loaders are processes where there are synthetic tasks: those are made in many small pieces, between which
@@ -64,7 +64,7 @@ def _begin(config: TrainConfig, items: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end_soon)
     Thread(target=_end_with_parent, daemon=True).start()
-    _loading = Loading(Source(config), items)
+    _loading = Loading(EpisodeSource(config), items)
 
 
 def _end_soon(number: int, frame: FrameType | None) -> None:
@@ -82,5 +82,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _load(step: int) -> list[Drawn]:
+def _load(step: int) -> list[LoadedEpisode]:
     return _loading(step)

@@ -12,27 +12,27 @@ from time import monotonic
 import torch
 from torch.optim import Adam
 
-from universeg.training.augment import Augmentation
-from universeg.training.ema import averaged
-from universeg.training.checkpoint import State, header, resume, save
 from universeg.base.device import Compute
+from universeg.base.rng import rng_for
+from universeg.episodes.dice import Score, averages
+from universeg.episodes.episode import Batch, LoadedEpisode, rotate_queries, split_query
+from universeg.episodes.segment import validate
+from universeg.model import save_model
+from universeg.store import Task
+from universeg.training.augment import Augmentation
+from universeg.training.checkpoint import State, header, resume, save
 from universeg.training.config import TrainConfig
-from universeg.training.distributed import Ranks
-from universeg.episodes.episode import Batch, Drawn, apart, in_turn
 from universeg.training.cost_estimate import forecast
+from universeg.training.distributed import Ranks
+from universeg.training.ema import averaged
+from universeg.training.episode_source import EpisodeSource
 from universeg.training.initial_model import initial_model
 from universeg.training.loader import Loading, loaded
 from universeg.training.loss import training_loss
-from universeg.episodes.dice import Score, averages
-from universeg.model import save_model
-from universeg.training.presets import parsed
-from universeg.base.rng import rng_for
 from universeg.training.lr_schedule import learning_rate
-from universeg.training.episode_source import Source
+from universeg.training.presets import parsed
 from universeg.training.signals import stop_signals
-from universeg.store import Task
 from universeg.training.training_log import TrainingLog, episode_picture, training_picture
-from universeg.episodes.segment import validate
 
 HELP = """Train UniverSeg on task stores, on synthetic tasks made meanwhile, or on both.
 
@@ -48,7 +48,7 @@ universeg-train --stores data/stores --out runs/hearts --tasks 'MyHearts/*' '*/*
 
 universeg-train --preset gpu --stores data/stores --init runs/synthetic/best.safetensors --out runs/second
 
-torchrun --standalone --nproc-per-node 4 -m universeg.train --preset gpu --stores data/stores --out runs/four
+torchrun --standalone --nproc-per-node 4 -m universeg train --preset gpu --stores data/stores --out runs/four
 
 The same command again goes on after the last checkpoint; with a larger --steps it also prolongs a finished run of
 constant rate. Kill it when you like: SIGTERM and Ctrl-C save first. In the folder of the run: best.safetensors (highest
@@ -97,7 +97,7 @@ class Training:
         self.ranks = Ranks.of_torchrun()
         self.items = self.ranks.items(config.batch_size)
         self.compute = Compute.chosen(self.ranks.device(config.device), config.precision)
-        self.source = Source(config)
+        self.source = EpisodeSource(config)
         self.load = Loading(self.source, self.items)
         self.augmentation = Augmentation(config.augment.rows)
         digests = {"data": self.source.tasks.digest(), "dev": self.source.dev_digest}
@@ -135,14 +135,14 @@ class Training:
                 self.log.say(f"stopped by {signal.Signals(stops[0]).name}, saved after step {state.step}")
         return stops[0] if stops else 0
 
-    def learn(self, drawn: Sequence[Drawn]) -> list[tuple[str, float]]:
+    def learn(self, drawn: Sequence[LoadedEpisode]) -> list[tuple[str, float]]:
         """One step; each episode's task and its loss before the step."""
         step, config = self.state.step + 1, self.config
         images, masks = Batch.joined([one.pixels for one in drawn]).floats(self.compute.device)
         rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
         images, masks = self.augmentation(images, masks, rngs)
-        turns = min(config.turns, images.shape[1])
-        query, truth, support, support_masks = apart(in_turn(images, turns), in_turn(masks, turns))
+        turns = min(config.queries_per_episode, images.shape[1])
+        query, truth, support, support_masks = split_query(rotate_queries(images, turns), rotate_queries(masks, turns))
         with self.compute.autocast():
             logits = self.state.model(query, support, support_masks)
         losses = training_loss(logits, truth, config.cross_entropy).view(turns, -1).mean(0)
@@ -156,7 +156,7 @@ class Training:
         self._shown = images[0], masks[0], logits[0].detach()
         return [(one.task, value) for one, value in zip(drawn, values, strict=True)]
 
-    def _check(self, what: str, values: Sequence[float], drawn: Sequence[Drawn]) -> None:
+    def _check(self, what: str, values: Sequence[float], drawn: Sequence[LoadedEpisode]) -> None:
         if not all(map(isfinite, values)):
             raise TrainingError(
                 f"step {self.state.step + 1}: the {what} is not finite, {values}, for the tasks"

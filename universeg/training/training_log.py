@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from universeg.training.divergence import CollapseWatch
-from universeg.base.atomic_write import written_whole
-from universeg.episodes.dice import Averages
+from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Panel, outlined, sheet
+from universeg.episodes.dice import Averages
 from universeg.store import Pixels
+from universeg.training.divergence import LossMonitor
 
 METRICS = "metrics.jsonl"
 RECENT = 100  # steps over which loss and waiting on the terminal are averaged
@@ -40,7 +40,7 @@ class TrainingLog:
         self._task = self._bar.add_task("", total=last, completed=first, state="")
         self._began, self._losses, self._dev = monotonic(), deque[float](maxlen=RECENT), ""
         self._times = deque[tuple[float, float]](maxlen=RECENT)  # of a step, and what of it was waiting
-        self._watch = CollapseWatch()
+        self._watch = LossMonitor()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class TrainingLog:
         for dataset, value in by_dataset.items():
             self._board.add_scalar(f"loss of dataset/{dataset}", value, step)
         self._show(step)
-        if warning := self._watch.saw(loss):
+        if warning := self._watch.update(loss):
             self.say(f"step {step}: {warning}")
 
     def picture(self, name: str, step: int, picture: Pixels) -> None:
@@ -108,7 +108,7 @@ def _keep_until(path: Path, step: int) -> None:
     """Drop lines on later steps: a run that was killed logged them after its last checkpoint."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     whole = [line for line in lines if line.endswith("\n")]  # the last may be cut short
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text("".join(line for line in whole if json.loads(line)["step"] <= step), encoding="utf-8")
 
 

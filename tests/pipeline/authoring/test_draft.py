@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.authoring.filename_patterns import families
-from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.authoring.draft import new
+from pipeline.authoring.filename_patterns import families
 from pipeline.authoring.lint import problems
+from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.match import scans_of
 
 

@@ -9,9 +9,9 @@ import loopback
 import pytest
 
 from pipeline.authoring import link_check as links
-from pipeline.backends.source_url import FORMS
 from pipeline.authoring.check import check
 from pipeline.authoring.link_check import Link, ask
+from pipeline.backends.source_url import FORMS
 from pipeline.manifest.schema import load_manifest
 
 

@@ -17,15 +17,15 @@ import loopback
 import pytest
 import requests
 
+from pipeline import backends as ways
 from pipeline import config
 from pipeline.backends import http as download
-from pipeline.fetch import fetch
-from pipeline import backends as ways
 from pipeline.backends.source_url import FORMS
+from pipeline.fetch import fetch
 from pipeline.fetch.fetch import FetchError, NeedsPerson
-from pipeline.manifest.schema import load_manifest
 from pipeline.fetch.receipt import write_receipt
-from pipeline.manifest.source_file import Source
+from pipeline.manifest.schema import load_manifest
+from pipeline.manifest.source_file import SourceFile
 
 DATA = bytes(range(256)) * 2000
 MD5 = hashlib.md5(DATA).hexdigest()
@@ -49,7 +49,7 @@ def server() -> Iterator[loopback.Server]:
 
 def fetched(url: str, into: Path, **facts: Any) -> Any:
     """The file that an address gives, and its receipt."""
-    (got,) = fetch.fetch([Source(file="a.zip", name="Toy", url=url, **facts)], into)
+    (got,) = fetch.fetch([SourceFile(file="a.zip", name="Toy", url=url, **facts)], into)
     write_receipt(into / "receipt.json", "Toy", [got])
     return (into / "Toy/a.zip").read_bytes(), got
 
@@ -69,7 +69,7 @@ def test_there_is_a_way_for_every_form():
 
 @pytest.fixture
 def record(server: loopback.Server, monkeypatch: pytest.MonkeyPatch) -> loopback.Server:
-    monkeypatch.setattr(import_module("pipeline.ways.web"), "ZENODO", server.url("/api/records"))
+    monkeypatch.setattr(import_module("pipeline.backends.web"), "ZENODO", server.url("/api/records"))
     file = {"key": "a b.zip", "checksum": f"md5:{MD5}", "size": len(DATA), "links": {"self": server.url("/content")}}
     server.files["/api/records/7"] = json.dumps({"files": [file]}).encode()
     server.files["/content"] = DATA
@@ -268,7 +268,7 @@ def series_zip(number: int) -> bytes:
 
 @pytest.fixture
 def archive(server: loopback.Server, monkeypatch: pytest.MonkeyPatch) -> loopback.Server:
-    monkeypatch.setattr(import_module("pipeline.ways.tcia"), "API", server.url("/v1"))
+    monkeypatch.setattr(import_module("pipeline.backends.tcia"), "API", server.url("/v1"))
     common = {"Collection": "Toy", "StudyInstanceUID": "1.1", "ImageCount": 2}
     facts = [{**common, "PatientID": f"P{n}", "SeriesInstanceUID": uid} for n, uid in enumerate(UIDS)]
     server.files["/v1/getSeries?Collection=Toy&format=json"] = json.dumps(facts).encode()
@@ -373,9 +373,9 @@ def test_a_missing_client_is_named_with_what_to_install(tmp_path, monkeypatch):
 
 def test_a_missing_login_waits_with_what_to_do_and_a_mirror_needs_none(tmp_path, monkeypatch):
     monkeypatch.setattr(ways.importlib.util, "find_spec", lambda name: name)
-    gated = Source(file="a.zip", url="kaggle:owner/set", get="Accept the rules of the competition first.")
-    assert "Create New Token" in str(ways.steps(gated))
-    assert "Accept the rules" in str(ways.steps(gated))
+    gated = SourceFile(file="a.zip", url="kaggle:owner/set", get="Accept the rules of the competition first.")
+    assert "Create New Token" in str(ways.manual_steps(gated))
+    assert "Accept the rules" in str(ways.manual_steps(gated))
     original = load_manifest(Path("dataset_manifests/WBC-CV.yaml"))
     manifests = {"WBC-CV": original.model_copy(update={"sources": (gated,)})}
     settings = config.Config(root=tmp_path, datasets=("WBC-CV",))
@@ -383,5 +383,5 @@ def test_a_missing_login_waits_with_what_to_do_and_a_mirror_needs_none(tmp_path,
     assert config.plan(settings.model_copy(update={"mirror": "https://m.org"}), manifests).build == ["WBC-CV"]
     (tmp_path / "home/.kaggle").mkdir(parents=True)
     (tmp_path / "home/.kaggle/kaggle.json").write_text("{}")
-    assert ways.steps(gated) is None
+    assert ways.manual_steps(gated) is None
     assert config.plan(settings, manifests).build == ["WBC-CV"]

@@ -10,9 +10,9 @@ from PIL import Image
 from pipeline.attrition import Dropped
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.layout import Group
-from pipeline.match.match import Scan
+from pipeline.match.match import ScanFiles
 from pipeline.build.largest_slice import counts_along, largest
-from universeg.imageio.image import BadScan
+from pipeline.attrition import BadScan
 from universeg.base.rng import rng_for
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
@@ -35,7 +35,7 @@ def group(reader="nifti", intensity="mr", **labels):
 
 def scan(image, **labels):
     files = labels or {"": "seg.nii.gz"}
-    return Scan("G", "s", "M", 0, (image,), {name: (file,) for name, file in files.items()})
+    return ScanFiles("G", "s", "M", 0, (image,), {name: (file,) for name, file in files.items()})
 
 
 def save(path: Path, values, affine=None):

@@ -17,7 +17,7 @@ def shards(folder: Path, chunks: int, family: str = "F0") -> list[bytes]:
     return [path.read_bytes() for path in sorted((folder / str(chunks)).glob("*.csv"))]
 
 
-@pytest.mark.parametrize("family", ["F0", "held-back", "nested"])
+@pytest.mark.parametrize("family", ["F0", "validation", "nested"])
 def test_a_task_is_the_same_whoever_makes_it(family):
     one, again = (list(records_of_task(family, 0, 3, 3, 64)) for _ in range(2))
     assert repr(one) == repr(again)
@@ -25,8 +25,8 @@ def test_a_task_is_the_same_whoever_makes_it(family):
 
 
 def test_a_mix_names_the_family_in_the_group_and_one_family_does_not():
-    groups = {record.group for task in range(8) for record in records_of_task("held-back", 0, task, 2, 32)}
-    assert {group.split()[0] for group in groups} == set(MIXES["held-back"])
+    groups = {record.group for task in range(8) for record in records_of_task("validation", 0, task, 2, 32)}
+    assert {group.split()[0] for group in groups} == set(MIXES["validation"])
     assert len(groups) == 8
     assert {record.group for record in records_of_task("nested", 0, 7, 2, 32)} == {"task0007"}
 

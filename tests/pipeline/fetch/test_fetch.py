@@ -20,14 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.backends import http as download
-from pipeline.fetch import fetch
-from pipeline.fetch import receipt
+from pipeline.fetch import fetch, receipt
 from pipeline.fetch.fetch import FetchError, NeedsPerson, write_receipt
-from pipeline.manifest.source_file import Source
+from pipeline.manifest.source_file import SourceFile
 
 DATA = bytes(range(256)) * 2000  # 512 000 bytes
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +46,9 @@ def server() -> Iterator[loopback.Server]:
         yield server
 
 
-def source(server: loopback.Server | None = None, **facts: object) -> Source:
+def source(server: loopback.Server | None = None, **facts: object) -> SourceFile:
     where = {"url": server.url("/a.zip")} if server else {"get": "Register at example.org, then save a.zip"}
-    return Source(
+    return SourceFile(
         **{"file": "a.zip", "name": "Toy", "bytes": len(DATA), "digest": f"sha256:{SHA256}", **where, **facts}
     )
 
@@ -475,8 +474,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline.fetch.fetch import fetch
-from pipeline.manifest.source_file import Source
-fetch([Source(file="a.zip", name="Toy", url=sys.argv[1], bytes={size}, digest="sha256:{sha}")], Path(sys.argv[2]))
+from pipeline.manifest.source_file import SourceFile
+fetch([SourceFile(file="a.zip", name="Toy", url=sys.argv[1], bytes={size}, digest="sha256:{sha}")], Path(sys.argv[2]))
 """
 
 

@@ -6,11 +6,12 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from pipeline import labels
-from pipeline.labels.kinds_old import Labels
-from pipeline.labels.label_map import Found
-from universeg.imageio.image import BadScan, Volume
+from pipeline.attrition import BadScan
+from pipeline.labels import Labels
+from pipeline.labels.label_map import LabelRequest
+from universeg.imageio.image import LoadedImage
 
-IMAGE = Volume(np.zeros((6, 8)), (1.0, 1.0))
+IMAGE = LoadedImage(np.zeros((6, 8)), (1.0, 1.0))
 A = np.zeros((6, 8), bool)
 A[1:3, 1:5] = True
 B = np.zeros((6, 8), bool)
@@ -22,7 +23,7 @@ def masks(tmp_path, spec, files, image=IMAGE):
         Image.fromarray(pixels).save(tmp_path / name)
     facts = TypeAdapter(Labels).validate_python(spec)
     paths = {name: (tmp_path / file,) for name, file in facts.patterns.items() if (tmp_path / file).exists()}
-    return dict(labels.masks(facts, Found(paths, "raster"), image))
+    return dict(labels.masks(facts, LabelRequest(paths, "raster"), image))
 
 
 def colour(*pairs):

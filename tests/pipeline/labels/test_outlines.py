@@ -8,12 +8,13 @@ from layouts import writers
 from pydantic import TypeAdapter
 
 from pipeline import labels
-from pipeline.labels.kinds_old import Labels
-from pipeline.labels.label_map import Found
-from universeg.imageio.image import BadScan, Volume
+from pipeline.attrition import BadScan
+from pipeline.labels import Labels
+from pipeline.labels.label_map import LabelRequest
 from universeg.base.rng import rng_for
+from universeg.imageio.image import LoadedImage
 
-IMAGE = Volume(np.zeros((20, 16)), (1.0, 1.0))
+IMAGE = LoadedImage(np.zeros((20, 16)), (1.0, 1.0))
 A, B = np.zeros((2, 20, 16), bool)
 A[2:9, 3:15] = True
 B[7:18, 1:6] = True
@@ -21,7 +22,7 @@ B[7:18, 1:6] = True
 
 def masks(files, parts=None, image=IMAGE, **spec):
     facts = TypeAdapter(Labels).validate_python(spec)
-    return dict(labels.masks(facts, Found(files, parts=parts or {}), image))
+    return dict(labels.masks(facts, LabelRequest(files, parts=parts or {}), image))
 
 
 def test_outlines_as_text(tmp_path):
@@ -92,7 +93,7 @@ def test_run_lengths_of_overlapping_masks(tmp_path, number):
     edema, lesion = (rng.random(shape) < 0.5, np.zeros(shape, bool))
     lesion[: shape[0] // 2] = number > 0
     writers.runs(tmp_path / "r.json", {"p1_frontal": {"Edema": edema, "Lesion": lesion, "Other": lesion}})
-    image = Volume(np.zeros(shape), (1.0, 1.0))
+    image = LoadedImage(np.zeros(shape), (1.0, 1.0))
     found = masks({"": (tmp_path / "r.json",)}, {"subject": "p1"}, image, **RUNS)
     np.testing.assert_array_equal(found["edema"], edema)
     np.testing.assert_array_equal(found["lesion"], lesion)
@@ -101,7 +102,7 @@ def test_run_lengths_of_overlapping_masks(tmp_path, number):
 def test_the_text_of_run_lengths_is_coco_s(tmp_path):
     """Five values whose text was worked out by hand from the format: 5 bits a character, offset 48, differences."""
     writers.text(tmp_path / "r.json", json.dumps({"p1_frontal": {"Edema": {"size": [10, 10], "counts": "6Q21kN"}}}))
-    image = Volume(np.zeros((10, 10)), (1.0, 1.0))
+    image = LoadedImage(np.zeros((10, 10)), (1.0, 1.0))
     flat = masks({"": (tmp_path / "r.json",)}, {"subject": "p1"}, image, **RUNS)["edema"].ravel(order="F")
     assert np.flatnonzero(np.diff(flat.astype(int), prepend=0)).tolist() == [6, 71, 72]
 

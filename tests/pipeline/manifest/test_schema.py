@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.authoring.check import check, schema
-from pipeline.manifest.strict_yaml import DocumentError
-from pipeline.manifest.schema import load_manifest, load_manifests
 from pipeline.authoring.lint import problems
+from pipeline.manifest.schema import load_manifest, load_manifests
+from pipeline.manifest.strict_yaml import DocumentError
 
 FOLDER = Path("dataset_manifests")
 PATHS = sorted(FOLDER.glob("*.yaml"))

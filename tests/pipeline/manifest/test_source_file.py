@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.backends.source_url import FORMS, parts, scheme
-from pipeline.manifest.source_file import Source
+from pipeline.manifest.source_file import SourceFile
 
 COMMIT = "fa9c01622f52bccb9aeb8a6f2628f564e377767d"
 GOOD = {
@@ -44,13 +44,13 @@ def test_every_form_has_an_example():
 @pytest.mark.parametrize(("name", "url"), [(name, url) for name, urls in GOOD.items() for url in urls])
 def test_addresses(name, url):
     assert scheme(url) == name
-    assert Source(file="a", url=url).url == url
+    assert SourceFile(file="a", url=url).url == url
 
 
 @pytest.mark.parametrize("url", BAD)
 def test_what_is_no_address_is_refused_with_the_forms(url):
     with pytest.raises(ValidationError, match=r"is no address; give one of: .*zenodo:|is not written as"):
-        Source(file="a", url=url)
+        SourceFile(file="a", url=url)
 
 
 def test_the_parts_of_an_address():
@@ -68,7 +68,7 @@ def test_the_parts_of_an_address():
     ],
 )
 def test_a_row_of_files(first_last, names):
-    row = Source(file=f"d/{{{first_last}}}.gz", url=f"https://h/{{{first_last}}}", get="ask", unpack=False).each
+    row = SourceFile(file=f"d/{{{first_last}}}.gz", url=f"https://h/{{{first_last}}}", get="ask", unpack=False).each
     assert [one.file for one in row] == [f"d/{name}.gz" for name in names]
     assert [one.url for one in row] == [f"https://h/{name}" for name in names]
     assert all(one.each == (one,) and not one.unpack for one in row)
@@ -92,12 +92,12 @@ def test_a_row_of_files(first_last, names):
 )
 def test_mistakes_are_named(facts, words):
     with pytest.raises(ValidationError, match=words):
-        Source(**{"file": "a", **facts})
+        SourceFile(**{"file": "a", **facts})
 
 
 def test_a_password_is_published_or_in_the_environment(monkeypatch):
-    assert Source(file="a", get="ask", password="pub@lic").secret == "pub@lic"
-    hidden = Source(file="a", get="ask", password="$HEARTS")
+    assert SourceFile(file="a", get="ask", password="pub@lic").secret == "pub@lic"
+    hidden = SourceFile(file="a", get="ask", password="$HEARTS")
     monkeypatch.delenv("HEARTS", raising=False)
     assert (hidden.variable, hidden.secret) == ("HEARTS", None)
     monkeypatch.setenv("HEARTS", "hush")

@@ -31,7 +31,7 @@ def head(bright=(4, 8, 10), half=(11, 8, 10)) -> np.ndarray:
 
 
 class Clinic:
-    """Scans, FreeSurfer's programs and its licence below one folder."""
+    """ScanPattern, FreeSurfer's programs and its licence below one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.raw, self.licence = root, root / "raw scans", root / "license.txt"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from layouts import writers
 
+from pipeline.attrition import BadScan
 from pipeline.manifest.layout import Group
-from pipeline.match.subject_table import rows
 from pipeline.match.match import read, scans_of, write
-from universeg.imageio.image import BadScan
+from pipeline.match.subject_table import rows
 
 CELLS = [["Patient table"], [], ["ECHO", "One cycle", ""], ["ES0001 _4CH", 3, 5], ["ES0002 _4CH", 1, 2]]
 WANTED = [{"subject": "ES0001 _4CH", "a": "3", "b": "5"}, {"subject": "ES0002 _4CH", "a": "1", "b": "2"}]

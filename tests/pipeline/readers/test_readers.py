@@ -10,9 +10,10 @@ from layouts import writers
 from layouts.expected import flat, solid
 from PIL import Image
 
+from pipeline.attrition import BadScan
 from pipeline.readers import READERS, Pick, read, read_all
-from universeg.imageio.image import BadScan, turned
 from universeg.base.rng import rng_for
+from universeg.imageio.image import upright
 
 SPACING = (0.8, 1.25, 3.0)
 VOLUME, _ = solid("volume", ["a"])
@@ -33,7 +34,7 @@ WRITTEN = [
 @pytest.mark.parametrize(("reader", "name", "write", "options"), WRITTEN)
 def test_a_volume_is_turned_however_it_is_stored(tmp_path, reader, name, write, options, orientation):
     write(tmp_path / name, VOLUME, SPACING, orientation, **options)
-    volume = turned(read(reader, tmp_path / name))
+    volume = upright(read(reader, tmp_path / name))
     np.testing.assert_array_equal(volume.values, VOLUME)
     np.testing.assert_allclose(volume.spacing, SPACING, rtol=1e-5)
     np.testing.assert_allclose(volume.affine, np.diag([*SPACING, 1]), atol=1e-4)
@@ -43,14 +44,14 @@ def test_a_volume_is_turned_however_it_is_stored(tmp_path, reader, name, write, 
 def test_voxel_sizes_beside_an_affine_of_steps_of_one_are_believed(tmp_path, orientation):
     _, affine = writers.turned(VOLUME, (1, 1, 1), orientation)
     writers.nifti(tmp_path / "v.nii.gz", VOLUME, SPACING, orientation, affine=affine)
-    volume = turned(read("nifti", tmp_path / "v.nii.gz"))
+    volume = upright(read("nifti", tmp_path / "v.nii.gz"))
     np.testing.assert_array_equal(volume.values, VOLUME)
     np.testing.assert_allclose(volume.spacing, SPACING, rtol=1e-5)
 
 
 def test_an_affine_with_steps_of_its_own_wins_over_voxel_sizes_beside_it(tmp_path):
     writers.nifti(tmp_path / "v.nii.gz", VOLUME, SPACING, affine=np.diag([2.0, 2.0, 4.0, 1.0]))
-    np.testing.assert_allclose(turned(read("nifti", tmp_path / "v.nii.gz")).spacing, (2, 2, 4))
+    np.testing.assert_allclose(upright(read("nifti", tmp_path / "v.nii.gz")).spacing, (2, 2, 4))
 
 
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "LIP", "PSR"])
@@ -59,7 +60,7 @@ def test_dicom_slices_are_sorted_by_place_and_rescaled(tmp_path, orientation, ba
     names = [f"{n:03d}.dcm" for n in range(VOLUME.shape[_third(orientation)])]
     writers.dicom(tmp_path, names[::-1] if backwards else names, VOLUME, SPACING, orientation, slope=2, intercept=-1024)
     stored = read_all("dicom", [tmp_path / name for name in names], Pick())
-    volume = turned(stored)
+    volume = upright(stored)
     np.testing.assert_allclose(volume.values, VOLUME, atol=1)
     np.testing.assert_allclose(volume.spacing, SPACING, rtol=1e-4)
     assert sorted(stored.order) == list(range(len(names)))
@@ -76,7 +77,7 @@ RASTERS = ["p.png", "p.bmp", "p.tif", "p.gif", "p.pgm", "p.pgm.gz", "p.ppm.gz"]
 def test_pictures(tmp_path, name):
     writers.raster(tmp_path / name, writers.coloured(PICTURE) if "ppm" in name else PICTURE)
     stored = read("raster", tmp_path / name)
-    volume = turned(stored)
+    volume = upright(stored)
     np.testing.assert_array_equal(volume.brightness, PICTURE)
     assert volume.spacing == (1, 1)
 
@@ -85,17 +86,17 @@ def test_the_pages_of_a_tiff_are_frames_or_slices(tmp_path):
     pages = [Image.fromarray(page) for page in writers.slices(VOLUME.astype(np.uint8), "LPS")]
     pages[0].save(tmp_path / "p.tif", save_all=True, append_images=pages[1:])
     np.testing.assert_array_equal(read("raster", tmp_path / "p.tif", Pick(index=3)).values, np.asarray(pages[3]))
-    volume = turned(read("raster", tmp_path / "p.tif"), "LPS", SPACING)
+    volume = upright(read("raster", tmp_path / "p.tif"), "LPS", SPACING)
     np.testing.assert_array_equal(volume.values, VOLUME.astype(np.uint8))
     with pytest.raises(BadScan, match="does not say how it lies"):
-        turned(read("raster", tmp_path / "p.tif"))
+        upright(read("raster", tmp_path / "p.tif"))
 
 
 def test_slices_that_are_pictures(tmp_path):
     names = [tmp_path / f"{n}.png" for n in range(VOLUME.shape[2])]
     for name, page in zip(names, writers.slices(VOLUME.astype(np.uint8), "LPI"), strict=True):
         writers.raster(name, page)
-    volume = turned(read_all("raster", names, Pick()), "LPI", SPACING)
+    volume = upright(read_all("raster", names, Pick()), "LPI", SPACING)
     np.testing.assert_array_equal(volume.values, VOLUME.astype(np.uint8))
 
 
@@ -103,7 +104,7 @@ def test_slices_that_are_pictures(tmp_path):
 def test_one_slice_is_a_picture(tmp_path, write):
     name, reader = ("p.mha", "metaimage") if write is writers.itk else ("p.nii.gz", "nifti")
     write(tmp_path / name, PICTURE, (0.5, 0.25))
-    picture = turned(read(reader, tmp_path / name))
+    picture = upright(read(reader, tmp_path / name))
     np.testing.assert_array_equal(picture.values, PICTURE)
     assert picture.spacing == (0.5, 0.25)
 
@@ -111,7 +112,7 @@ def test_one_slice_is_a_picture(tmp_path, write):
 def test_channels_and_frames_along_the_fourth_axis(tmp_path):
     writers.nifti(tmp_path / "v.nii.gz", np.stack([VOLUME, VOLUME + 1], -1), SPACING, "LAS")
     for pick in (Pick(channel=1), Pick(index=1)):
-        np.testing.assert_array_equal(turned(read("nifti", tmp_path / "v.nii.gz", pick)).values, VOLUME + 1)
+        np.testing.assert_array_equal(upright(read("nifti", tmp_path / "v.nii.gz", pick)).values, VOLUME + 1)
     with pytest.raises(BadScan, match="channel 2 is wanted"):
         read("nifti", tmp_path / "v.nii.gz", Pick(channel=2))
     with pytest.raises(BadScan, match="frame 2 is wanted"):
@@ -230,7 +231,7 @@ def test_an_index_beyond_a_palette_is_black(tmp_path):
     checked = short + zlib.crc32(short[4:]).to_bytes(4, "big")
     length = int.from_bytes(data[at - 4 : at], "big")
     (tmp_path / "p.png").write_bytes(data[: at - 4] + checked + data[at + 8 + length :])
-    assert not turned(read("raster", tmp_path / "p.png")).brightness.any()
+    assert not upright(read("raster", tmp_path / "p.png")).brightness.any()
 
 
 def test_a_dicom_value_of_a_length_that_its_type_cannot_have(tmp_path):

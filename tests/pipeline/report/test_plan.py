@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import Config, plan
 from pipeline.manifest import expected_counts as promised
 from pipeline.manifest import licence as terms
-from pipeline.config import Config, plan
 from pipeline.manifest.schema import Manifest, load_manifests
+from pipeline.report.dataset_page import page, table
 from pipeline.report.plan import plan as command
 from pipeline.report.plan import planned
-from pipeline.report.dataset_page import page, table
 
 MANIFESTS = load_manifests(Path("dataset_manifests"))
 

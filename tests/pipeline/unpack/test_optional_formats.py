@@ -8,14 +8,14 @@ import zipfile
 import zlib
 
 import pytest
-from test_unpack import FILES, put, refused, tarred, tree, zipped
+from archives import FILES, put, refused, tarred, tree, zipped
 
+from pipeline.fetch.fetch import write_receipt
+from pipeline.fetch.receipt import Received, received
+from pipeline.manifest.source_file import SourceFile
 from pipeline.unpack import optional_formats as exotic
 from pipeline.unpack import unpack
-from pipeline.fetch.fetch import write_receipt
-from pipeline.unpack.split_archives import together, whole
-from pipeline.fetch.receipt import Received, received
-from pipeline.manifest.source_file import Source
+from pipeline.unpack.split_archives import group_parts, whole
 from pipeline.unpack.unpack import UnpackError
 
 NOISE = {f"d/{n}": hashlib.sha256(bytes([n])).digest() * 500 for n in range(4)}
@@ -255,8 +255,8 @@ def test_a_spanned_zip_counts_from_each_of_its_pieces(tmp_path):
 
 
 def test_what_is_not_unpacked_is_no_piece(tmp_path):
-    ones = [(Source(file=f"x.zip.00{n}", get="ask", unpack=False), tmp_path) for n in (1, 2)]
-    assert [source.file for source, _ in together(ones)] == ["x.zip.001", "x.zip.002"]
+    ones = [(SourceFile(file=f"x.zip.00{n}", get="ask", unpack=False), tmp_path) for n in (1, 2)]
+    assert [source.file for source, _ in group_parts(ones)] == ["x.zip.001", "x.zip.002"]
 
 
 # --- digests of what was in it

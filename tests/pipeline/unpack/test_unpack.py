@@ -1,7 +1,6 @@
 """Unpacking: the tree that the archive means, whole or not at all, and nothing that a stranger slipped in."""
 
 import gzip
-import io
 import os
 import random
 import shutil
@@ -19,40 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from archives import FILES, put, refused, source, tarred, tree, zipped
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.unpack import zip_tar as archives
+from pipeline.manifest.source_file import SourceFile
 from pipeline.unpack import unpack
-from pipeline.manifest.source_file import Source
+from pipeline.unpack import zip_tar as archives
 from pipeline.unpack.unpack import Inventory, UnpackError
 
-FILES = {"d/a.txt": b"alpha" * 50, "d/e/b.bin": bytes(range(256)), "c.txt": b""}
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
 def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flushing every disk of a busy machine takes seconds."""
     monkeypatch.setattr(os, "sync", lambda: None)
-
-
-def zipped(files: Mapping[Any, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
-def tarred(files: Mapping[Any, bytes], mode: str = "w", **options: Any) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode, **options) as archive:
-        for name, data in files.items():
-            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 PACKED: dict[str, Callable[[Mapping[Any, bytes]], bytes]] = {
@@ -64,30 +45,6 @@ PACKED: dict[str, Callable[[Mapping[Any, bytes]], bytes]] = {
     "a.tar.bz2": lambda files: tarred(files, "w:bz2"),
     "a.tar.xz": lambda files: tarred(files, "w:xz"),
 }
-
-
-def source(file: str, **facts: Any) -> Source:
-    return Source(**{"file": file, "name": "Toy", "url": "http://example.org/x", **facts})
-
-
-def put(folder: Path, file: str, data: bytes, **facts: Any) -> tuple[Source, Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / file).write_bytes(data)
-    return source(file, **facts), folder / file
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
-def refused(tmp_path: Path, file: str, data: bytes, match: str, **facts: Any) -> None:
-    """The archive is refused by name, and leaves nothing."""
-    one = put(tmp_path / "in", file, data, **facts)
-    with pytest.raises(UnpackError, match=match) as error:
-        unpack.unpack([one], tmp_path / "raw/Toy")
-    assert str(one[1]) in str(error.value)
-    assert not (tmp_path / "raw/Toy").exists()
-    assert not (tmp_path / "raw/.Toy.part").exists()
 
 
 # --- what archives mean
@@ -384,7 +341,7 @@ def test_a_damaged_tar_header_is_not_taken_for_the_end(tmp_path):
     refused(tmp_path, "a.tar", bytes(data), "damaged.*bad checksum")
 
 
-def attempt(one: tuple[Source, Path], into: Path) -> str | None:
+def attempt(one: tuple[SourceFile, Path], into: Path) -> str | None:
     """The message if it failed."""
     try:
         unpack.unpack([one], into)
@@ -430,13 +387,12 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from pipeline.unpack import unpack
-from pipeline.manifest.source_file import Source
 real = unpack._writing
 def slow(*args):
     time.sleep(0.02)
     yield from real(*args)
 unpack._writing = slow
-unpack.unpack([(Source(file="a.zip", url="http://x"), Path(sys.argv[1]))], Path(sys.argv[2]))
+unpack.unpack([(SourceFile(file="a.zip", url="http://x"), Path(sys.argv[1]))], Path(sys.argv[2]))
 """
 
 

@@ -5,17 +5,17 @@ import sys
 
 import pytest
 
-from universeg.base.atomic_write import written_whole
-from universeg.base.rng import rng_for, seed_for
+from universeg.base.atomic_write import atomic_write
 from universeg.base.lookup import choose
+from universeg.base.rng import rng_for, seed_for
 
 
 def test_a_file_is_whole_or_not_there(tmp_path):
     target = tmp_path / "deep" / "x.txt"
-    with pytest.raises(UnicodeEncodeError), written_whole(target) as part:
+    with pytest.raises(UnicodeEncodeError), atomic_write(target) as part:
         part.write_text("half \udcff", encoding="utf-8")
     assert list(target.parent.iterdir()) == []
-    with written_whole(target) as part:
+    with atomic_write(target) as part:
         part.write_text("whole")
     assert target.read_text() == "whole"
     assert [path.name for path in target.parent.iterdir()] == ["x.txt"]
@@ -24,15 +24,15 @@ def test_a_file_is_whole_or_not_there(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "x.txt"
     target.write_text("old")
-    with pytest.raises(UnicodeEncodeError), written_whole(target) as part:
+    with pytest.raises(UnicodeEncodeError), atomic_write(target) as part:
         part.write_text("new \udcff", encoding="utf-8")
     assert target.read_text() == "old"
 
 
 def test_what_a_killed_writer_left_is_swept_up(tmp_path):
     kill_itself = (
-        "import os, pathlib; from universeg.files import written_whole\n"
-        "with written_whole(pathlib.Path('x.txt')) as part:\n"
+        "import os, pathlib; from universeg.base.atomic_write import atomic_write\n"
+        "with atomic_write(pathlib.Path('x.txt')) as part:\n"
         "    part.write_text('half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", kill_itself], cwd=tmp_path)
@@ -40,7 +40,7 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path):
     assert left.name.endswith(".part")
     alive = tmp_path / f".x.txt.{platform.node()}.{os.getppid()}.part"
     alive.touch()
-    with written_whole(tmp_path / "x.txt") as part:
+    with atomic_write(tmp_path / "x.txt") as part:
         part.write_text("whole")
     assert {path.name for path in tmp_path.iterdir()} == {"x.txt", alive.name}
 

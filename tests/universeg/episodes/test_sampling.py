@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from universeg.episodes.episode import Episode, Stores
 from universeg.base.rng import rng_for
+from universeg.episodes.episode import Episode, TaskStores
 from universeg.episodes.sampling import Hierarchy, Sampler, support_size_of, training_tasks
-from universeg.store import subject_of
 from universeg.episodes.segment import dev_episodes
+from universeg.store import subject_of
 
 
 @pytest.fixture
 def stores(stores_folder):
-    return Stores([stores_folder])
+    return TaskStores([stores_folder])
 
 
 def test_held_out_stores_are_never_drawn_and_listed(stores):
@@ -28,7 +28,7 @@ def test_only_held_out_stores_are_refused(stores_folder):
     with pytest.raises(
         ValueError, match=r"nothing is left to train on; left out are\n  datasets that are held out: Kept"
     ):
-        training_tasks(Stores([stores_folder / "Kept.lmdb"]))
+        training_tasks(TaskStores([stores_folder / "Kept.lmdb"]))
 
 
 def test_tasks_are_chosen_by_pattern(stores):
@@ -41,14 +41,14 @@ def test_tasks_are_chosen_by_pattern(stores):
 def test_tasks_with_one_subject_are_left_out_and_counted(tmp_path, make_store):
     make_store(tmp_path, "Alone", splits=["support", "dev", "test"], frames=3)
     make_store(tmp_path, "Pair", splits=["support", "support", "test"])
-    tasks = training_tasks(Stores([tmp_path]))
+    tasks = training_tasks(TaskStores([tmp_path]))
     assert sorted(tasks.pools) == ["Pair/g/m/a/0", "Pair/g/m/b/0"]
     assert tasks.left_out == ("2 tasks with fewer than 2 subjects in their support split",)
 
 
 def test_the_query_and_its_frames_are_never_in_the_support(tmp_path, make_store):
     make_store(tmp_path, "Frames", frames=3)
-    stores = Stores([tmp_path])
+    stores = TaskStores([tmp_path])
     sampler = Sampler(training_tasks(stores).pools, 0)
     for step in range(40):
         episode = sampler.episode(step, 0, 40)
@@ -123,32 +123,32 @@ def test_pixels_are_those_of_the_names(stores):
 def test_larger_stores_are_averaged_down(tmp_path, make_store, stores_folder):
     make_store(tmp_path, "Large", side=64)
     episode = Episode("Large/g/m/a/0", "mid", "s0", ("s1", "s2"))
-    whole, half = (Stores([tmp_path], size).read([episode]) for size in (64, 32))
+    whole, half = (TaskStores([tmp_path], size).read([episode]) for size in (64, 32))
     assert half.images.shape == half.masks.shape == (1, 3, 1, 32, 32)
     quarters = whole.images.reshape(1, 3, 1, 32, 2, 32, 2).astype(float).mean((4, 6))
     assert np.abs(half.images - quarters).max() <= 0.5
     np.testing.assert_array_equal(half.masks, whole.masks.reshape(1, 3, 1, 32, 2, 32, 2).mean((4, 6)) >= 0.5)
-    assert Stores([stores_folder, tmp_path], 32).size == 32  # also beside stores of that size
+    assert TaskStores([stores_folder, tmp_path], 32).size == 32  # also beside stores of that size
     with pytest.raises(ValueError, match=r"(?s)48 pixels can be had of stores of 48, 96, .* 64 pixels: .*Large"):
-        Stores([tmp_path], 48)
+        TaskStores([tmp_path], 48)
 
 
 def test_stores_that_do_not_belong_together_are_refused(tmp_path, make_store, stores_folder):
     make_store(tmp_path / "a", "Large", side=64)
     with pytest.raises(ValueError, match=r"(?s)one size in all stores.*32 pixels.*64 pixels"):
-        Stores([stores_folder, tmp_path / "a"])
+        TaskStores([stores_folder, tmp_path / "a"])
     make_store(tmp_path / "b", "One")
     with pytest.raises(ValueError, match="are both One; give one of them"):
-        Stores([stores_folder, tmp_path / "b"])
-    assert len(Stores([stores_folder, stores_folder / "One.lmdb"]).by_dataset) == 3  # the same file twice is one
+        TaskStores([stores_folder, tmp_path / "b"])
+    assert len(TaskStores([stores_folder, stores_folder / "One.lmdb"]).by_dataset) == 3  # the same file twice is one
     make_store(tmp_path / "c", "Odd", role="rumour")
     with pytest.raises(ValueError, match="role must be train or held-out, got rumour; build the store again"):
-        Stores([tmp_path / "c"])
+        TaskStores([tmp_path / "c"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no store .* in this folder; build one"):
-        Stores([tmp_path / "empty"])
+        TaskStores([tmp_path / "empty"])
     with pytest.raises(ValueError, match="give at least one"):
-        Stores([])
+        TaskStores([])
 
 
 def test_dev_episodes_are_fixed_and_cover_the_datasets(stores):
@@ -163,7 +163,7 @@ def test_dev_episodes_are_fixed_and_cover_the_datasets(stores):
 
 def test_without_a_dev_split_there_are_no_dev_episodes(tmp_path, make_store):
     make_store(tmp_path, "NoDev", splits=["support"] * 3)
-    stores = Stores([tmp_path])
+    stores = TaskStores([tmp_path])
     assert dev_episodes(stores, list(training_tasks(stores).pools), 64, 5, 0) == []
 
 
@@ -171,4 +171,4 @@ def test_the_digest_follows_tasks_and_subjects(stores, tmp_path, make_store):
     assert training_tasks(stores).digest() == training_tasks(stores).digest()
     assert training_tasks(stores, ["One/*"]).digest() != training_tasks(stores).digest()
     make_store(tmp_path, "One", splits=["support"] * 7 + ["dev"])
-    assert training_tasks(Stores([tmp_path])).digest() != training_tasks(stores, ["One/*"]).digest()
+    assert training_tasks(TaskStores([tmp_path])).digest() != training_tasks(stores, ["One/*"]).digest()

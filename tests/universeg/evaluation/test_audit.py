@@ -75,7 +75,7 @@ def test_what_behaves_passes(audit, tmp_path):
     ],
 )
 def test_what_misbehaves_fails_for_the_right_reason(audit, monkeypatch, tmp_path, network, failing):
-    monkeypatch.setattr("universeg.audit.segmenter", lambda path: network())
+    monkeypatch.setattr("universeg.evaluation.audit.segmenter", lambda path: network())
     code, shown = audit("network", "-o", str(tmp_path))
     assert code == 1
     assert "does not hold" in shown
@@ -83,7 +83,7 @@ def test_what_misbehaves_fails_for_the_right_reason(audit, monkeypatch, tmp_path
 
 
 def test_limits_can_be_set(audit, monkeypatch):
-    monkeypatch.setattr("universeg.audit.segmenter", lambda path: OrderMatters())
+    monkeypatch.setattr("universeg.evaluation.audit.segmenter", lambda path: OrderMatters())
     assert audit("network", "--same", "1")[0] == 0
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from universeg.evaluation import scorer as scoring
-from universeg.episodes.episode import Stores
-from universeg.evaluation.cli import evaluate, main
-from universeg.evaluation.config import Contender, EvaluateConfig
 from universeg.episodes.dice import dice
-from universeg.model import ModelConfig, UniverSeg, save_model
+from universeg.episodes.episode import TaskStores
+from universeg.evaluation import scorer as scoring
+from universeg.evaluation.cli import evaluate, main
+from universeg.evaluation.config import Configuration, EvaluateConfig
 from universeg.evaluation.protocol import supports
+from universeg.model import ModelConfig, UniverSeg, save_model
 
 FILES = ["results.csv", "summary.csv", "summary.json", "summary.md", "pictures.png", "boxes.png"]
 
@@ -43,12 +43,12 @@ class Threshold(UniverSeg):
 
 
 def test_held_out_datasets_are_scored(config, monkeypatch):
-    monkeypatch.setattr("universeg.evaluate.segmenter", lambda path: Threshold(ModelConfig((1,))))
+    monkeypatch.setattr("universeg.evaluation.cli.segmenter", lambda path: Threshold(ModelConfig((1,))))
     result = evaluate(config)
     (scores,), (averages,) = result.scores.values(), result.averages.values()
     assert {score.task.key for score in scores} == {"Kept/g/m/a/0", "Kept/g/m/b/0"}
     assert {score.query for score in scores} == {f"s{n}@{frame}" for n in (8, 9) for frame in (0, 1)}
-    store = Stores(config.stores).by_dataset["Kept"]
+    store = TaskStores(config.stores).by_dataset["Kept"]
     for score in scores:
         image, mask = store.read(score.task.key, [score.query])
         assert score.dice == dice(image[0] > 0.3 * 255, mask[0] > 0)
@@ -72,7 +72,7 @@ def test_datasets_of_one_row_weigh_as_one(config, make_store, tmp_path):
 
 def test_the_dev_split_can_be_segmented_instead(config):
     (scores,) = evaluate(replace(config, split="dev")).scores.values()
-    store = Stores(config.stores).by_dataset["Kept"]
+    store = TaskStores(config.stores).by_dataset["Kept"]
     assert {score.query for score in scores} == set(store.subjects("Kept/g/m/a/0", "dev"))
     main(command(config, "--split", "dev"))
     assert "on the dev split" in (config.out / "summary.md").read_text()
@@ -88,15 +88,15 @@ def test_the_command_writes_its_files(config, capsys):
     assert len(found) == 8
     assert found[0]["query"] == "s8@0"
     summary = json.loads((config.out / "summary.json").read_text())
-    (contender,) = summary["contenders"]
-    assert contender["all"]["dice"] == pytest.approx(np.mean([float(row["dice"]) for row in found]), abs=1e-3)
-    assert (contender["support_size"], contender["ensemble"]) == (3, 2)
+    (configuration,) = summary["configurations"]
+    assert configuration["all"]["dice"] == pytest.approx(np.mean([float(row["dice"]) for row in found]), abs=1e-3)
+    assert (configuration["support_size"], configuration["ensemble"]) == (3, 2)
     assert summary["roles"] == {"Kept": "held-out"}
     assert summary["queries"] == 8
-    assert f"| **all datasets** | 2 | 8 | {contender['all']['dice']:.1f}" in (config.out / "summary.md").read_text()
+    assert f"| **all datasets** | 2 | 8 | {configuration['all']['dice']:.1f}" in (config.out / "summary.md").read_text()
     with (config.out / "summary.csv").open(newline="") as file:
         (everything,) = [row for row in csv.DictReader(file) if row["level"] == "all"]
-    assert float(everything["dice"]) == pytest.approx(contender["all"]["dice"], abs=1e-3)
+    assert float(everything["dice"]) == pytest.approx(configuration["all"]["dice"], abs=1e-3)
     for name in ("pictures.png", "boxes.png"):
         with Image.open(config.out / name) as picture:
             assert picture.width > 300
@@ -124,7 +124,7 @@ def test_networks_sizes_and_ensembles_are_compared_in_one_table(config):
     beside = [
         float(r["dice"]) for r in rows if (r["weights"], r["support_size"], r["ensemble"]) == ("mean-mask", "4", "1")
     ]
-    assert beside == pytest.approx(dices(alone.scores[Contender("mean-mask", 4, 1)]), abs=1e-4)
+    assert beside == pytest.approx(dices(alone.scores[Configuration("mean-mask", 4, 1)]), abs=1e-4)
 
 
 class Killed(Exception):
@@ -181,12 +181,12 @@ def test_many_at_once_give_the_same(config, monkeypatch):
     monkeypatch.setattr(scoring, "probabilities", lambda n, b, c: sizes.append(len(b.query)) or whole(n, b, c))
     many = evaluate(replace(config, ensemble=(1, 3), out=config.out / "many", pictures=0))
     assert max(sizes) == 9  # three queries, three supports each
-    for contender, scores in one.scores.items():
-        np.testing.assert_allclose(dices(many.scores[contender]), dices(scores), atol=0.5)
+    for configuration, scores in one.scores.items():
+        np.testing.assert_allclose(dices(many.scores[configuration]), dices(scores), atol=0.5)
 
 
 def test_supports_depend_on_their_name_alone(stores_folder):
-    store = Stores([stores_folder]).by_dataset["Kept"]
+    store = TaskStores([stores_folder]).by_dataset["Kept"]
     first = supports(store, "Kept/g/m/a/0", "s8@0", 3, 2, 0)
     assert first == supports(store, "Kept/g/m/a/0", "s8@0", 3, 5, 0)[:2]
     assert len({*first, *supports(store, "Kept/g/m/a/0", "s9@0", 3, 2, 0)}) == 4
@@ -198,9 +198,11 @@ def test_supports_depend_on_their_name_alone(stores_folder):
 def test_datasets_can_be_named_and_seen_ones_are_marked(config, capsys):
     main(command(config, "--datasets", "One", "Kept"))
     assert "not held out, training may have seen them: One" in capsys.readouterr().out
-    (contender,) = json.loads((config.out / "summary.json").read_text())["contenders"]
-    assert set(contender["datasets"]) == {"One", "Kept"}
-    assert contender["all"]["dice"] == pytest.approx(np.mean([d["dice"] for d in contender["datasets"].values()]))
+    (configuration,) = json.loads((config.out / "summary.json").read_text())["configurations"]
+    assert set(configuration["datasets"]) == {"One", "Kept"}
+    assert configuration["all"]["dice"] == pytest.approx(
+        np.mean([d["dice"] for d in configuration["datasets"].values()])
+    )
 
 
 def test_tasks_without_test_queries_are_listed(tmp_path, make_store, config):

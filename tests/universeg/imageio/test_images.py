@@ -6,16 +6,9 @@ from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from PIL import Image
 
-from universeg.imageio.images_old import (
-    ImageError,
-    Scan,
-    inside,
-    read_image,
-    read_labels,
-    stem,
-    write_mask,
-    write_probability,
-)
+from universeg.imageio.image import ImageError, LoadedImage
+from universeg.imageio.load import inside, read_image, read_labels, stem
+from universeg.imageio.write import write_mask, write_probability
 
 RNG = np.random.default_rng(0)
 FRAMES = [a + b + c for a in "LR" for b in "PA" for c in "IS"] + ["PSR", "SAL", "IPR"]
@@ -113,7 +106,7 @@ def test_scaled_volumes_give_scaled_values_and_whole_numbered_masks(tmp_path):
 
 
 def test_results_for_pictures(tmp_path):
-    scan = Scan(np.zeros((3, 4)), (1.0, 1.0))
+    scan = LoadedImage(np.zeros((3, 4)), (1.0, 1.0))
     mask = RNG.random((3, 4)) > 0.5
     write_mask(tmp_path / "m.png", mask, scan)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "m.png")), mask * np.uint8(255))
@@ -154,14 +147,14 @@ def test_several_values_need_a_choice(tmp_path):
     assert inside(labels, 128).tolist() == [[False, True, False]]
     assert inside(labels, 0).tolist() == [[True, False, False]]
     with pytest.raises(ImageError, match="values 1, 2; choose"):
-        inside(Scan(np.array([[1, 2]]), (1.0, 1.0)), None)
+        inside(LoadedImage(np.array([[1, 2]]), (1.0, 1.0)), None)
     with pytest.raises(ImageError, match=r"and 88 more .*JPG"):
-        inside(Scan(np.arange(100).reshape(10, 10), (1.0, 1.0)), None)
+        inside(LoadedImage(np.arange(100).reshape(10, 10), (1.0, 1.0)), None)
 
 
 @given(st.integers(0, 255), st.integers(0, 255))
 def test_a_chosen_value_is_exactly_where_it_is(value, other):
-    labels = Scan(np.array([[value, other], [other, value]]), (1.0, 1.0))
+    labels = LoadedImage(np.array([[value, other], [other, value]]), (1.0, 1.0))
     assert np.array_equal(inside(labels, value), labels.values == value)
 
 

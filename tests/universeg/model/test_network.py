@@ -13,11 +13,11 @@ from torch.nn.functional import conv2d
 
 from benchmarks.tiled import Tiled
 from universeg import UniverSeg, load_model
+from universeg.base.rng import rng_for
 from universeg.episodes.dice import dice
 from universeg.model import PAPER, SHIPPED, ModelConfig, save_model, trained_size
+from universeg.model.fused_conv import fused_convs
 from universeg.model.support_set import AT_ONCE
-from universeg.model.fused_conv import convolved_twice
-from universeg.base.rng import rng_for
 
 SMALL = ModelConfig(widths=(6, 5, 4))
 SMALL_PAPER = ModelConfig((6, 5, 4), cross_activation=True, downsample="bilinear")
@@ -103,8 +103,8 @@ def test_two_convolutions_are_one_up_to_the_edge(high, wide):
         for shape in [(2, 3, high, wide), (5, 3, 3, 3), (4, 5, 3, 3)]
     )
     expected = conv2d(conv2d(features, first, padding=1), second, padding=1)
-    torch.testing.assert_close(convolved_twice(features, first, second), expected)
-    assert torch.autograd.gradcheck(convolved_twice, (features, first, second))
+    torch.testing.assert_close(fused_convs(features, first, second), expected)
+    assert torch.autograd.gradcheck(fused_convs, (features, first, second))
 
 
 def test_no_entry_is_kept_at_full_size_for_the_gradient():

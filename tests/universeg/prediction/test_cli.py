@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import universeg
-from universeg.imageio.images_old import ImageError
+from universeg.imageio.image import ImageError
 from universeg.model import ModelConfig, UniverSeg, save_model
 from universeg.prediction.cli import main
 from universeg.prediction.predict import draws, predict
@@ -60,7 +60,7 @@ def people(tmp_path, monkeypatch):
 @pytest.fixture
 def stand_in(monkeypatch):
     network = MeanMask()
-    monkeypatch.setattr("universeg.predict_files.ready", lambda *_: network)
+    monkeypatch.setattr("universeg.prediction.cli.ready", lambda *_: network)
     return network
 
 

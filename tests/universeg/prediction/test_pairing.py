@@ -1,6 +1,6 @@
 import pytest
 
-from universeg.imageio.images_old import ImageError
+from universeg.imageio.image import ImageError
 from universeg.prediction.pairing import find_pairs, find_queries
 
 

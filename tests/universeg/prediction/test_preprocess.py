@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from universeg.imageio.images_old import ImageError, Scan
-from universeg.prediction.preprocess import Settings, bring_back, doubts, prepare, support_doubts
+from universeg.imageio.image import ImageError, LoadedImage
+from universeg.prediction.preprocess import Settings, preprocess, support_warnings, to_image_grid, warnings_for
 from universeg.standardise.normalise import FlatImage
 from universeg.standardise.resample import Grid
 
@@ -19,7 +19,7 @@ def blob(shape, spacing=None, shift=0):
     middle = [(n - 1) / 2 + shift for n in shape]
     away = sum(((at - m) / (n / 3)) ** 2 for at, m, n in zip(grid, middle, shape, strict=True))
     noise = np.random.default_rng(0).normal(0, 3, shape)
-    return Scan((100 * (away < 1) + noise).astype(np.float32), spacing or (1.0,) * len(shape)), away < 1
+    return LoadedImage((100 * (away < 1) + noise).astype(np.float32), spacing or (1.0,) * len(shape)), away < 1
 
 
 def dice(a, b):
@@ -30,8 +30,8 @@ def dice(a, b):
 @settings(max_examples=20, deadline=None)
 def test_a_mask_survives_the_way_there_and_back(shape):
     scan, mask = blob(shape)
-    there = prepare(scan, replace(SMALL, size=64), mask)
-    back = bring_back(there.masks.astype(np.float32), there)
+    there = preprocess(scan, replace(SMALL, size=64), mask)
+    back = to_image_grid(there.masks.astype(np.float32), there)
     assert back.shape == shape
     assert dice(back >= 0.5, mask) > 0.9
 
@@ -39,13 +39,13 @@ def test_a_mask_survives_the_way_there_and_back(shape):
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_slices_of_a_volume_are_those_of_the_whole_cube(axis):
     scan, mask = blob((20, 30, 12), (1.0, 0.7, 2.0))
-    found = prepare(scan, replace(SMALL, axis=axis, slices="all"), mask)
+    found = preprocess(scan, replace(SMALL, axis=axis, slices="all"), mask)
     grid = Grid(scan.values.shape, scan.spacing, 32)
     low, high = scan.values.min(), scan.values.max()
     cube = np.moveaxis(grid.image((scan.values - low) / (high - low)), axis, 0)
     assert np.abs(found.images - cube[found.rows] * 255).max() <= 0.51
     assert np.array_equal(found.masks, np.moveaxis(grid.mask(mask), axis, 0)[found.rows] >= 0.5)
-    middle = prepare(scan, replace(SMALL, axis=axis), mask)
+    middle = preprocess(scan, replace(SMALL, axis=axis), mask)
     assert middle.rows.tolist() == [16]
     assert np.array_equal(middle.images[0], found.images[found.rows.tolist().index(16)])
 
@@ -53,10 +53,10 @@ def test_slices_of_a_volume_are_those_of_the_whole_cube(axis):
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_volume_comes_back_whole_or_only_its_middle(axis):
     scan, mask = blob((20, 30, 13), (1.0, 0.7, 2.0))
-    every = prepare(scan, Settings(size=64, axis=axis, slices="all"), mask)
-    assert dice(bring_back(every.masks.astype(np.float32), every) >= 0.5, mask) > 0.85
-    middle = prepare(scan, Settings(size=64, axis=axis), mask)
-    back = np.moveaxis(bring_back(middle.masks.astype(np.float32), middle), axis, 0)
+    every = preprocess(scan, Settings(size=64, axis=axis, slices="all"), mask)
+    assert dice(to_image_grid(every.masks.astype(np.float32), every) >= 0.5, mask) > 0.85
+    middle = preprocess(scan, Settings(size=64, axis=axis), mask)
+    back = np.moveaxis(to_image_grid(middle.masks.astype(np.float32), middle), axis, 0)
     at = scan.values.shape[axis] // 2
     assert back[at].any()
     assert not np.delete(back, at, 0).any()
@@ -64,8 +64,8 @@ def test_a_volume_comes_back_whole_or_only_its_middle(axis):
 
 
 def test_support_slices_are_at_the_same_relative_height():
-    tall = prepare(blob((20, 20, 40))[0], replace(SMALL, slices="all"))
-    short = prepare(blob((20, 20, 5))[0], replace(SMALL, slices="all"))
+    tall = preprocess(blob((20, 20, 40))[0], replace(SMALL, slices="all"))
+    short = preprocess(blob((20, 20, 5))[0], replace(SMALL, slices="all"))
     rows = [short.beside(tall, row) for row in range(len(tall.images))]
     assert rows == sorted(rows)
     assert (rows[0], rows[-1]) == (0, len(short.images) - 1)
@@ -83,26 +83,26 @@ def test_support_slices_are_at_the_same_relative_height():
 )
 def test_a_flat_image_is_an_error_that_names_it(values):
     with pytest.raises(FlatImage, match=r"x\.png"):
-        prepare(Scan(values, (1.0, 1.0), "x.png"), SMALL)
+        preprocess(LoadedImage(values, (1.0, 1.0), "x.png"), SMALL)
 
 
 def test_doubts_in_plain_words():
     scan, mask = blob((40, 40))
-    support = [prepare(blob((40, 40), shift=k)[0], SMALL, mask) for k in (1, 2, 3)]
-    query = prepare(scan, SMALL)
-    assert doubts(query, support) == []
-    assert "also a support image" in doubts(prepare(blob((40, 40), shift=2)[0], SMALL), support)[0]
-    assert "contrast looks inverted" in doubts(prepare(replace(scan, values=-scan.values), SMALL), support)[0]
-    assert "is it a mask?" in doubts(prepare(Scan(mask * np.uint8(255), (1.0, 1.0)), SMALL), support)[0]
+    support = [preprocess(blob((40, 40), shift=k)[0], SMALL, mask) for k in (1, 2, 3)]
+    query = preprocess(scan, SMALL)
+    assert warnings_for(query, support) == []
+    assert "also a support image" in warnings_for(preprocess(blob((40, 40), shift=2)[0], SMALL), support)[0]
+    assert "contrast looks inverted" in warnings_for(preprocess(replace(scan, values=-scan.values), SMALL), support)[0]
+    assert "is it a mask?" in warnings_for(preprocess(LoadedImage(mask * np.uint8(255), (1.0, 1.0)), SMALL), support)[0]
 
 
 def test_doubts_about_the_support():
     scan, mask = blob((40, 40))
-    good, empty = (prepare(scan, SMALL, found) for found in (mask, mask & False))
-    assert support_doubts([good]) == []
-    assert "1 of 2 masks are empty" in support_doubts([good, empty])[0]
+    good, empty = (preprocess(scan, SMALL, found) for found in (mask, mask & False))
+    assert support_warnings([good]) == []
+    assert "1 of 2 masks are empty" in support_warnings([good, empty])[0]
     with pytest.raises(ImageError, match="no support mask marks anything"):
-        support_doubts([empty, empty])
+        support_warnings([empty, empty])
 
 
 @pytest.mark.parametrize(

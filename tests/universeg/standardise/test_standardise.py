@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from universeg.base.rng import rng_for
-from universeg.standardise.normalise import INTENSITY, FlatImage, limits, luminance, normalised, scaled
 from universeg.imageio.nifti_affine import placed
+from universeg.standardise.normalise import INTENSITY, FlatImage, limits, luminance, normalised, scaled
 from universeg.standardise.resample import Grid
 
 shapes = st.lists(st.integers(1, 40), min_size=2, max_size=3).map(tuple)

@@ -63,11 +63,11 @@ def test_the_same_bytes_beside_other_work_which_keeps_its_threads() -> None:
 def test_families_are_drawn_by_weight() -> None:
     assert weights_of("F0") == {"F0": 1}
     assert weights_of({"nested": 3, "F0": 1}) == {"nested": 3, "F0": 1}
-    assert weights_of({"held-back": 1, "F0": 1}) == {"mosaic": 0.5, "bands": 0.5, "F0": 1}
-    assert set(weights_of("train")) == set(FAMILIES) - set(weights_of("held-back"))
+    assert weights_of({"validation": 1, "F0": 1}) == {"mosaic": 0.5, "bands": 0.5, "F0": 1}
+    assert set(weights_of("train")) == set(FAMILIES) - set(weights_of("validation"))
     assert set(weights_of("all")) == set(FAMILIES)
     assert weights_of(["F0", "nested", "F0"]) == {"F0": 1, "nested": 1}, "a name said twice counts once"
-    assert weights_of({"held-back": 1, "F0": 1, "bands": 0}) == {"mosaic": 0.5, "F0": 1}
+    assert weights_of({"validation": 1, "F0": 1, "bands": 0}) == {"mosaic": 0.5, "F0": 1}
     groups = [Task.parse(fresh_episode(0, n, 1, 32, {"nested": 9, "F0": 1})[2]).group for n in range(60)]
     assert 0 < groups.count("F0") < 20
 
@@ -90,7 +90,7 @@ def test_wrong_arguments_are_named() -> None:
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family])
 def test_blocks_of_subjects_are_of_one_task(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is drawn for the task is the same in every block, what is drawn for a subject is not."""
-    monkeypatch.setattr("universeg.synth.richer.TOGETHER", 2 * 32**2)
+    monkeypatch.setattr("universeg.synth.scene.proposals.TOGETHER", 2 * 32**2)
     images, masks, _ = fresh_episode(0, 1, 7, 32, name)
     assert images.shape == masks.shape == (7, 32, 32)
     assert all(not np.array_equal(images[0], image) for image in images[1:])

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from universeg.synth import FAMILIES, MIXES, SynthConfig, SynthTask, make_task
-from universeg.synth.scene.random_draws import Draws
-from universeg.synth.scene.learnable import agreement, contrast, thin, visibility, why_not, width
 from universeg.synth.scene.label_rules import edge, questions
+from universeg.synth.scene.learnable import agreement, contrast, thin, visibility, why_not, width
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.statistics import BANDS, MEASURES, Measured, measured, outside, summary
 
 # Medians of eight images each at 128 pixels: nuclei of white blood cells, hippocampus, retinal vessels.

@@ -19,15 +19,15 @@ from universeg.synth.paper.geometry import partition, warp_fields
 from universeg.synth.paper.labels import coverage, kept
 from universeg.synth.paper.noise import smooth
 from universeg.synth.paper.subjects import deformations, integrated
-from universeg.synth.task import Source
 from universeg.synth.paper.warp import nearest, warped
+from universeg.synth.task import RandomStreams
 
 CPU = torch.device("cpu")
 SMALL = SynthConfig(canvas=64)
 
 
-def source(*task: str | int) -> Source:
-    return Source(("test", *task), CPU)
+def source(*task: str | int) -> RandomStreams:
+    return RandomStreams(("test", *task), CPU)
 
 
 def digest(task: SynthTask) -> str:

@@ -8,12 +8,12 @@ import tyro
 from kornia.geometry.transform import elastic_transform2d
 from torch.testing import assert_close
 
+from universeg.base.rng import rng_for
 from universeg.training.augment import ROWS, Augmentation, AugmentConfig
 from universeg.training.augment.draws import Extent, Relabel, Tone, Warp
 from universeg.training.augment.geometry import Affine, Elastic, Flip, pixels, sampled
 from universeg.training.augment.intensity import Blur, BrightnessContrast, FlipIntensities, Noise, Sharpness
 from universeg.training.augment.labels import FlipLabels, SobelEdge
-from universeg.base.rng import rng_for
 
 SIZE = 40, 32
 BY_NAME = {row.name: row for row in ROWS}

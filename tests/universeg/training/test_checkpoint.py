@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.optim import Adam
 
-from universeg.training.ema import averaged
+from universeg.model import ModelConfig, UniverSeg
 from universeg.training.checkpoint import State, checkpoints, header, resume, save
 from universeg.training.config import TrainConfig
-from universeg.model import ModelConfig, UniverSeg
+from universeg.training.ema import averaged
 
 CONFIG = TrainConfig(stores=(Path("a"),), out=Path("x"), model=ModelConfig((2, 2)))
 

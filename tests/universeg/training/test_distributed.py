@@ -33,7 +33,7 @@ EXTRA = [
 
 def torchrun(config, *extra):
     program = [Path(sys.executable).parent / "torchrun", "--standalone", "--nproc-per-node", "2", "-m"]
-    words = [*program, "universeg.train", *command(config, *EXTRA, *extra)]
+    words = [*program, "universeg", "train", *command(config, *EXTRA, *extra)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
 

@@ -1,13 +1,13 @@
 import numpy as np
 
-from universeg.training.divergence import RECENT, CollapseWatch
+from universeg.training.divergence import RECENT, LossMonitor
 from universeg.training.training_log import TrainingLog
 
 
 def told(losses):
     """Steps after which something is told."""
-    watch = CollapseWatch()
-    return {step: words for step, loss in enumerate(losses, 1) if (words := watch.saw(loss))}
+    watch = LossMonitor()
+    return {step: words for step, loss in enumerate(losses, 1) if (words := watch.update(loss))}
 
 
 def around(mean, steps):

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from universeg.training.config import TrainConfig
-from universeg.training.episode_source import Source, weighed
 from universeg.synth import MIXES
+from universeg.training.config import TrainConfig
+from universeg.training.episode_source import EpisodeSource, weighed
 
 OUT = Path("nowhere")
 
@@ -21,41 +21,41 @@ def config(stores_folder):
 
 
 def test_held_out_datasets_are_never_drawn_whatever_else_is(config):
-    source = Source(config(synthetic=("F0",), synthetic_share=0.2))
+    source = EpisodeSource(config(synthetic=("F0",), synthetic_share=0.2))
     drawn = Counter(source.draw(step, 0, 2).task.split("/")[0] for step in range(100))
     assert set(drawn) == {"One", "Two", "Synthetic F0"}
     with pytest.raises(ValueError, match="no task fits the pattern 'Kept"):
-        Source(config(tasks=("Kept/*",)))
+        EpisodeSource(config(tasks=("Kept/*",)))
 
 
 def test_both_kinds_are_drawn_in_their_shares(config):
-    source = Source(config(synthetic=("F0",), synthetic_share=0.3))
+    source = EpisodeSource(config(synthetic=("F0",), synthetic_share=0.3))
     share = np.mean([source._is_synthetic(step, item) for step in range(1500) for item in (0, 1)])
     assert share == pytest.approx(0.3, abs=0.03)
-    assert not any(Source(config())._is_synthetic(step, 0) for step in range(20))
+    assert not any(EpisodeSource(config())._is_synthetic(step, 0) for step in range(20))
 
 
 def test_synthetic_tasks_need_no_store(config):
-    source = Source(config(stores=(), synthetic=("F0",), batch_size=2))
+    source = EpisodeSource(config(stores=(), synthetic=("F0",), batch_size=2))
     drawn = source.draw(3, 1, 5)
     assert drawn.pixels.images.shape == drawn.pixels.masks.shape == (1, 6, 1, 16, 16)
     assert set(np.unique(drawn.pixels.masks)) == {0, 1}
-    again = Source(config(stores=(), synthetic=("F0",), batch_size=2)).draw(3, 1, 5)
+    again = EpisodeSource(config(stores=(), synthetic=("F0",), batch_size=2)).draw(3, 1, 5)
     np.testing.assert_array_equal(again.pixels.images, drawn.pixels.images)
     assert source.draw(4, 0, 5).task != drawn.task != source.draw(3, 0, 5).task
-    assert Source(config(stores=(), synthetic=("F0",), size=0)).size == 128
+    assert EpisodeSource(config(stores=(), synthetic=("F0",), size=0)).size == 128
     with pytest.raises(ValueError, match="nothing to train on: give --stores DIR or --synthetic"):
-        Source(config(stores=()))
+        EpisodeSource(config(stores=()))
     with pytest.raises(ValueError, match="unknown family of synthetic tasks 'F99'"):
-        Source(config(synthetic=("F99",)))
+        EpisodeSource(config(synthetic=("F99",)))
     with pytest.raises(ValueError, match="'F0=often': expected NAME or NAME=WEIGHT"):
-        Source(config(synthetic=("F0=often",)))
+        EpisodeSource(config(synthetic=("F0=often",)))
 
 
 def test_families_are_drawn_by_their_weights(config):
     assert weighed(["F0", "nested=3"]) == {"F0": 1, "nested": 3}
     assert sum(weighed(["train"]).values()) == pytest.approx(1)
-    source = Source(config(stores=(), synthetic=("F0", "nested=3")))
+    source = EpisodeSource(config(stores=(), synthetic=("F0", "nested=3")))
     drawn = Counter(source.draw(step, 0, 1).task.split("/")[0] for step in range(200))
     assert drawn["Synthetic nested"] / 200 == pytest.approx(0.75, abs=0.1)
     assert set(drawn) == {"Synthetic F0", "Synthetic nested"}
@@ -63,36 +63,36 @@ def test_families_are_drawn_by_their_weights(config):
 
 def test_progress_is_measured_on_what_is_trained_on_or_on_what_is_asked_for(config, stores_folder):
     def datasets(**fields):
-        return {draw().task.split("/")[0] for draw in Source(config(**fields)).dev}
+        return {draw().task.split("/")[0] for draw in EpisodeSource(config(**fields)).dev}
 
     assert datasets() == {"One", "Two"}
     assert datasets(synthetic=("F0",)) == {"One", "Two", "Synthetic F0"}
     assert datasets(synthetic=("F0",), dev_stores=(stores_folder / "Kept.lmdb",)) == {"Kept"}
     assert datasets(dev_stores=(stores_folder / "Kept.lmdb",), dev_synthetic=("F0",)) == {"Kept", "Synthetic F0"}
     assert datasets(stores=(), synthetic=("F0",)) == {"Synthetic F0"}
-    assert datasets(stores=(), synthetic=("F0",), dev_synthetic=("held-back",)) == {
-        f"Synthetic {name}" for name in MIXES["held-back"]
+    assert datasets(stores=(), synthetic=("F0",), dev_synthetic=("validation",)) == {
+        f"Synthetic {name}" for name in MIXES["validation"]
     }
 
 
 def test_dev_tasks_are_fixed_and_never_trained_on(config):
     made = config(stores=(), synthetic=("F0",))
-    first, again = ([draw().pixels.images for draw in Source(made).dev] for _ in range(2))
+    first, again = ([draw().pixels.images for draw in EpisodeSource(made).dev] for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    trained = [Source(made).draw(step, 0, 2).pixels.images for step in range(6)]
+    trained = [EpisodeSource(made).draw(step, 0, 2).pixels.images for step in range(6)]
     assert not any(np.array_equal(dev, one) for dev in first for one in trained)
 
 
 def test_what_measures_progress_has_a_digest(config, stores_folder):
     digests = [
-        Source(one).dev_digest
+        EpisodeSource(one).dev_digest
         for one in (config(), config(dev_stores=(stores_folder / "Kept.lmdb",)), config(synthetic=("F0",)))
     ]
     assert len(set(digests)) == 3
-    assert Source(config()).dev_digest == digests[0]
+    assert EpisodeSource(config()).dev_digest == digests[0]
 
 
 def test_the_support_size_is_drawn_for_each_step(config):
-    source = Source(config(support_size=8, least_support_size=2))
+    source = EpisodeSource(config(support_size=8, least_support_size=2))
     assert {source.support_size(step) for step in range(200)} == set(range(2, 9))
-    assert {Source(config(support_size=8)).support_size(step) for step in range(20)} == {8}
+    assert {EpisodeSource(config(support_size=8)).support_size(step) for step in range(20)} == {8}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from runs import command, rows, wait_for
 
-from universeg.training.prefetch import ahead
 from universeg.training.checkpoint import checkpoints
+from universeg.training.episode_source import EpisodeSource
 from universeg.training.loader import Loading, loaded
-from universeg.training.episode_source import Source
+from universeg.training.prefetch import ahead
 
 
 def test_what_is_made_ahead_comes_in_order_and_errors_come_through():
@@ -45,12 +45,12 @@ def mixed(config):
 
 def drawn_by(config, loaders, steps=range(1, 7)):
     config = replace(config, loaders=loaders)
-    with closing(loaded(Loading(Source(config), range(2)), config, steps)) as episodes:
+    with closing(loaded(Loading(EpisodeSource(config), range(2)), config, steps)) as episodes:
         return list(episodes)
 
 
 def test_an_episode_survives_the_way_between_processes(mixed):
-    before = Source(mixed).draw(1, 0, 3)
+    before = EpisodeSource(mixed).draw(1, 0, 3)
     sent = pickle.dumps(before)
     after = pickle.loads(sent)
     assert (after.task, after.query) == (before.task, before.query)
@@ -74,7 +74,7 @@ def test_threads_and_processes_make_the_same_episodes(mixed):
 
 def test_loaders_of_stores_alone_are_threads(mixed):
     stores = replace(mixed, synthetic=(), loaders=2)
-    episodes = loaded(Loading(Source(stores), range(2)), stores, range(1, 7))
+    episodes = loaded(Loading(EpisodeSource(stores), range(2)), stores, range(1, 7))
     next(episodes)
     assert not active_children()
     episodes.close()
@@ -82,7 +82,9 @@ def test_loaders_of_stores_alone_are_threads(mixed):
 
 @pytest.mark.slow
 def test_a_loader_that_is_killed_ends_the_run_with_what_to_do(mixed):
-    with closing(loaded(Loading(Source(mixed), range(2)), replace(mixed, loaders=2), range(1, 100_000))) as episodes:
+    with closing(
+        loaded(Loading(EpisodeSource(mixed), range(2)), replace(mixed, loaders=2), range(1, 100_000))
+    ) as episodes:
         next(episodes)
         active_children()[0].kill()
         with pytest.raises(ValueError, match=r"one of the 2 processes that make episodes was killed.*fewer --loaders"):
@@ -99,7 +101,7 @@ def group_is_there(group):
 
 
 def started(config):
-    words = [sys.executable, "-m", "universeg.train", *command(config, "--synthetic", "nested", "--loaders", "2")]
+    words = [sys.executable, "-m", "universeg", "train", *command(config, "--synthetic", "nested", "--loaders", "2")]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: (config.out / "metrics.jsonl").exists() and rows(config, "loss"), process)
     return process

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from universeg.training.config import TrainConfig
 from universeg.model import ModelConfig
+from universeg.training.config import TrainConfig
 from universeg.training.presets import FOLDER, parsed, preset
 from universeg.training.trainer import main
 

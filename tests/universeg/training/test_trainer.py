@@ -12,12 +12,12 @@ import torch
 from runs import command, rows, steps_of, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from universeg.base.device import Compute
+from universeg.episodes.episode import Batch, LoadedEpisode
+from universeg.model import ModelConfig, load_model
 from universeg.training.augment import AugmentConfig
 from universeg.training.checkpoint import checkpoints
-from universeg.base.device import Compute
 from universeg.training.config import TrainConfig
-from universeg.episodes.episode import Batch, Drawn
-from universeg.model import ModelConfig, load_model
 from universeg.training.signals import stop_signals
 from universeg.training.trainer import Training, TrainingError, main, train
 
@@ -60,7 +60,7 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_pa
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def start(run):
-        words = [sys.executable, "-m", "universeg.train", *command(run), *extra]
+        words = [sys.executable, "-m", "universeg", "train", *command(run), *extra]
         return subprocess.Popen(words, env=environment)
 
     killed, kills = replace(config, out=tmp_path / "killed"), 0
@@ -94,7 +94,7 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(config, stores_folder, tmp_pa
 def test_it_saves_when_told_to_stop(config):
     config = replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000)
     process = subprocess.Popen(
-        [sys.executable, "-m", "universeg.train", *command(config)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "universeg", "train", *command(config)], stderr=subprocess.PIPE, text=True
     )
     wait_for(lambda: (config.out / "metrics.jsonl").exists() and rows(config, "loss"), process)
     process.terminate()
@@ -333,7 +333,7 @@ def test_entries_take_turns_as_the_query(config):
     both, alone = Training(config), Training(replace(config, turns=1))
     (drawn,) = both.load(1)
     images, masks = (pixels[:, ::-1] for pixels in (drawn.pixels.images, drawn.pixels.masks))
-    exchanged = Drawn(drawn.task, "1", Batch(images.copy(), masks.copy()))
+    exchanged = LoadedEpisode(drawn.task, "1", Batch(images.copy(), masks.copy()))
     before = {name: tensor.clone() for name, tensor in alone.state.model.state_dict().items()}
     ((_, mean),) = both.learn([drawn])
     ((_, first),) = alone.learn([drawn])

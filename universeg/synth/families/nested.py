@@ -5,9 +5,9 @@ from math import pi
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.appearance import painted
 from universeg.synth.scene.pose import posed
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 from universeg.synth.scene.shapes import Outline, backdrop, draw_outline, put, star
 

@@ -4,10 +4,10 @@ from math import cos, pi, sin
 
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
-from universeg.synth.scene.fields import blurred
 from universeg.synth.scene.appearance import painted
+from universeg.synth.scene.fields import blurred
 from universeg.synth.scene.pose import Pose, posed
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 from universeg.synth.scene.shapes import backdrop, draw_outline, put, star
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
-from universeg.synth.scene.fields import smooth
 from universeg.synth.scene.appearance import painted
+from universeg.synth.scene.fields import smooth
 from universeg.synth.scene.pose import Pose, posed
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 from universeg.synth.scene.shapes import backdrop, put
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.fields import blurred, related, smooth
 from universeg.synth.scene.pose import Pose, posed
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 from universeg.synth.scene.shapes import draw_outline, star
 

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from universeg.synth.scene.random_draws import Draws
-from universeg.synth.scene.fields import largest, related, smooth, stretched
 from universeg.synth.scene.appearance import painted
+from universeg.synth.scene.fields import largest, related, smooth, stretched
 from universeg.synth.scene.pose import Pose, posed
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 from universeg.synth.scene.shapes import draw_outline, star
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
-from universeg.synth.scene.fields import blurred, related, smooth
 from universeg.synth.scene.appearance import painted
+from universeg.synth.scene.fields import blurred, related, smooth
 from universeg.synth.scene.pose import Pose, mirrored, posed
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 from universeg.synth.scene.shapes import backdrop, draw_outline, star
 from universeg.synth.scene.trees import TREES, draw_habit, grown, looked_up

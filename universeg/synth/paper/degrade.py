@@ -8,7 +8,7 @@ from torch import Tensor
 
 from universeg.synth.config import SynthConfig
 from universeg.synth.paper.noise import REFERENCE, draw_grids, points, smooth
-from universeg.synth.task import Source
+from universeg.synth.task import RandomStreams
 
 REACH = 3  # a Gaussian kernel ends this many standard deviations out
 
@@ -24,11 +24,11 @@ class Camera:
     gamma_sd: float
 
 
-def draw_camera(source: Source, config: SynthConfig) -> Camera:
+def draw_camera(streams: RandomStreams, config: SynthConfig) -> Camera:
     """The driver builds its blur kernel once per task, with a width for each axis."""
-    numbers = source.numbers("degradation")
+    numbers = streams.numbers("degradation")
     most = numbers.uniform(*config.blur_sd) * config.canvas / REFERENCE
-    rows, columns = (blur(config.canvas, sd, source.device) for sd in numbers.uniform(0, most, 2))
+    rows, columns = (blur(config.canvas, sd, streams.device) for sd in numbers.uniform(0, most, 2))
     (bias_points,) = points([numbers.uniform(*config.bias_spacing)])
     return Camera(rows, columns, bias_points, numbers.uniform(*config.bias_sd), config.gamma_sd)
 
@@ -43,14 +43,14 @@ def blur(n: int, sd: float, device: torch.device) -> Tensor:
     return weights / kernel.sum()
 
 
-def degraded(source: Source, camera: Camera, images: Tensor, subjects: Sequence[int]) -> Tensor:
+def degraded(streams: RandomStreams, camera: Camera, images: Tensor, subjects: Sequence[int]) -> Tensor:
     """Images (B, H, W) of any range as pictures in [0, 1]."""
-    numbers = [source.numbers("degradation", s) for s in subjects]
+    numbers = [streams.numbers("degradation", s) for s in subjects]
     shape = (1, camera.bias_points, camera.bias_points)
     bias = [draw_grids(own, [shape], camera.bias_sd)[0] for own in numbers]
-    gamma = source.tensor([own.normal(0, camera.gamma_sd, (1, 1)) for own in numbers]).exp()
+    gamma = streams.tensor([own.normal(0, camera.gamma_sd, (1, 1)) for own in numbers]).exp()
     blurred = camera.blur_rows @ images @ camera.blur_columns.T
-    gain = smooth([source.tensor(bias)], (images.shape[1], images.shape[2]))[:, 0].exp()
+    gain = smooth([streams.tensor(bias)], (images.shape[1], images.shape[2]))[:, 0].exp()
     return _stretched((blurred * gain).clamp(min=0)) ** gamma  # the driver also clips at 255, far out of reach
 
 

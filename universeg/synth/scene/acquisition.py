@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.fields import blurred, smooth
+from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.fields import blurred, pieces, texture
+from universeg.synth.scene.random_draws import Draws
 
 
 @dataclass(frozen=True)

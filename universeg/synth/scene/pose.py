@@ -6,8 +6,8 @@ from math import pi
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.fields import smooth
+from universeg.synth.scene.random_draws import Draws
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.fields import largest, related
+from universeg.synth.scene.random_draws import Draws
 
 ANGLES = 512
 

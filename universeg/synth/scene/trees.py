@@ -17,7 +17,7 @@ TREES = 4  # grown per task; each subject shows a piece of one of them
 MOST = 56  # branches per tree
 LEAST_RADIUS = 0.28  # in pixels of the picture
 
-Row = NDArray[np.float64]
+Table = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def grown(draws: Draws, habit: Habit) -> Forest:
     return Forest(_drawn(draws, trail or [(x, y, radius)], side), discs)  # in small pictures all may be too thin
 
 
-def _roots(rng: np.random.Generator, habit: Habit, discs: Row) -> tuple[Row, Row, Row, Row]:
+def _roots(rng: np.random.Generator, habit: Habit, discs: Table) -> tuple[Table, Table, Table, Table]:
     """x, y, heading and radius (TREES, MOST); branches that do not exist yet have radius 0."""
     shape, n = (TREES, MOST), habit.roots
     heading = rng.uniform(-pi, pi, shape)
@@ -101,7 +101,11 @@ def _roots(rng: np.random.Generator, habit: Habit, discs: Row) -> tuple[Row, Row
 
 
 def _split(
-    rng: np.random.Generator, state: tuple[Row, Row, Row, Row], tree: int, branch: int, free: NDArray[np.int_]
+    rng: np.random.Generator,
+    state: tuple[Table, Table, Table, Table],
+    tree: int,
+    branch: int,
+    free: NDArray[np.int_],
 ) -> None:
     """A thinner branch to one side, while the branch itself gives way a little."""
     child = free[tree]
@@ -117,7 +121,7 @@ def _split(
     radius[tree, branch] *= rng.uniform(0.8, 1)
 
 
-def _drawn(draws: Draws, trail: list[tuple[Row, Row, Row]], side: int) -> Tensor:
+def _drawn(draws: Draws, trail: list[tuple[Table, Table, Table]], side: int) -> Tensor:
     """Discs at every place that a branch has been, thin ones first."""
     x, y, radius = (np.stack(column) for column in zip(*trail, strict=True))
     tree = np.broadcast_to(np.arange(TREES)[:, None], x.shape)

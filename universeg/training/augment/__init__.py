@@ -8,6 +8,6 @@ docs/augmentation.md shows each of them.
 
 from universeg.training.augment.augmentation import Augmentation
 from universeg.training.augment.config import AugmentConfig
-from universeg.training.augment.rows import ROWS, Row
+from universeg.training.augment.rows import ROWS, Table4Row
 
-__all__ = ["ROWS", "AugmentConfig", "Augmentation", "Row"]
+__all__ = ["ROWS", "AugmentConfig", "Augmentation", "Table4Row"]

@@ -1,4 +1,4 @@
-"""A picture of every augmentation: `python -m universeg.augment --out docs/augmentation.png`."""
+"""A picture of every augmentation: `python -m universeg.training.augment --out docs/augmentation.png`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,11 +10,11 @@ import tyro
 from PIL import Image
 from torch import Tensor
 
-from universeg.training.augment import ROWS, Augmentation, AugmentConfig
-from universeg.base.atomic_write import written_whole
+from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Panel, outlined, sheet
 from universeg.base.rng import rng_for
 from universeg.synth import make_task
+from universeg.training.augment import ROWS, Augmentation, AugmentConfig
 
 SIDE = 128  # of images and of panels, in pixels
 ENTRIES = 3
@@ -31,7 +31,7 @@ def main(out: Path = Path("docs/augmentation.png"), task: int = 14, seed: int = 
         rows.append(_panels(*changed, name.replace("/", "\n")))
     title = "Augmentations of one task: the query and its mask, then two support entries and theirs"
     picture = sheet(rows, title).quantize(SHADES, dither=Image.Dither.NONE)
-    with written_whole(out) as part:
+    with atomic_write(out) as part:
         picture.save(part, "PNG", optimize=True)
 
 

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from universeg.training.augment.draws import Extent, Numbers, Params, Relabel, Tone, Warp
 from universeg.training.augment.geometry import pixels, sampled
-from universeg.training.augment.rows import Row
+from universeg.training.augment.rows import Table4Row
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledTransform:
     """A row, the episodes of a batch that it happens to, and the numbers of each of those."""
 
-    row: Row
+    row: Table4Row
     episodes: tuple[int, ...]
     numbers: tuple[Numbers, ...]
 
@@ -35,7 +35,7 @@ class Augmentation:
     One that comes in like that is changed like any other.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[Table4Row]
 
     def __call__(self, images: Tensor, masks: Tensor, rngs: Sequence[np.random.Generator]) -> tuple[Tensor, Tensor]:
         """Images in [0, 1] and masks of 0 and 1, both float32 (B, N+1, 1, H, W), the query first, augmented.
@@ -46,7 +46,7 @@ class Augmentation:
         _check(images, masks, rngs)
         return self.apply(images, masks, self.draw(rngs, images.shape[1], (images.shape[-2], images.shape[-1])))
 
-    def draw(self, rngs: Sequence[np.random.Generator], entries: int, size: tuple[int, int]) -> list[Drawn]:
+    def draw(self, rngs: Sequence[np.random.Generator], entries: int, size: tuple[int, int]) -> list[SampledTransform]:
         """What happens to each episode, one generator for each; rows that happen to none are left out."""
         found = [dict[int, Numbers]() for _ in self.rows]
         for episode, rng in enumerate(rngs):
@@ -55,10 +55,10 @@ class Augmentation:
                     draws = entries if row.scope == "in-task" else 1
                     own[episode] = row.transform.draw(rng, Extent(draws, entries, size))
         drawn = zip(self.rows, found, strict=True)
-        return [Drawn(row, tuple(own), tuple(own.values())) for row, own in drawn if own]
+        return [SampledTransform(row, tuple(own), tuple(own.values())) for row, own in drawn if own]
 
     @torch.no_grad()
-    def apply(self, images: Tensor, masks: Tensor, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+    def apply(self, images: Tensor, masks: Tensor, drawn: Sequence[SampledTransform]) -> tuple[Tensor, Tensor]:
         """Images and masks (B, N+1, 1, H, W) with what was drawn."""
         with torch.autocast(images.device.type, enabled=False):
             images, masks = _moved(images, masks, drawn)
@@ -70,7 +70,7 @@ class Augmentation:
         return images, masks
 
 
-def _moved(images: Tensor, masks: Tensor, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+def _moved(images: Tensor, masks: Tensor, drawn: Sequence[SampledTransform]) -> tuple[Tensor, Tensor]:
     """Sampled at the places that all warps together lead back to; what was done last is undone first."""
     warps = [(one, one.row.transform) for one in drawn if isinstance(one.row.transform, Warp)]
     moving = sorted({episode for one, _ in warps for episode in one.episodes})
@@ -89,13 +89,13 @@ def _moved(images: Tensor, masks: Tensor, drawn: Sequence[Drawn]) -> tuple[Tenso
     return _put(images, moving, new_images), _put(masks, moving, new_masks)
 
 
-def _relabelled(masks: Tensor, one: Drawn, relabel: Relabel) -> Tensor:
+def _relabelled(masks: Tensor, one: SampledTransform, relabel: Relabel) -> Tensor:
     old = _of(masks, one.episodes)
     new = relabel.masks(old, one.params(masks.device))
     return _put(masks, one.episodes, torch.where(_learnable(new) | ~_learnable(old), new, old))
 
 
-def _toned(images: Tensor, one: Drawn, tone: Tone) -> Tensor:
+def _toned(images: Tensor, one: SampledTransform, tone: Tone) -> Tensor:
     new = tone.images(_of(images, one.episodes), one.params(images.device))
     return _put(images, one.episodes, new.clamp(0, 1))
 

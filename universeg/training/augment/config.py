@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from universeg.training.augment.rows import ROWS, Row, Scope
 from universeg.base.lookup import choose
+from universeg.training.augment.rows import ROWS, Scope, Table4Row
 
 PRESETS: Mapping[str, tuple[Scope, ...]] = {
     "none": (),
@@ -30,6 +30,6 @@ class AugmentConfig:
             choose({row.name: row for row in ROWS}, name, "augmentation")
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[Table4Row, ...]:
         """What is left, in the order in which it is applied."""
         return tuple(row for row in ROWS if row.scope in PRESETS[self.preset] and row.name not in self.without)

@@ -16,7 +16,7 @@ Scope = Literal["in-task", "task"]
 
 
 @dataclass(frozen=True)
-class Row:
+class Table4Row:
     """A transform of an episode; `in-task` draws for each entry, `task` once for query and support alike."""
 
     scope: Scope
@@ -36,23 +36,23 @@ SHARPNESS = Sharpness(most=5)
 
 ROWS = (
     # Places first, all in one sampling. The in-task ones come before those of the task (algorithm 1).
-    Row("in-task", "affine", 0.5, AFFINE),
-    Row("in-task", "elastic", 0.8, Elastic(alpha=(1, 2.5), sigma=(7, 8))),
-    Row("task", "flip", 0.5, Flip()),
-    Row("task", "affine", 0.5, AFFINE),
-    Row("task", "elastic", 0.25, Elastic(alpha=(1, 2), sigma=(6, 8))),
+    Table4Row("in-task", "affine", 0.5, AFFINE),
+    Table4Row("in-task", "elastic", 0.8, Elastic(alpha=(1, 2.5), sigma=(7, 8))),
+    Table4Row("task", "flip", 0.5, Flip()),
+    Table4Row("task", "affine", 0.5, AFFINE),
+    Table4Row("task", "elastic", 0.25, Elastic(alpha=(1, 2), sigma=(6, 8))),
     # Labels after places, so that what comes from outside an image is background before the two change places. Edges
     # last: everything but an edge would be no task.
-    Row("task", "flip-labels", 0.5, FlipLabels()),
-    Row("task", "sobel-edge", 0.5, SobelEdge()),
+    Table4Row("task", "flip-labels", 0.5, FlipLabels()),
+    Table4Row("task", "sobel-edge", 0.5, SobelEdge()),
     # Intensities in the order in which light becomes a picture; noise last, else sharpening would make it glaring.
-    Row("in-task", "brightness-contrast", 0.25, BrightnessContrast(brightness=(-0.1, 0.1), contrast=(0.5, 1.5))),
-    Row("in-task", "blur", 0.25, BLUR),
-    Row("in-task", "sharpness", 0.25, SHARPNESS),
-    Row("in-task", "noise", 0.25, NOISE),
-    Row("task", "flip-intensities", 0.5, FlipIntensities()),
-    Row("task", "brightness-contrast", 0.5, BrightnessContrast(brightness=(-0.1, 0.1), contrast=(0.8, 1.2))),
-    Row("task", "blur", 0.5, BLUR),
-    Row("task", "sharpness", 0.5, SHARPNESS),
-    Row("task", "noise", 0.5, NOISE),
+    Table4Row("in-task", "brightness-contrast", 0.25, BrightnessContrast(brightness=(-0.1, 0.1), contrast=(0.5, 1.5))),
+    Table4Row("in-task", "blur", 0.25, BLUR),
+    Table4Row("in-task", "sharpness", 0.25, SHARPNESS),
+    Table4Row("in-task", "noise", 0.25, NOISE),
+    Table4Row("task", "flip-intensities", 0.5, FlipIntensities()),
+    Table4Row("task", "brightness-contrast", 0.5, BrightnessContrast(brightness=(-0.1, 0.1), contrast=(0.8, 1.2))),
+    Table4Row("task", "blur", 0.5, BLUR),
+    Table4Row("task", "sharpness", 0.5, SHARPNESS),
+    Table4Row("task", "noise", 0.5, NOISE),
 )

@@ -1,0 +1,69 @@
+"""The image formats: the reader and the file endings of each, and one boundary that turns failures into ImageError.
+
+To add a format: a module with its reader (a path and an optional frame number in, a RawImage out), and one line here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from universeg.base.lookup import choose
+from universeg.imageio.dicom import dicom
+from universeg.imageio.image import ImageError, RawImage
+from universeg.imageio.itk import metaimage, nrrd
+from universeg.imageio.nifti import mgz, nifti
+from universeg.imageio.raster import raster
+
+Reader = Callable[[Path, int | None], RawImage]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How files of one kind are read, and how their names end."""
+
+    read: Reader
+    endings: tuple[str, ...]
+
+
+FORMATS: Mapping[str, Format] = {
+    "nifti": Format(nifti, (".nii.gz", ".nii")),
+    "mgz": Format(mgz, (".mgz", ".mgh")),
+    "metaimage": Format(metaimage, (".mha", ".mhd")),
+    "nrrd": Format(nrrd, (".nrrd", ".nhdr")),
+    "dicom": Format(dicom, (".dcm", ".dicom", ".ima")),
+    "raster": Format(
+        raster, (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".ppm.gz")
+    ),
+}
+_BY_ENDING = {ending: name for name, format in FORMATS.items() for ending in format.endings}
+ENDINGS = tuple(sorted(_BY_ENDING, key=len, reverse=True))  # longest first: .nii.gz before .gz
+
+
+def ending_of(name: str) -> str | None:
+    """The ending of a file name, as in ENDINGS, whatever its case; None for a format that is not known."""
+    return next((ending for ending in ENDINGS if name.lower().endswith(ending)), None)
+
+
+def format_of(name: str) -> str | None:
+    """The key of FORMATS that a file name belongs to; None for a format that is not known."""
+    ending = ending_of(name)
+    return None if ending is None else _BY_ENDING[ending]
+
+
+def read(path: Path, name: str, index: int | None = None) -> RawImage:
+    """Read a file of the format `name`, or its frame `index`. Raises ImageError, which names the file."""
+    return guarded(choose(FORMATS, name, "image format").read, path, name, index)
+
+
+def guarded(reader: Reader, path: Path, name: str, index: int | None) -> RawImage:
+    """What a reader returns. Whatever goes wrong inside it becomes an ImageError that names the file."""
+    try:
+        return reader(path, index)
+    except ImageError as error:
+        raise type(error)(error.reason, error.file or str(path), error.remedy or "look at the file") from error
+    except FileNotFoundError:
+        raise
+    # The libraries raise exceptions of any type for damaged or hostile files; none may reach the user as a traceback.
+    except Exception as error:
+        reason = f"cannot be read as {name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ImageError(reason, str(path), "export or fetch the file again") from error
