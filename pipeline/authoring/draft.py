@@ -11,11 +11,12 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from pipeline.attrition import BadScan
 from pipeline.authoring.filename_patterns import Family, families
 from pipeline.authoring.lint import problems
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import listing, scans_of
-from pipeline.readers import READERS, UNREADABLE
+from pipeline.readers import Pick, read
 from universeg.base.atomic_write import atomic_write
 from universeg.base.rng import rng_for
 
@@ -93,8 +94,8 @@ def _few(values: set[float]) -> bool:
 
 def _read(reader: str, path: Path) -> tuple[NDArray[np.generic], bool] | None:
     try:
-        stored = READERS[reader](path, None, 0 if reader == "video" else None)
-    except UNREADABLE:
+        stored = read(reader, path, Pick(index=0 if reader == "video" else None))
+    except BadScan:
         sys.stderr.write(f"{path}: cannot be read as {reader}; it is left out of the draft\n")
         return None
     return np.asarray(stored.values), stored.is_volume

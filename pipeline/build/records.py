@@ -17,7 +17,7 @@ from pipeline.readers import Pick, read_all
 from pipeline.match.match import ScanFiles
 from pipeline.build.largest_slice import counts_along, largest
 from pipeline.attrition import BadScan
-from universeg.imageio.image import LoadedImage, upright
+from universeg.imageio.image import ImageError, LoadedImage, upright
 from universeg.standardise.normalise import Window, limits, luminance, scaled
 from universeg.standardise.resample import Array, Grid, cut
 from universeg.store.format import Pixels, Record, area
@@ -64,13 +64,11 @@ def _image(scan: ScanFiles, group: Group, root: Path) -> tuple[LoadedImage, Wind
     try:
         stored = read_all(form.reader, paths, Pick(form.array, scan.index, scan.channel))
         image = upright(stored, form.orientation, form.spacing)
-        values = image.values if image.palette is None else image.palette[image.values]
-        values = luminance(values) if values.ndim > len(image.spacing) else values
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise BadScan(f"{np.count_nonzero(~np.isfinite(values))} samples are not finite numbers")
+        image.check_finite()
+        values = luminance(image.colours) if image.colours.ndim > len(image.spacing) else image.colours
         ends = limits(values, form.intensity, form.window)
-    except BadScan as bad:
-        raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy or LOOK, bad.known) from bad
+    except ImageError as bad:
+        raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy or LOOK) from bad
     except ValueError as error:
         raise BadScan(str(error), str(paths[0]), LOOK) from error
     return replace(image, values=values, palette=None), ends

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
 
 from pipeline.attrition import BadScan
 from pipeline.labels.label_files import LabelFiles
 from pipeline.readers import Pick, read_all
-from universeg.imageio.image import SAME_GRID, LoadedImage, grid_distance, upright
+from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance, upright
 
 REMEDY = "check that label and image belong together; add the scan to known_bad if they do not"
 
@@ -43,7 +42,7 @@ def label_map(spec: LabelFiles, found: LabelRequest, name: str, image: LoadedIma
         if len(labels.spacing) != len(image.spacing):
             raise BadScan(f"the label has {len(labels.spacing)} axes, its image {len(image.spacing)}", remedy=REMEDY)
         return _fitted(labels, image, spec.grid)
-    except BadScan as bad:
+    except ImageError as bad:
         raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy) from bad
 
 
@@ -74,6 +73,8 @@ def _moved(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
     """The label's sample that is nearest to each of the image's; 0 outside the label's grid."""
     if labels.coloured:
         raise BadScan("a label in colour cannot be moved to another grid", remedy="use 'channel' or 'grid: voxels'")
+    from scipy.ndimage import affine_transform
+
     back = np.linalg.inv(np.asarray(labels.affine)) @ np.asarray(image.affine)
     values: NDArray[Any] = affine_transform(
         labels.values, back[:3, :3], back[:3, 3], image.shape, order=0, mode="constant", cval=0

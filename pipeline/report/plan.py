@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import Config, missing_sources
+from pipeline.config import Config
 from pipeline.manifest import expected_counts as promised
 from pipeline.manifest import licence as terms
 from pipeline.manifest.licence import Use
 from pipeline.manifest.schema import Manifest, load_manifests
+from pipeline.report.selection import missing_sources
 
 COLOURS = {"now": "green", "ask": "yellow", "no": "red"}
 

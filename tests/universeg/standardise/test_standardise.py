@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from universeg.imageio.nifti_affine import placed
 
 from universeg.base.rng import rng_for
-from universeg.imageio.nifti_affine import placed
 from universeg.standardise.normalise import INTENSITY, FlatImage, limits, luminance, normalised, scaled
 from universeg.standardise.resample import Grid
 
