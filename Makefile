@@ -1,44 +1,51 @@
-# The words everyone types, and what CI types. `make help` lists them.
+# The commands that everyone uses, and that CI uses. `make help` lists them.
 
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
-# The demo's dataset: Synthetic needs no download. For another name, say where it may be had if not from its owner:
+# The demo's dataset. Synthetic needs no download. For another one, MIRROR is where to get it if not from its owner:
 #     make demo DATASETS=WBC-JTSC MIRROR=/folder/or/url
 DATASETS ?= Synthetic
 MIRROR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo quick test check format docs clean
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in demo/result.png (under 10 minutes)
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
-test: .venv/ready ## all tests
+quick: .venv/ready ## the fast tests (under 3 minutes)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
+
+test: .venv/ready ## all tests (under 8 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-check: .venv/ready ## lint, format, types, manifests: what CI checks beside the tests
+check: .venv/ready ## lint, format, types, spelling, manifests: what CI checks besides the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check --compact-diff Snakefile
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(BIN)/python -m pipeline check
 
-format: .venv/ready ## format the code and mend what lint can mend
+format: .venv/ready ## format the code, and correct what lint can correct
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile
 
+docs: .venv/ready ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
 clean: ## remove the environment and what the demo made
 	rm -rf .venv demo/work
 
-# The environment, pinned by constraints.txt; made again when what it is made from changes.
+# The environment, pinned by constraints.txt. It is made again when one of these files changes.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[workflow,s3,gdrive,kaggle,archives,slurm,baselines,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,workflow,s3,gdrive,kaggle,archives,slurm,baselines,dev]'
 	touch $@

@@ -1,7 +1,7 @@
 """config -> manifest -> fetch -> unpack (-> segment) -> match -> shard -> store -> catalogue, sheet.
 
-snakemake --cores 32                            every dataset that needs no access request
-snakemake --cores 32 --configfile my.yaml       with the settings of my.yaml; config/config.yaml explains each
+snakemake --cores 32                            build every dataset that needs no access request
+snakemake --cores 32 --configfile my.yaml       use the settings of my.yaml; config/config.yaml explains each
 snakemake -n                                    show what would be done; needs no data
 
 A rule names files and settings, and calls one stage: python -m pipeline STAGE. The work is done in pipeline/.
@@ -21,7 +21,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 sys.path.insert(0, workflow.basedir)
 
-from pipeline.config import RECIPE, parse
+from pipeline.config import RECIPE, parse, write_config
 from pipeline.manifest.schema import load_manifests
 from pipeline.report.selection import makes_labels, select
 
@@ -33,6 +33,9 @@ GENERATED = [name for name in SELECTED.build if MANIFESTS[name].generator]
 PUBLISHED = [name for name in SELECTED.build if not MANIFESTS[name].generator]
 SEGMENTED = [name for name in PUBLISHED if makes_labels(CONFIG, MANIFESTS[name])]
 ROOT = CONFIG.root.as_posix()
+# The stages read the settings from this file. It is not the output of a rule: Snakemake does not compare the params of
+# jobs that come after a job that runs, so a changed setting would not run them again.
+RESOLVED = f"{ROOT}/config.json"
 RUN = f"PYTHONPATH={shlex.quote(workflow.basedir)} {shlex.quote(sys.executable)} -m pipeline"
 
 
@@ -43,33 +46,25 @@ wildcard_constraints:
 
 localrules:
     all,
-    resolve_config,
     fetch,
     to_segment,
     segmented,
     catalogue,
 
 
-def settings(stage):
-    """The settings that the output of a stage depends on: a change of one runs the rule again."""
-    return CONFIG.affecting(stage)
-
-
-def resolved_config(wildcards):
-    # Every rule reads this file, but only the settings in its params decide whether it runs again.
-    return ancient(f"{ROOT}/config.json")
-
-
+# A newer manifest alone runs nothing again. The params of each rule have the facts and the settings that change its
+# output, and Snakemake compares these.
 def manifest_of(wildcards):
-    # Its facts are in the params of each rule, so a changed comment rebuilds nothing.
     return ancient(FILES[wildcards.dataset])
 
 
 def digest(*fields):
+    """A short digest of these fields of the manifest, or of all fields."""
     return lambda wildcards: MANIFESTS[wildcards.dataset].digest(*fields)
 
 
 def have(wildcards):
+    """The folder with the unpacked dataset, if the config names one."""
     return str(CONFIG.have.get(wildcards.dataset, ""))
 
 
@@ -78,7 +73,7 @@ def shards(wildcards):
 
 
 def files(wildcards):
-    """The note that says where a dataset's files are: as unpacked, or with labels that were made for it."""
+    """The note that says where a dataset's files are: as unpacked, or with the labels that a tool created."""
     return f"{ROOT}/{'segmented' if wildcards.dataset in SEGMENTED else 'raw'}/{wildcards.dataset}.json"
 
 
@@ -89,37 +84,28 @@ def evidence(wildcards):
     return {name: f"{ROOT}/{name}s/{wildcards.dataset}.json" for name in ("receipt", "scan")}
 
 
+onstart:
+    write_config(CONFIG, Path(RESOLVED))
+
+
 onsuccess:
-    shell(f"{RUN} summary --config {shlex.quote(ROOT)}/config.json")
+    shell("{RUN} summary --config {RESOLVED:q}")
 
 
 onerror:
-    shell(f"{RUN} summary --config {shlex.quote(ROOT)}/config.json")
+    shell("{RUN} summary --config {RESOLVED:q}")
 
 
 rule all:
     input:
-        f"{ROOT}/config.json",
         expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=SELECTED.build),
         expand(f"{ROOT}/reports/sheets/{{dataset}}.png", dataset=SELECTED.build),
         f"{ROOT}/reports/catalogue.csv" if SELECTED.build else [],
 
 
-rule resolve_config:
-    output:
-        f"{ROOT}/config.json",
-    log:
-        f"{ROOT}/logs/config.log",
-    params:
-        settings=CONFIG.model_dump_json(),
-    shell:
-        "{RUN} config --settings {params.settings:q} --out {output:q} 2> {log:q}"
-
-
 rule fetch:
-    # The output is a receipt, not the downloads: Snakemake deletes outputs before it runs a rule again.
+    # The output is a receipt. The downloads are not: Snakemake would delete them before it runs the rule again.
     input:
-        config=resolved_config,
         manifest=manifest_of,
     output:
         f"{ROOT}/receipts/{{dataset}}.json",
@@ -129,12 +115,11 @@ rule fetch:
         facts=digest("sources"),
         have=have,
     shell:
-        "{RUN} fetch --config {input.config:q} --manifest {input.manifest:q} --out {output:q} 2> {log:q}"
+        "{RUN} fetch --config {RESOLVED:q} --manifest {input.manifest:q} --out {output:q} 2> {log:q}"
 
 
 rule unpack:
     input:
-        config=resolved_config,
         manifest=manifest_of,
         receipt=rules.fetch.output,
     output:
@@ -145,14 +130,13 @@ rule unpack:
         facts=digest("sources"),
         have=have,
     shell:
-        "{RUN} unpack --config {input.config:q} --manifest {input.manifest:q} --receipt {input.receipt:q}"
+        "{RUN} unpack --config {RESOLVED:q} --manifest {input.manifest:q} --receipt {input.receipt:q}"
         " --out {output:q} 2> {log:q}"
 
 
 rule to_segment:
-    # Only writes a script: the container of the next rule has FreeSurfer, but not this project.
+    # Writes only a script, because the container of the next rule has FreeSurfer, but not this project.
     input:
-        config=resolved_config,
         manifest=manifest_of,
         raw=rules.unpack.output,
     output:
@@ -161,14 +145,14 @@ rule to_segment:
         f"{ROOT}/logs/to_segment/{{dataset}}/{{chunk}}.log",
     params:
         facts=digest("groups"),
-        settings=settings("to_segment"),
+        settings=CONFIG.affecting("to_segment"),
     shell:
-        "{RUN} to_segment --config {input.config:q} --manifest {input.manifest:q} --raw {input.raw:q}"
+        "{RUN} to_segment --config {RESOLVED:q} --manifest {input.manifest:q} --raw {input.raw:q}"
         " --chunk {wildcards.chunk} --out {output:q} 2> {log:q}"
 
 
 rule segment:
-    # The labels are not outputs of the rule, so that a run killed after days continues where it stopped.
+    # The labels are not outputs of the rule: Snakemake would delete them, and they may have taken days.
     input:
         rules.to_segment.output,
     output:
@@ -185,7 +169,6 @@ rule segment:
 
 rule segmented:
     input:
-        config=resolved_config,
         raw=rules.unpack.output,
         done=lambda wildcards: expand(
             f"{ROOT}/segmented/{wildcards.dataset}/{{chunk}}.done", chunk=range(CONFIG.chunks)
@@ -195,10 +178,10 @@ rule segmented:
     log:
         f"{ROOT}/logs/segmented/{{dataset}}.log",
     params:
-        settings=settings("segmented"),
+        settings=CONFIG.affecting("segmented"),
         scripts=f"{ROOT}/segmented/{{dataset}}",
     shell:
-        "{RUN} segmented --config {input.config:q} --raw {input.raw:q} --scripts {params.scripts:q}"
+        "{RUN} segmented --config {RESOLVED:q} --raw {input.raw:q} --scripts {params.scripts:q}"
         " --out {output:q} 2> {log:q}"
 
 
@@ -219,7 +202,6 @@ rule match:
 
 rule shard:
     input:
-        config=resolved_config,
         manifest=manifest_of,
         scans=rules.match.output,
     output:
@@ -234,15 +216,14 @@ rule shard:
     params:
         facts=digest("groups"),
         recipe=RECIPE,
-        settings=settings("shard"),
+        settings=CONFIG.affecting("shard"),
     shell:
-        "{RUN} shard --config {input.config:q} --manifest {input.manifest:q} --scans {input.scans:q}"
+        "{RUN} shard --config {RESOLVED:q} --manifest {input.manifest:q} --scans {input.scans:q}"
         " --chunk {wildcards.chunk} --out {output[0]:q} 2> {log:q}"
 
 
 rule synthetic:
     input:
-        config=resolved_config,
         manifest=manifest_of,
     output:
         f"{ROOT}/shards/{{dataset}}/{{chunk}}.lmdb",
@@ -256,16 +237,15 @@ rule synthetic:
     params:
         facts=digest("generator"),
         recipe=RECIPE,
-        settings=settings("synthetic"),
+        settings=CONFIG.affecting("synthetic"),
     shell:
-        "{RUN} synthetic --config {input.config:q} --manifest {input.manifest:q} --chunk {wildcards.chunk}"
+        "{RUN} synthetic --config {RESOLVED:q} --manifest {input.manifest:q} --chunk {wildcards.chunk}"
         " --out {output[0]:q} 2> {log:q}"
 
 
 rule store:
     input:
         unpack(evidence),
-        config=resolved_config,
         manifest=manifest_of,
         shards=shards,
     output:
@@ -276,14 +256,14 @@ rule store:
     params:
         facts=digest(),
         recipe=RECIPE,
-        settings=settings("store"),
+        settings=CONFIG.affecting("store"),
         evidence=lambda wildcards, input: (
             f"--receipt {shlex.quote(input.receipt)} --scans {shlex.quote(input.scan)}"
             if wildcards.dataset in PUBLISHED
             else ""
         ),
     shell:
-        "{RUN} store --config {input.config:q} --manifest {input.manifest:q} {params.evidence}"
+        "{RUN} store --config {RESOLVED:q} --manifest {input.manifest:q} {params.evidence}"
         " --out {output.store:q} --report {output.report:q} --shards {input.shards:q} 2> {log:q}"
 
 

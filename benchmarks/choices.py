@@ -18,11 +18,11 @@ import tyro
 from universeg import load_model
 from universeg.base.atomic_write import atomic_write
 from universeg.base.device import Compute
-from universeg.episodes.segment import validate
 from universeg.evaluation.scorer import weights_digest
 from universeg.synth.mixes import FAMILIES, VALIDATION_FAMILIES
 from universeg.training.config import TrainConfig
 from universeg.training.episode_source import EpisodeSource
+from universeg.training.validation import validate
 
 Dices = Mapping[str, Sequence[float]]  # of each family and dataset, its episodes in their order
 TRAINED, HELD = "trained families", "held-back families"

@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.layout import Group
-from pipeline.match.match import Scan
+from pipeline.match.scan_files import ScanFiles
 from universeg.base.rng import rng_for
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid
@@ -62,7 +62,7 @@ def read_only(image: Path, seg: Path) -> None:
 
 
 def ours(image: Path, seg: Path) -> None:
-    facts = Scan("G", "s", "CT", 0, (image.name,), {"": (seg.name,)})
+    facts = ScanFiles("G", "s", "CT", 0, (image.name,), {"": (seg.name,)})
     list(records_of(facts, GROUP, image.parent, Recipe(SIZE)))
 
 

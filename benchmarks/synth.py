@@ -1,4 +1,4 @@
-"""How long synthetic tasks take: `python benchmarks/synth.py`, with --help for more."""
+"""Measure how long it takes to make synthetic tasks: python benchmarks/synth.py"""
 
 import time
 from dataclasses import dataclass
@@ -7,53 +7,58 @@ import tyro
 
 from universeg.synth import FAMILIES, MIXES, SynthConfig, fresh_episode, make_task
 
-PAPER = 1000 * 100  # images: tasks times subjects
+PAPER_IMAGES = 1000 * 100  # tasks times subjects
 CORES = 2
-WARM = 1000  # episodes with numbers from here only warm up
+WARM_UP = 1000  # number of the episode that is made before the measurement
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure. Times are of the processor, as machines are shared; the paper's task is measured beside each."""
+    """What to measure. Times are processor times, because machines may be shared.
+
+    After each episode a task of F0 is measured, so that each family is compared with F0 under the same conditions.
+    """
 
     episodes: int = 12
-    """New episodes of each family."""
+    """Number of episodes of each family."""
     entries: int = 17
+    """Images per episode."""
     size: int = 128
+    """Pixels per side."""
     subjects: int = 20
-    """Of the paper's tasks, of which one is made after each episode."""
+    """Subjects per task of F0."""
 
 
 def main(settings: Settings) -> None:
-    print("| family | ms per image | times the paper's task as stored |\n| --- | ---: | ---: |")
-    stored = [fixed(settings, WARM)]
-    shares = {}
+    print("| family | ms per image | relative to F0 as stored |\n| --- | ---: | ---: |")
+    stored_times = [stored_task(settings, WARM_UP)]
+    ratios = {}
     for family in FAMILIES:
-        fresh(settings, family, WARM)
-        here, there = [], []
+        episode(settings, family, WARM_UP)
+        own, reference = [], []
         for number in range(settings.episodes):
-            here.append(fresh(settings, family, number))
-            there.append(fixed(settings, number))
-        stored += there
-        shares[family] = sum(here) / sum(there)
-        print(f"| {family} | {1000 * sum(here) / len(here):.2f} | {shares[family]:.2f} |", flush=True)
+            own.append(episode(settings, family, number))
+            reference.append(stored_task(settings, number))
+        stored_times += reference
+        ratios[family] = sum(own) / sum(reference)
+        print(f"| {family} | {1000 * sum(own) / len(own):.2f} | {ratios[family]:.2f} |", flush=True)
     weights = MIXES["train"]
-    mean = sum(weight * shares[name] for name, weight in weights.items()) / sum(weights.values())
-    each = sum(stored) / len(stored)
-    print(f"| mix `train` | {1000 * mean * each:.2f} | {mean:.2f} |")
-    minutes = PAPER * each / CORES / 60
-    print(f"\nstored F0: {1000 * each:.2f} ms per image, {PAPER:,} on {CORES} cores in {minutes:.1f} minutes")
+    mean = sum(weight * ratios[name] for name, weight in weights.items()) / sum(weights.values())
+    per_image = sum(stored_times) / len(stored_times)
+    print(f"| mix `train` | {1000 * mean * per_image:.2f} | {mean:.2f} |")
+    minutes = PAPER_IMAGES * per_image / CORES / 60
+    print(f"\nstored F0: {1000 * per_image:.2f} ms per image, {PAPER_IMAGES:,} on {CORES} cores in {minutes:.1f} minutes")
 
 
-def fresh(settings: Settings, family: str, number: int) -> float:
-    """Seconds per image of a new episode."""
+def episode(settings: Settings, family: str, number: int) -> float:
+    """Seconds per image to make one episode during training."""
     start = time.process_time()
     fresh_episode(0, number, settings.entries, settings.size, family)
     return (time.process_time() - start) / settings.entries
 
 
-def fixed(settings: Settings, number: int) -> float:
-    """Seconds per image of one of the workflow's tasks of the paper's recipe."""
+def stored_task(settings: Settings, number: int) -> float:
+    """Seconds per image to make one task of F0, the paper's recipe, as the workflow does."""
     start = time.process_time()
     make_task(0, number, settings.subjects, settings.size, SynthConfig())
     return (time.process_time() - start) / settings.subjects

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from demo.picture import draw
 from universeg import UniverSeg, load_model
-from universeg.model import SHIPPED
+from universeg.model.registry import DEFAULT
 
 WORK = Path("demo/work")
 SUPPORT_OF_REAL = 16
@@ -89,7 +89,7 @@ def main(demo: Demo) -> None:
     trained = RUN / "best.safetensors"
     run(
         "3. Segment tasks that neither network has seen, from their examples alone",
-        *("universeg-evaluate", "--weights", str(trained), str(SHIPPED), "--out", f"{WORK}/evaluation"),
+        *("universeg-evaluate", "--weights", str(trained), DEFAULT, "--out", f"{WORK}/evaluation"),
         *("--stores", str(STORES), "--datasets", *demo.datasets, "--tasks", *tasks),
         *("--support-size", str(demo.support_size), "--ensemble", "1"),
     )

@@ -1,13 +1,15 @@
-"""From the files of 53 datasets, as their owners publish them, to stores of 2-D binary segmentation tasks.
+"""Build stores of 2-D binary segmentation tasks from datasets in the form in which their owners publish them.
 
-The stages, in the order in which data flows, each one sub-command of `python -m pipeline` and one Snakemake rule:
+The folders, in the order in which data flows. Each stage is a sub-command of `python -m pipeline` and a Snakemake rule.
 
-    manifest  what is known about a dataset                      manifest.py
-    fetch     its archives, by URL, mirror or a person           fetch.py      -> receipts/
-    unpack    archives into a folder, never outside it           unpack.py     -> raw/
-    scans     files matched to subjects, modalities, labels      scans.py      -> scans/
-    shard     read, normalise, resample, slice a chunk of scans  build.py      -> shards/
-    store     shards and the split of subjects into one store    merge.py      -> stores/
-    catalogue one row per task, over all stores                  catalogue.py  -> reports/   (in universeg)
-    sheet     pictures, to see that images and labels are right  sheet.py      -> reports/
+    readers/    file formats that only datasets need; the others are in universeg/imageio
+    labels/     label kinds: from label files to masks
+    backends/   downloads, one class per kind of address
+    manifest/   what is known about a dataset: sources, licence, file patterns, labels
+    fetch/      download the files of a dataset                 -> downloads/, receipts/
+    unpack/     extract the archives                            -> raw/
+    match/      find the image and label files of every scan    -> scans/
+    build/      read, normalise, resample, slice, merge         -> shards/, stores/
+    report/     plan, catalogue, contact sheets, summary        -> reports/
+    authoring/  check a manifest, draft a new one
 """

@@ -1,4 +1,4 @@
-"""`python -m pipeline STAGE`: one sub-command per stage, each usable without Snakemake; STAGE --help explains it."""
+"""`python -m pipeline STAGE`: run one stage, with or without Snakemake. STAGE --help explains the stage."""
 
 import sys
 from collections.abc import Mapping
@@ -6,31 +6,31 @@ from importlib import import_module
 
 import tyro
 
-# Stage -> its module, which has a function of that name, and what it does. A stage is imported only when it is named:
-# the workflow starts hundreds of jobs, and most formats need large libraries.
+# Stage -> the module that has a function of that name, and what the stage does. Only the named stage is imported,
+# because the workflow starts hundreds of jobs, and reading image formats needs large libraries.
 STAGES: Mapping[str, tuple[str, str]] = {
     "config": ("pipeline.config", "write the resolved settings, which all other stages read"),
-    "fetch": ("pipeline.fetch.stage", "download every file of a dataset, and write the receipt"),
-    "unpack": ("pipeline.unpack.stage", "unpack a dataset's archives, and note where its files are"),
-    "to_segment": ("pipeline.match.freesurfer", "write a script that makes the labels a dataset lacks"),
-    "segmented": ("pipeline.match.freesurfer", "put a dataset's files and the labels made for it into one folder"),
+    "fetch": ("pipeline.fetch.stage", "download every file of a dataset, and write a receipt"),
+    "unpack": ("pipeline.unpack.stage", "extract a dataset's archives, and record where its files are"),
+    "to_segment": ("pipeline.match.freesurfer", "write a script that creates the labels a dataset lacks"),
+    "segmented": ("pipeline.match.freesurfer", "put a dataset's files and its created labels into one folder"),
     "match": ("pipeline.match.stage", "find the image and label files of every scan by the manifest's patterns"),
     "shard": ("pipeline.build.shard", "read, normalise, resample and slice one chunk of scans"),
     "synthetic": ("pipeline.build.synthetic", "generate one chunk of synthetic tasks"),
-    "store": ("pipeline.build.store", "merge a dataset's shards into its store, split its subjects, report losses"),
-    "catalogue": ("pipeline.report.catalogue", "write one table row per task of all stores"),
+    "store": ("pipeline.build.store", "merge a dataset's shards, split its subjects, report what was not used"),
+    "catalogue": ("pipeline.report.catalogue", "write a table with one row per task of all stores"),
     "sheet": ("pipeline.report.contact_sheet", "draw images of a store with the outlines of their labels"),
-    "summary": ("pipeline.report.summary", "show what was built, what was not, and what a person must do"),
+    "summary": ("pipeline.report.summary", "show what was built, what was not, and what you must do"),
     "plan": ("pipeline.report.plan", "show which datasets can be downloaded now and which need an access request"),
     "table": ("pipeline.report.dataset_page", "write docs/reference/datasets.md from the manifests"),
-    "check": ("pipeline.authoring.check", "check manifests, and with --links whether their addresses answer"),
+    "check": ("pipeline.authoring.check", "check manifests, and with --links also their web addresses"),
     "schema": ("pipeline.authoring.check", "write the JSON schema of manifests, for editors"),
-    "new": ("pipeline.authoring.draft", "draft the manifest of a folder of files"),
+    "new": ("pipeline.authoring.draft", "draft a manifest for a folder of files"),
 }
 
 
 def main() -> None:
-    """Run one stage. An error that a person can mend is a sentence, not a traceback."""
+    """Run one stage. An error that the user can correct is shown as a message, not as a traceback."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h"):
         sys.stdout.write(_overview())

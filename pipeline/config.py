@@ -1,10 +1,9 @@
-"""The settings of the workflow. `snakemake` writes the resolved ones once, and every stage reads that file.
+"""The settings of the workflow. `snakemake` resolves them and writes them once; every stage reads that file.
 
-To add an option: a field here (with the stages whose output it changes), and the code that uses it.
+To add an option: add a field to Config, marked with the stages whose output it changes, and use it in these stages.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +13,7 @@ from pipeline.fields import Strict
 from pipeline.manifest.licence import Use
 from universeg.base.atomic_write import atomic_write
 
-# Increase it whenever a change of the code changes what a store contains. Stores of another recipe are then rebuilt.
+# Increase it whenever a change of the code changes what a store contains. Existing stores are then rebuilt.
 RECIPE = 2
 
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -25,27 +24,24 @@ class ConfigError(ValueError):
     """A config that cannot be used. The message lists every key that is wrong."""
 
 
-@dataclass(frozen=True)
 class Affects:
-    """The stages whose output a setting changes: Snakemake runs them again when it changes."""
-
-    stages: tuple[str, ...]
+    """Mark of a setting: the stages whose output it changes. Snakemake runs them again when the setting changes."""
 
     def __init__(self, *stages: str) -> None:
-        object.__setattr__(self, "stages", stages)
+        self.stages = stages
 
 
 class Synthetic(Strict):
-    """How many synthetic tasks to make (paper, section D)."""
+    """Which synthetic tasks to generate (paper, section D)."""
 
     tasks: Annotated[int, Field(ge=1)] = 1000
     subjects: Annotated[int, Field(ge=2)] = 100
     seed: int = 0
-    family: str | None = None  # the stage checks the name: this file must load without torch
+    family: str | None = None  # checked by the stage, because this file must not import torch
 
 
 class Segmenting(Strict):
-    """Which tool makes the labels that a dataset lacks."""
+    """Which tool creates the labels that a dataset lacks."""
 
     tool: Literal["none", "freesurfer", "synthseg"] = "none"
     licence: UserPath | None = None
@@ -55,12 +51,12 @@ class Segmenting(Strict):
 class Config(Strict):
     """The workflow's settings; config/config.yaml explains each."""
 
-    root: UserPath = Path("data")
-    manifests: tuple[UserPath, ...] = (Path("dataset_manifests"),)
-    datasets: tuple[str, ...] | Literal["obtainable", "all"] = "obtainable"
-    use: Use = "research"
-    mirror: str | None = None
-    have: dict[str, UserPath] = Field(default_factory=dict)
+    root: Annotated[UserPath, Affects()] = Path("data")
+    manifests: Annotated[tuple[UserPath, ...], Affects()] = (Path("dataset_manifests"),)
+    datasets: Annotated[tuple[str, ...] | Literal["obtainable", "all"], Affects()] = "obtainable"
+    use: Annotated[Use, Affects()] = "research"
+    mirror: Annotated[str | None, Affects()] = None
+    have: Annotated[dict[str, UserPath], Affects()] = Field(default_factory=dict)  # the rules compare each folder
     resolution: Annotated[int, Field(ge=16, le=1024), Affects("shard", "synthetic", "store")] = 128
     geometry: Annotated[Geometry, Affects("shard", "store")] = "isotropic"
     min_pixels: Annotated[int, Field(ge=1), Affects("shard", "store")] = 1
@@ -78,12 +74,12 @@ class Config(Strict):
         return have
 
     def with_manifests_in(self, checkout: Path) -> Self:
-        """The same settings; folders of manifests that are not in the current folder are taken from the checkout."""
+        """The same settings, with manifest folders that do not exist here replaced by those of the checkout."""
         folders = tuple(folder if folder.is_dir() else checkout / folder for folder in self.manifests)
         return self.model_copy(update={"manifests": folders})
 
     def affecting(self, stage: str) -> dict[str, Any]:
-        """The settings that change the output of a stage, by name, in plain types."""
+        """The settings that change the output of a stage: name -> value as in JSON."""
         values = self.model_dump(mode="json")
         return {
             name: values[name]
@@ -93,28 +89,40 @@ class Config(Strict):
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
-    """Check the settings; raises ConfigError with every mistake."""
+    """Check the settings of a config file; raises ConfigError that lists every mistake."""
     try:
         return Config.model_validate(dict(settings))
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
-        raise ConfigError("\n".join(["the config cannot be used (config/config.yaml explains it):", *lines])) from error
+        raise ConfigError(f"the config has mistakes (config/config.yaml explains each key):{_list(error)}") from error
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write the resolved settings as JSON, for `load_config`."""
+    with atomic_write(path) as part:
+        part.write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def load_config(path: Path) -> Config:
-    """The resolved settings that `config` wrote; raises ConfigError if the file is not one."""
+    """Read the resolved settings that `write_config` wrote; raises ConfigError that lists every mistake."""
     try:
         return Config.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise ConfigError(f"{path}: not a resolved config; run snakemake, which writes it ({error})") from error
+        raise ConfigError(f"{path}: not a resolved config; run snakemake, which writes it:{_list(error)}") from error
 
 
-def config(settings: str, out: Path) -> None:
-    """Write the resolved settings, which all other stages read.
+def _list(error: ValidationError) -> str:
+    """One line for each mistake, with the key."""
+    mistakes = ((".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in error.errors())
+    return "".join(f"\n  {key}: {message}" for key, message in mistakes)
+
+
+def config(out: Path, settings: Path = Path("config/config.yaml")) -> None:
+    """Write the resolved settings, which all other stages read. Snakemake does this at the start of each run.
 
     Args:
-        settings: All settings, as JSON.
-        out: The file; relative paths in it count from the current folder.
+        out: The JSON file to write. Relative paths in it are relative to the folder where the stages run.
+        settings: A config file (YAML). Keys that it lacks have their defaults.
     """
-    with atomic_write(out) as part:
-        part.write_text(Config.model_validate_json(settings).model_dump_json(indent=2) + "\n", encoding="utf-8")
+    import yaml
+
+    write_config(parse(yaml.safe_load(settings.read_text(encoding="utf-8")) or {}), out)

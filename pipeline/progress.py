@@ -1,4 +1,4 @@
-"""What a person sees while a stage works: lines and progress bars on standard error."""
+"""Messages and progress bars of the stages, on standard error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ _CONSOLE = Console(stderr=True)
 
 def say(line: str) -> None:
     """Print a line without breaking a progress bar."""
-    _CONSOLE.print(line, markup=False, highlight=False, soft_wrap=True)
+    _CONSOLE.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def is_shown(progress: bool | None) -> bool:
-    """Whether to draw a bar: as asked, or only on a terminal if `progress` is None."""
+    """Whether to draw a bar: the value of `progress`, or only on a terminal if it is None."""
     return _CONSOLE.is_terminal if progress is None else progress
 
 
@@ -23,9 +23,9 @@ def is_shown(progress: bool | None) -> bool:
 def progress_bar(
     title: str, total: int | None, done: int = 0, of_bytes: bool = False, progress: bool | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs; call what it yields with the number of bytes or items that were added."""
+    """Show a bar while the block runs. It yields a function: call it with the number of new items (or bytes)."""
     count = DownloadColumn() if of_bytes else MofNCompleteColumn()
-    columns = TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), count, TimeRemainingColumn()
     with Progress(*columns, console=_CONSOLE, disable=not is_shown(progress)) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda added: bar.advance(task, added)

@@ -1,9 +1,10 @@
-"""Archives for tests: made in memory, put beside their source, and what became of them."""
+"""Archives for tests: packed in memory, written to a folder with their source, and what they unpack to."""
 
+import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.unpack import unpack
 from pipeline.unpack.unpack import UnpackError
 
 FILES = {"d/a.txt": b"alpha" * 50, "d/e/b.bin": bytes(range(256)), "c.txt": b""}
+NOISE = {f"d/{n}": hashlib.sha256(bytes([n])).digest() * 500 for n in range(4)}
 
 
 def zipped(files: Mapping[Any, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -34,6 +36,26 @@ def tarred(files: Mapping[Any, bytes], mode: str = "w", **options: Any) -> bytes
     return out.getvalue()
 
 
+def seven_zipped(files: Mapping[str, bytes], **options: Any) -> bytes:
+    py7zr = pytest.importorskip("py7zr")
+    out = io.BytesIO()
+    with py7zr.SevenZipFile(out, "w", **options) as archive:
+        for name, data in files.items():
+            archive.writestr(data, name)
+    return out.getvalue()
+
+
+PACKERS: dict[str, Callable[[Mapping[Any, bytes]], bytes]] = {  # file name -> how to pack it
+    "a.zip": zipped,
+    "stored.ZIP": lambda files: zipped(files, zipfile.ZIP_STORED),
+    "a.tar": tarred,
+    "a.tar.gz": lambda files: tarred(files, "w:gz"),
+    "a.tgz": lambda files: tarred(files, "w:gz"),
+    "a.tar.bz2": lambda files: tarred(files, "w:bz2"),
+    "a.tar.xz": lambda files: tarred(files, "w:xz"),
+}
+
+
 def source(file: str, **facts: Any) -> SourceFile:
     return SourceFile(**{"file": file, "name": "Toy", "url": "http://example.org/x", **facts})
 
@@ -49,7 +71,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 def refused(tmp_path: Path, file: str, data: bytes, match: str, **facts: Any) -> None:
-    """The archive is refused by name, and leaves nothing."""
+    """Assert that the archive is refused with a message that names it, and leaves no files."""
     one = put(tmp_path / "in", file, data, **facts)
     with pytest.raises(UnpackError, match=match) as error:
         unpack.unpack([one], tmp_path / "raw/Toy")

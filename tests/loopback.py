@@ -105,7 +105,7 @@ def cut(after: int) -> Fault:
     return fault
 
 
-def lie(body: bytes, length: int, **headers: str) -> Fault:
+def wrong_length(body: bytes, length: int, **headers: str) -> Fault:
     """Announce `length`, send `body`."""
     return lambda handler: handler.answer(200, {name.replace("_", "-"): v for name, v in headers.items()}, body, length)
 

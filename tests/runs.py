@@ -1,10 +1,11 @@
-"""Runs of universeg-train in processes of their own: how to start them, and what they left."""
+"""Start training runs in other processes, wait for them, and read their logs."""
 
 import json
 import time
 
 
 def command(config, *extra):
+    """The words of a command line that trains with the settings of a test's config."""
     options = {
         "--out": config.out, "--steps": config.steps, "--support-size": config.support_size, "--precision": "float32",
         "--learning-rate": config.learning_rate, "--validate-every": config.validate_every,
@@ -15,19 +16,17 @@ def command(config, *extra):
 
 
 def rows(config, key):
-    lines = (config.out / "metrics.jsonl").read_text().splitlines()
-    return [(row["step"], row[key]) for row in map(json.loads, lines) if key in row]
-
-
-def steps_of(config):
-    """Lines of the log so far; a killed process may have cut the last one short."""
+    """(step, value) of each complete line of the log that has a key; a killed process can leave an incomplete line."""
     path = config.out / "metrics.jsonl"
-    return path.read_text().count("\n") if path.exists() else 0
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    complete = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [(row["step"], row[key]) for row in complete if key in row]
 
 
 def wait_for(condition, process):
+    """Wait until a condition holds; fails after a minute, or if the process ends before."""
     until = time.monotonic() + 60
     while not condition():
-        assert process.poll() is None, "it ended too early"
-        assert time.monotonic() < until
+        assert process.poll() is None, "the process ended too early"
+        assert time.monotonic() < until, "the condition did not hold within a minute"
         time.sleep(0.005)

@@ -1,45 +1,111 @@
-"""The whole path through Snakemake, on tiny fake trees in real layouts: what a user types, and what then goes wrong."""
+"""The whole workflow through Snakemake, on tiny fake data in real layouts: what a user types, and what can go wrong."""
 
 import csv
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import yaml
-from workflow import CHECKOUT, World, snakemake
+from workflow import CHECKOUT, World, command, run_stages, snakemake
+
+from pipeline.config import Config
 
 pytestmark = pytest.mark.slow
+
+NOTHING = "Nothing to be done"
+DATASETS = ["WBC-JTSC", "WBC-CV", "MSD-Hippocampus", "Synthetic"]
+
+
+class KilledRun:
+    """A run that is killed in the moment in which it writes its first shard."""
+
+    def __init__(self, config: Path, root: Path) -> None:
+        run = subprocess.Popen(
+            command(config),
+            cwd=CHECKOUT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        end = time.monotonic() + 120
+        while not (shards := list((root / "shards").rglob("*.lmdb*"))) and time.monotonic() < end:
+            time.sleep(0.002)
+        self.was_running = run.poll() is None
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        self.shards = shards
+        self.stores = list(root.glob("stores/*.lmdb"))
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
+    """A world with some damaged files, built by a run that is killed and the same command again."""
     world = World(tmp_path_factory.mktemp("a new world"))
-    world.log = snakemake(world.config())
+    world.datasets = DATASETS
+    damage_hippocampus(world)
+    world.killed = KilledRun(world.config(), world.root / "out")
+    world.log = snakemake(world.config()).stdout
     return world
 
 
-def contents(world: World, out: str = "out") -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((world.root / out / "stores").glob("*.lmdb"))}
+def damage_hippocampus(world: World) -> None:
+    """Leave 5 of the 10 subjects usable."""
+    task = world.have["MSD-Hippocampus"] / "Task04_Hippocampus"
+    (task / "imagesTr" / "hippocampus_001.nii.gz").write_bytes(b"not an image")
+    (task / "labelsTr" / "hippocampus_003.nii.gz").unlink()
+    (task / "labelsTr" / "hippocampus_999.nii.gz").write_bytes(b"")
+    for kind in ("imagesTr", "labelsTr"):
+        # Other bytes, because a byte-identical copy is not an error.
+        repeated = world.have["MSD-Hippocampus"] / "copy" / "Task04_Hippocampus" / kind / "hippocampus_005.nii.gz"
+        repeated.parent.mkdir(parents=True)
+        shutil.copy(task / kind / "hippocampus_007.nii.gz", repeated)
+    nib.save(nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.eye(4)), task / "labelsTr" / "hippocampus_007.nii.gz")
+    shape = nib.load(task / "imagesTr" / "hippocampus_009.nii.gz").shape
+    nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)), task / "labelsTr" / "hippocampus_009.nii.gz")
 
 
-def test_five_stores_a_catalogue_and_sheets(built):
+def jobs(run: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
+    """Rule and dataset of the jobs that a dry run lists; the dataset is empty for rules without one."""
+    found = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", run.stdout, re.MULTILINE)
+    datasets = [re.search(r"dataset=([\w-]+)", lines) for _, lines in found]
+    return {(rule, match[1] if match else "") for (rule, _), match in zip(found, datasets, strict=True)}
+
+
+def test_a_killed_run_continues_with_the_same_command(built):
+    assert built.killed.was_running
+    assert built.killed.shards, "it was killed while it wrote a shard, or right after it"
+    assert not built.killed.stores
+    assert {path.stem for path in (built.root / "out" / "stores").glob("*.lmdb")} == set(DATASETS)
+    assert not list((built.root / "out").rglob("*.part")), "the next run removes unfinished files"
+
+
+@pytest.mark.parametrize("name", ["WBC-CV", "MSD-Hippocampus"])
+def test_the_stores_depend_neither_on_the_kill_nor_on_chunks(built, name, tmp_path):
+    settings = yaml.safe_load(built.config().read_text())
+    clean = run_stages(built.root / "manifests" / f"{name}.yaml", Config(**{**settings, "root": tmp_path, "chunks": 3}))
+    assert clean.tasks == built.store(name).tasks
+    assert (tmp_path / f"{name}.lmdb").read_bytes() == (built.root / "out/stores" / f"{name}.lmdb").read_bytes()
+
+
+def test_every_dataset_has_a_store_a_sheet_and_rows_in_the_catalogue(built):
+    ends = ("anterior", "posterior")
     for name, subjects, tasks in (
         ("WBC-JTSC", 12, ["WBC-JTSC/JTSC/microscopy/cytoplasm/0", "WBC-JTSC/JTSC/microscopy/nucleus/0"]),
         ("WBC-CV", 6, ["WBC-CV/CV/microscopy/cytoplasm/0", "WBC-CV/CV/microscopy/nucleus/0"]),
-        ("BBBC003", 5, ["BBBC003/BBBC003/microscopy/embryo/0"]),
         (
             "MSD-Hippocampus",
-            10,
-            [
-                f"MSD-Hippocampus/Hippocampus/MRI/{end} hippocampus/{axis}"
-                for end in ("anterior", "posterior")
-                for axis in range(3)
-            ],
+            5,
+            [f"MSD-Hippocampus/Hippocampus/MRI/{end} hippocampus/{axis}" for end in ends for axis in range(3)],
         ),
     ):
         store = built.store(name)
@@ -47,16 +113,18 @@ def test_five_stores_a_catalogue_and_sheets(built):
         assert len(store.header["splits"]) == subjects
         assert store.header["counts"]["support"] == round(0.6 * subjects)
         assert store.header["row"] == {"MSD-Hippocampus": "MSD"}.get(name, name.split("-")[0])
+    assert len(built.store("Synthetic").header["splits"]) == 6
+    for name in DATASETS:
         assert (built.root / "out" / "reports" / "sheets" / f"{name}.png").stat().st_size > 5000
     with (built.root / "out" / "reports" / "catalogue.csv").open(newline="") as file:
         rows = {row["task"]: row for row in csv.DictReader(file)}
     assert rows["WBC-CV/CV/microscopy/nucleus/0"]["role"] == "held-out"
     assert rows["WBC-CV/CV/microscopy/nucleus/0"]["mid"] == "6"
-    assert {row["dataset"] for row in rows.values()} == set(built.datasets)
+    assert {row["dataset"] for row in rows.values()} == set(DATASETS)
 
 
 def test_masks_are_where_the_structures_are(built):
-    for name in built.datasets[:4]:
+    for name in ("WBC-JTSC", "WBC-CV", "MSD-Hippocampus"):
         store = built.store(name)
         for task in store.tasks:
             slicing = "max" if store.subjects(task, slicing="max") else "mid"
@@ -73,85 +141,8 @@ def test_largest_slices_only_of_volumes(built):
     assert not built.store("WBC-CV").subjects("WBC-CV/CV/microscopy/nucleus/0", slicing="max")
 
 
-def test_nothing_to_do_the_second_time(built):
-    assert "Nothing to be done" in (run := snakemake(built.config())).stdout + run.stderr
-
-
-def test_the_stores_do_not_depend_on_chunks(built):
-    snakemake(built.config("chunked", chunks=3, datasets=["WBC-CV", "MSD-Hippocampus"]))
-    chunked = contents(built, "chunked")
-    assert chunked == {name: contents(built)[name] for name in chunked}
-
-
-def test_a_fact_rebuilds_and_a_comment_does_not(built):
-    manifest = built.root / "manifests" / "WBC-CV.yaml"
-    original = manifest.read_text()
-    try:
-        manifest.write_text(f"# a remark\n{original}")
-        assert "Nothing to be done" in (run := snakemake(built.config(), "-n")).stdout + run.stderr
-        manifest.write_text(original.replace("255: nucleus", "255: core"))
-        dry = (run := snakemake(built.config(), "-n")).stdout + run.stderr
-        assert "shards/WBC-CV/0.lmdb" in dry
-        assert "shards/WBC-JTSC" not in dry
-    finally:
-        manifest.write_text(original)
-
-
-def test_a_dry_run_needs_no_data(tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"root": str(tmp_path / "none")}))
-    run = snakemake(config, "-n")
-    assert "stores/WBC-JTSC.lmdb" in run.stdout + run.stderr
-    assert not (tmp_path / "none").exists()
-
-
-def test_the_slurm_profile_fits_the_workflow(tmp_path):
-    pytest.importorskip("snakemake_executor_plugin_slurm")
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"root": str(tmp_path / "none"), "datasets": ["WBC-CV"]}))
-    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", "--configfile", str(config), "-n"]
-    run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "runtime=240" in run.stdout + run.stderr
-
-
-@pytest.mark.parametrize("after", [2.5, 5.0, 8.0])
-def test_killed_and_run_again_gives_the_same_stores(built, after):
-    out = f"killed{after}"
-    config = built.config(out, datasets=["WBC-CV", "MSD-Hippocampus"])
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(config)]
-    run = subprocess.Popen(
-        command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    time.sleep(after)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    snakemake(config)
-    again = contents(built, out)
-    assert again == {name: contents(built)[name] for name in again}
-    assert len(again) == 2
-    assert not list((built.root / out).rglob("*.part")), "leftovers of the kill are swept up"
-
-
-def test_bad_files_are_rows_and_the_rest_is_built(tmp_path):
-    world = World(tmp_path)
-    task = world.have["MSD-Hippocampus"] / "Task04_Hippocampus"
-    (task / "imagesTr" / "hippocampus_001.nii.gz").write_bytes(b"not an image")
-    (task / "labelsTr" / "hippocampus_003.nii.gz").unlink()
-    (task / "labelsTr" / "hippocampus_999.nii.gz").write_bytes(b"")
-    copy = tmp_path / "hippocampus" / "copy" / "Task04_Hippocampus"
-    for kind in ("imagesTr", "labelsTr"):
-        (copy / kind).mkdir(parents=True)
-        other = (task / kind / "hippocampus_007.nii.gz").read_bytes()  # the same bytes would be a second copy
-        (copy / kind / "hippocampus_005.nii.gz").write_bytes(other)
-    import nibabel as nib
-
-    shape = nib.load(task / "imagesTr" / "hippocampus_007.nii.gz").shape
-    nib.save(nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.eye(4)), task / "labelsTr" / "hippocampus_007.nii.gz")
-    shape = nib.load(task / "imagesTr" / "hippocampus_009.nii.gz").shape
-    nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)), task / "labelsTr" / "hippocampus_009.nii.gz")
-    run = snakemake(world.config(datasets=["MSD-Hippocampus", "BBBC003"]))
-    rows = world.attrition("MSD-Hippocampus")
+def test_damaged_files_are_reported_and_the_rest_is_built(built):
+    rows = built.attrition("MSD-Hippocampus")
     for subject, words, file in (
         ("hippocampus_001", "cannot be read as nifti", "imagesTr/hippocampus_001.nii.gz"),
         ("hippocampus_003", "no label file", "imagesTr/hippocampus_003.nii.gz"),
@@ -164,47 +155,100 @@ def test_bad_files_are_rows_and_the_rest_is_built(tmp_path):
         fitting = [row for row in rows if row["subject"] == subject and words in row["reason"]]
         assert fitting, f"{subject}: {words}"
         assert all(file in row["file"] and row["remedy"] for row in fitting)
-    shown = run.stdout + run.stderr
-    assert "hippocampus_007" in shown, "what nobody foresaw is shown at the end of the run"
-    assert len(world.store("MSD-Hippocampus").header["splits"]) == 5
-    assert len(world.store("BBBC003").header["splits"]) == 5
-    strict = snakemake(world.config(strict=True), check=False)
-    assert strict.returncode != 0
-    assert "strict is on" in strict.stdout + strict.stderr
+    assert "hippocampus_007" in built.log.partition("Unexpected")[2], "the summary lists unexpected rows"
 
 
-def wrong_digest(world: World) -> str:
-    world.zip.write_bytes(world.zip.read_bytes() + b" ")
-    return "expected"
+def test_neither_a_comment_nor_another_mirror_runs_anything_again(built):
+    manifest = built.root / "manifests" / "WBC-CV.yaml"
+    original = manifest.read_text()
+    shutil.copytree(built.root / "mirror", built.root / "other mirror")
+    try:
+        manifest.write_text(f"# a comment\n{original}")
+        assert NOTHING in snakemake(built.config(mirror=str(built.root / "other mirror"))).stdout
+    finally:
+        manifest.write_text(original)
+        built.config()
 
 
-def truncated(world: World) -> str:
-    world.zip.write_bytes(world.zip.read_bytes()[: world.zip.stat().st_size // 2])
-    refit(world)
-    return "segmentation_WBC"
+def test_a_changed_fact_or_setting_runs_what_it_affects(built):
+    manifest = built.root / "manifests" / "WBC-CV.yaml"
+    original = manifest.read_text()
+    try:
+        manifest.write_text(original.replace("255: nucleus", "255: core"))
+        run = snakemake(built.config(synthetic={"tasks": 3, "subjects": 7, "seed": 0}), "-n")
+        assert jobs(run) == {
+            *((rule, "WBC-CV") for rule in ("match", "shard", "store", "sheet")),
+            *((rule, "Synthetic") for rule in ("synthetic", "store", "sheet")),
+            ("catalogue", ""),
+            ("all", ""),
+        }
+        manifest.write_text(original)
+        run = snakemake(built.config(min_pixels=2), "-n")
+        assert jobs(run) == {
+            *(("shard", name) for name in DATASETS if name != "Synthetic"),
+            *((rule, name) for rule in ("store", "sheet") for name in DATASETS),
+            ("catalogue", ""),
+            ("all", ""),
+        }
+    finally:
+        manifest.write_text(original)
+        built.config()
 
 
-def escaping(world: World) -> str:
-    with zipfile.ZipFile(world.zip, "a") as archive:
+def test_a_dry_run_needs_no_data(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"root": str(tmp_path / "none")}))
+    run = snakemake(config, "-n")
+    assert {("fetch", "WBC-JTSC"), ("store", "WBC-JTSC"), ("synthetic", "Synthetic"), ("catalogue", "")} <= jobs(run)
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_slurm_profile_fits_the_workflow(tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"root": str(tmp_path / "none"), "datasets": ["WBC-CV"]}))
+    line = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", "--configfile", str(config), "-n"]
+    run = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "runtime=240" in run.stdout + run.stderr
+
+
+def add_truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def add_escaping_member(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../../escaped/Dataset 2/evil.txt", "evil")
-    refit(world)
-    return "escaped"
 
 
-def refit(world: World) -> None:
-    for path in (world.root / "manifests").glob("WBC-*.yaml"):
-        path.write_text(world._fitted(path.stem, path.read_text()))
+def add_broken_dataset(world: World, name: str, damage: Callable[[Path], None]) -> Path:
+    """A dataset with an archive of its own that is damaged before its digest is put into the manifest."""
+    archive = world.root / "mirror" / name / world.zip.name
+    archive.parent.mkdir()
+    shutil.copy(world.zip, archive)
+    damage(archive)
+    world.add_manifest(name, "WBC-CV", archive)
+    return archive
 
 
-@pytest.mark.parametrize("harm", [wrong_digest, truncated, escaping])
-def test_a_bad_archive_is_an_error_and_the_rest_is_built(tmp_path, harm):
+def test_datasets_with_errors_do_not_stop_the_others(tmp_path):
+    """Bad archives are errors; with `strict`, so are unexpected rows. The messages are no tracebacks."""
     world = World(tmp_path)
-    words = harm(world)
-    run = snakemake(world.config(datasets=["WBC-CV", "BBBC003"]), check=False)
-    shown = run.stdout + run.stderr
+    add_broken_dataset(world, "Truncated", add_truncated)
+    add_broken_dataset(world, "Escaping", add_escaping_member)
+    changed = add_broken_dataset(world, "Changed", lambda path: None)
+    changed.write_bytes(changed.read_bytes() + b" ")
+    damage_hippocampus(world)
+    datasets = ["Truncated", "Escaping", "Changed", "MSD-Hippocampus", "BBBC003"]
+    run = snakemake(world.config(datasets=datasets, strict=True, chunks=1), check=False)
     assert run.returncode != 0
-    assert words in shown
-    assert world.zip.name in shown
-    assert "Traceback" not in shown
-    assert list(contents(world)) == ["BBBC003.lmdb"]
+    assert "Traceback" not in run.stdout
+    logs = {path.stem: path.read_text() for path in (tmp_path / "out" / "logs").glob("[fus]*/*.log")}
+    for name, words in (("Truncated", "Truncated"), ("Escaping", "escaped"), ("Changed", "expected")):
+        assert world.zip.name in logs[name]
+        assert words in logs[name]
+        assert logs[name].strip() in run.stdout, "the log of a failed job is shown"
+    assert "`strict` is set" in logs["MSD-Hippocampus"]
+    assert [path.name for path in (tmp_path / "out" / "stores").glob("*.lmdb")] == ["BBBC003.lmdb"]
     assert not list(tmp_path.rglob("evil.txt"))

@@ -1,14 +1,16 @@
-"""Every dataset's fake tree through the real pipeline: exactly the scans, masks and reports that it implies."""
+"""Every dataset's fake tree through the real stages: exactly the scans, masks and reports that it should give."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from layouts.expected import Case, Layout
+from workflow import run_stages
 
-from pipeline import __main__ as stages
 from pipeline import attrition
+from pipeline.config import Config
 from pipeline.manifest.schema import load_manifest
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
@@ -20,28 +22,34 @@ LAYOUTS = sorted(path for path in FOLDER.glob("[A-Z]*.py"))
 SIZE = 32
 
 
-def written(path: Path, root: Path) -> Layout:
-    """The tree of one dataset below `root`."""
+class Built(NamedTuple):
+    """A fake tree, and what the stages made of it."""
+
+    layout: Layout
+    store: Store
+    report: list[attrition.Dropped]
+
+
+def write_tree(path: Path, root: Path) -> Layout:
+    """Write the fake tree of one dataset below `root`."""
     spec = spec_from_file_location(f"layout_{path.stem}", path)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.write(root)
 
 
-def built(name: str, raw: Path, out: Path) -> tuple[Store, list[attrition.Dropped]]:
-    """The store and the report that the pipeline's stages make."""
-    manifest = MANIFESTS / f"{name}.yaml"
-    stages.unpack(manifest, out, out / "raw.json", have=raw)
-    stages.scans(manifest, out / "raw.json", out / "scans.json")
-    for chunk in range(2):
-        stages.shard(manifest, out / "scans.json", chunk, 2, out / f"{chunk}.lmdb", SIZE)
-    shards = (out / "0.lmdb", out / "1.lmdb")
-    stages.store(manifest, shards, out / "store.lmdb", out / "report.csv", scans=out / "scans.json", size=SIZE)
-    return Store(out / "store.lmdb"), attrition.read(out / "report.csv")
+@pytest.fixture(scope="module", params=LAYOUTS, ids=lambda path: path.stem)
+def built(request, tmp_path_factory) -> Built:
+    """One dataset; pytest runs all tests of it before it builds the next one."""
+    path, root = request.param, tmp_path_factory.mktemp(request.param.stem)
+    layout = write_tree(path, root / "raw")
+    config = Config(root=root / "out", have={path.stem: root / "raw"}, resolution=SIZE, chunks=2)
+    store = run_stages(MANIFESTS / f"{path.stem}.yaml", config)
+    return Built(layout, store, attrition.read(config.root / "attrition.csv"))
 
 
 def expected(case: Case) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
-    """(task, slicing) -> image and mask, by resampling everything and then slicing."""
+    """(task, slicing) -> image and mask. Unlike the pipeline, it resamples the whole volume and then takes slices."""
     spacing = case.spacing or (1.0,) * case.image.ndim
     grid = Grid(case.image.shape, spacing, SIZE)
     image = grid.image(normalised(case.image, case.intensity, case.window))
@@ -62,39 +70,34 @@ def expected(case: Case) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
     return found
 
 
-@pytest.mark.parametrize("path", LAYOUTS, ids=lambda path: path.stem)
-def test_a_tree_as_published_gives_what_it_holds(path, tmp_path):
-    layout = written(path, tmp_path / "raw")
-    store, _ = built(path.stem, tmp_path / "raw", tmp_path)
-    wanted = {(*key, case.subject): (*pair, case) for case in layout.cases for key, pair in expected(case).items()}
-    there = {
+def test_the_store_has_the_scans_and_masks_of_the_tree(built):
+    store, cases = built.store, built.layout.cases
+    wanted = {(*key, case.subject): (*pair, case) for case in cases for key, pair in expected(case).items()}
+    found = {
         (task.partition("/")[2], slicing, subject)
         for task in store.tasks
         for slicing in ("mid", "max")
         for subject in store.subjects(task, slicing=slicing)
     }
-    assert there == wanted.keys()
+    assert found == wanted.keys()
     for (task, slicing, subject), (image, mask, case) in wanted.items():
-        images, masks = store.read(f"{path.stem}/{task}", [subject], slicing=slicing, soft=True)
+        images, masks = store.read(f"{store.header['dataset']}/{task}", [subject], slicing=slicing, soft=True)
         where = f"{task} {slicing} {subject}"
-        assert np.abs(masks[0].astype(int) - mask).max() <= 1, f"{where}: the mask lies elsewhere"
+        assert np.abs(masks[0].astype(int) - mask).max() <= 1, f"{where}: the mask is in another place"
         away = np.abs(images[0].astype(int) - image)
         assert (away.mean() < 6) if case.lossy else (away.max() <= 1), f"{where}: another image or intensity rule"
 
 
-@pytest.mark.parametrize("path", LAYOUTS, ids=lambda path: path.stem)
-def test_what_cannot_be_used_is_reported_and_nothing_else(path, tmp_path):
-    layout = written(path, tmp_path / "raw")
-    _, report = built(path.stem, tmp_path / "raw", tmp_path)
-    rows = {(row.group, row.subject): row for row in report if not row.label and row.subject and not _of_copy(row)}
-    assert rows.keys() == layout.reported.keys()
-    for key, words in layout.reported.items():
+def test_the_report_has_the_unusable_scans_of_the_tree(built):
+    rows = {(row.group, row.subject): row for row in built.report if _is_about_a_scan(row)}
+    assert rows.keys() == built.layout.reported.keys()
+    for key, words in built.layout.reported.items():
         assert words in rows[key].reason, key
 
 
-def _of_copy(row: attrition.Dropped) -> bool:
-    """A remark that the tree is not the whole dataset: the manifest knows bad scans that no fake tree has."""
-    return row.reason.startswith("known_bad names this scan, but it is not there")
+def _is_about_a_scan(row: attrition.Dropped) -> bool:
+    """Not about a slice or a group, nor about a known bad scan that no fake tree has."""
+    return not row.label and bool(row.subject) and not row.reason.startswith("known_bad names this scan")
 
 
 def test_every_manifest_has_a_layout():

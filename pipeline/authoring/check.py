@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pipeline.authoring import link_check as web
 from pipeline.authoring.lint import problems
-from pipeline.fetch.receipt import clean
+from pipeline.backends.base import clean
 from pipeline.manifest import expected_counts as promised
 from pipeline.manifest import licence as terms
 from pipeline.manifest.schema import Manifest, load_manifest

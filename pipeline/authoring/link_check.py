@@ -1,35 +1,21 @@
 """Whether the addresses of manifests still answer: asked politely, a few at a time, at most two of one server."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Semaphore
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
-from pipeline.backends.http import reason
-from pipeline.backends.source_url import parts, scheme
-from pipeline.fetch.receipt import clean
+from pipeline.backends import page as page_of
+from pipeline.backends.base import clean, describe
 from pipeline.manifest.schema import Manifest
 
 AT_ONCE, OF_ONE_SERVER = 8, 2
 TIMEOUT_S = (10, 20)  # to connect; to answer
 WANTS_LOGIN, GONE, NO_HEAD = {401, 403, 407}, {404, 410}, {400, 403, 405, 501}
-
-# Scheme -> an address that answers if the file is there; for the others, the address itself.
-PAGES: Mapping[str, Callable[[Mapping[str, str | None]], str]] = {
-    "s3": lambda at: f"https://{at['bucket']}.s3.amazonaws.com/{quote(str(at['key']))}",
-    "zenodo": lambda at: f"https://zenodo.org/records/{at['record']}/files/{quote(str(at['file']))}",
-    "gdrive": lambda at: f"https://drive.google.com/file/d/{at['id']}/view",
-    "kaggle": lambda at: f"https://www.kaggle.com/datasets/{at['owner']}/{at['dataset']}",
-    "synapse": lambda at: f"https://repo-prod.prod.sagebase.org/repo/v1/entity/{at['id']}",
-    "tcia": lambda at: (
-        at["list"] or "https://services.cancerimagingarchive.net/nbia-api/services/v1/getCollectionValues"
-    ),
-    "git+https": lambda at: f"{at['repository']}/info/refs?service=git-upload-pack",
-}
 
 
 @dataclass(frozen=True)
@@ -43,8 +29,8 @@ class Link:
 
     @property
     def page(self) -> str:
-        name = scheme(self.url)
-        return PAGES[name](parts(self.url)) if name in PAGES else self.url
+        """The http(s) address that answers if the file exists."""
+        return page_of(self.url)
 
 
 @dataclass(frozen=True)
@@ -99,7 +85,7 @@ def _status(page: str) -> tuple[str, str, int | None]:
             with requests.get(page, headers={**headers, "Range": "bytes=0-0"}, timeout=TIMEOUT_S, stream=True) as full:
                 return _verdict(full.status_code), f"HTTP {full.status_code}", None
     except requests.RequestException as error:
-        return "unsure", reason(error)[:200], None
+        return "unsure", describe(error)[:200], None
     length = response.headers.get("Content-Length", "")
     size = int(length) if length.isdecimal() and int(length) > 0 and response.status_code == 200 else None
     return _verdict(response.status_code), f"HTTP {response.status_code}", size

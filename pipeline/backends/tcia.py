@@ -1,8 +1,10 @@
-"""DICOM series of The Cancer Imaging Archive, as one zip: its REST API gives a zip per series, packed anew each time.
+"""Download DICOM series of The Cancer Imaging Archive as one zip. Its REST API gives one zip per series.
 
-The folders are those that its own program makes: collection/patient/study/series/.
+The server packs each zip anew, so digests of it differ; the zip that we make of all series is always the same. Its
+folders are those of the archive's own download program: collection/patient/study/series/.
 """
 
+import re
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -11,67 +13,76 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from pipeline.backends.http import Download, FetchError, download, need_room
-from pipeline.backends.source_url import parts
-from pipeline.backends.web import asked
+from pipeline.backends.base import URL_CHARACTER, Backend, Download, FetchError, check_disk_space
+from pipeline.backends.http import download_over_http, get_json
 
 API = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
-MOST_TIMES = 100  # a zip of images may grow this much
+MAX_RATIO = 100  # a zip of images may unpack to this many times its size
 
 Series = Mapping[str, Any]
 
 
-def tcia(job: Download) -> None:
-    """The series of a collection, of a list made on its pages, or one; those that are there already are kept."""
-    folder = job.part.with_name(".series")
-    folder.mkdir(exist_ok=True)
-    found = _series(job)
-    packed = [folder / f"{series['SeriesInstanceUID']}.zip" for series in found]
-    for series, path in zip(found, packed, strict=True):
-        if not path.exists():
-            _one(job, series, path)
-    _pack(job, found, packed)
-    shutil.rmtree(folder)
+class Tcia(Backend):
+    """The series of a collection, of a list that was made on the archive's web page, or a single series."""
+
+    form = "tcia:collection, tcia:series-uid or tcia:https://host/list.tcia"
+    pattern = re.compile(
+        rf"tcia:(?:(?P<list>https?://{URL_CHARACTER}+)|(?P<series>\d[\d.]{{10,63}})|(?P<collection>[A-Za-z][\w .-]+))"
+    )
+
+    def page(self, url: str) -> str:
+        return self.parts(url)["list"] or f"{API}/getCollectionValues"
+
+    def download(self, job: Download) -> None:
+        """Download the series that are missing, then pack all of them."""
+        folder = job.part.with_name(".series")
+        folder.mkdir(exist_ok=True)
+        found = _find_series(job, self.parts(job.url))
+        zips = [folder / f"{series['SeriesInstanceUID']}.zip" for series in found]
+        for series, path in zip(found, zips, strict=True):
+            if not path.exists():
+                _download_series(job, series, path)
+        _pack(job, found, zips)
+        shutil.rmtree(folder)
 
 
-def _series(job: Download) -> list[Series]:
-    """What the API tells of each wanted series, sorted."""
-    where = parts(job.url)
-    if where["collection"]:
-        found = asked(job, f"{API}/getSeries", Collection=str(where["collection"]), format="json")
+def _find_series(job: Download, at: Mapping[str, str]) -> list[Series]:
+    """The API's description of each requested series, sorted by UID."""
+    if at["collection"]:
+        found = get_json(job, f"{API}/getSeries", Collection=at["collection"], format="json")
     else:
-        uids = _listed(job, where["list"]) if where["list"] else [str(where["series"])]
-        answers = [asked(job, f"{API}/getSeries", SeriesInstanceUID=uid, format="json") for uid in uids]
-        gone = [uid for uid, answer in zip(uids, answers, strict=True) if not answer]
-        if gone:
-            raise FetchError(f"{job.where}: the archive has no public series {', '.join(gone[:5])}; correct `url`")
-        found = [answer[0] for answer in answers]
+        uids = _listed_uids(job, at["list"]) if at["list"] else [at["series"]]
+        replies = [get_json(job, f"{API}/getSeries", SeriesInstanceUID=uid, format="json") for uid in uids]
+        missing = [uid for uid, reply in zip(uids, replies, strict=True) if not reply]
+        if missing:
+            raise FetchError(f"{job.where}: the archive has no public series {', '.join(missing[:5])}; correct `url`")
+        found = [reply[0] for reply in replies]
     if not found:
         raise FetchError(f"{job.where}: the archive has no public series of this name; correct `url` in the manifest")
     return sorted(found, key=lambda series: str(series["SeriesInstanceUID"]))
 
 
-def _listed(job: Download, url: str) -> list[str]:
-    """The series of a .tcia file: a line each, after the line ListOfSeriesToDownload=."""
+def _listed_uids(job: Download, url: str) -> list[str]:
+    """The series UIDs of a .tcia file: one per line, after the line ListOfSeriesToDownload=."""
     path = job.part.with_name(".list.tcia")
-    download(replace(job, url=url, part=path, bytes=None))
-    _, there, uids = path.read_text(encoding="utf-8", errors="replace").partition("ListOfSeriesToDownload=")
-    if not there:
-        raise FetchError(f"{job.where}: {url} is no list of series; correct `url` in the manifest")
+    download_over_http(replace(job, url=url, part=path, bytes=None))
+    _, heading, uids = path.read_text(encoding="utf-8", errors="replace").partition("ListOfSeriesToDownload=")
+    if not heading:
+        raise FetchError(f"{job.where}: {url} is not a list of series; correct `url` in the manifest")
     return uids.split()
 
 
-def _one(job: Download, series: Series, path: Path) -> None:
-    """The zip of one series, with as many images as the archive says."""
+def _download_series(job: Download, series: Series, path: Path) -> None:
+    """Download the zip of one series; it must hold as many images as the API says."""
     query = urlencode({"NewFileNames": "Yes", "SeriesInstanceUID": series["SeriesInstanceUID"]})
     part = path.with_suffix(".part")
-    download(replace(job, url=f"{API}/getImage?{query}", part=part, bytes=None))
+    download_over_http(replace(job, url=f"{API}/getImage?{query}", part=part, bytes=None))
     try:
         with zipfile.ZipFile(part) as archive:
             images = sum(name.endswith(".dcm") for name in archive.namelist())
     except zipfile.BadZipFile as error:
         part.unlink()
-        raise FetchError(f"{job.where}: {path.name} came damaged: {error}; run again") from error
+        raise FetchError(f"{job.where}: {path.name} is damaged: {error}; run again") from error
     if images != int(series.get("ImageCount") or images):
         part.unlink()
         raise FetchError(
@@ -81,19 +92,19 @@ def _one(job: Download, series: Series, path: Path) -> None:
     part.replace(path)
 
 
-def _pack(job: Download, found: Sequence[Series], packed: Sequence[Path]) -> None:
-    """One zip of all, of the same bytes whenever it is made."""
+def _pack(job: Download, found: Sequence[Series], zips: Sequence[Path]) -> None:
+    """Pack the images of all series into one zip, whose bytes depend on the images and their names alone."""
     with zipfile.ZipFile(job.part, "w") as out:
-        for series, path in zip(found, packed, strict=True):
+        for series, path in zip(found, zips, strict=True):
             keys = ("Collection", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
             folder = "/".join(str(series[key]).replace("/", "_") for key in keys)
             with zipfile.ZipFile(path) as archive:
                 images = (member for member in archive.infolist() if member.filename.endswith(".dcm"))
                 members = sorted(images, key=lambda member: member.filename)
                 size = sum(member.file_size for member in members)
-                if size > MOST_TIMES * path.stat().st_size:
-                    raise FetchError(f"{job.where}: {path.name} would grow to {size} bytes; look at it by hand")
-                need_room(path.parent, size, job.where)
+                if size > MAX_RATIO * path.stat().st_size:
+                    raise FetchError(f"{job.where}: {path.name} would unpack to {size} bytes; inspect it by hand")
+                check_disk_space(path.parent, size, job.where)
                 for member in members:
                     entry = zipfile.ZipInfo(f"{folder}/{Path(member.filename).name}")
                     with archive.open(member) as image, out.open(entry, "w", force_zip64=True) as file:

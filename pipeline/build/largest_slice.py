@@ -1,4 +1,4 @@
-"""Which slice of a volume shows most of a label."""
+"""Find the slice of a volume that shows most of a label."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,20 @@ from numpy.typing import NDArray
 from universeg.standardise.resample import Grid
 
 
-def largest(counts: NDArray[np.integer], grid: Grid, axis: int) -> int:
-    """Index of the slice with the most mask along `axis`, from the samples inside along it; the lowest of several.
+def largest_slice(counts: NDArray[np.integer], grid: Grid, axis: int) -> int:
+    """Index, on the standard grid, of the slice with the largest mask along `axis`; the lowest index if several tie.
 
-    Area is kept by the masks' matrices, so the amount in each slice follows from counts along the axis alone.
+    `counts` is the number of mask samples at each position along the axis of the source volume (`counts_per_axis`).
+    Resampling keeps areas, so these counts alone give the area in each slice.
     """
-    amounts = grid.mask_weights[axis].astype(np.float64) @ counts
-    return int(np.argmax(amounts >= amounts.max() * (1 - 1e-6)))  # equal but for rounding is equal
+    areas = grid.mask_weights[axis].astype(np.float64) @ counts
+    return int(np.argmax(areas >= areas.max() * (1 - 1e-6)))  # areas that differ by rounding only are ties
 
 
-def counts_along(inside: NDArray[np.bool_]) -> Sequence[NDArray[np.integer]]:
-    """For each axis of a volume the number of samples inside at each place along it, in one pass of its memory."""
-    outer = int(np.argmax(np.abs(inside.strides)))
-    planes = np.moveaxis(inside, outer, 0)
+def counts_per_axis(mask: NDArray[np.bool_]) -> Sequence[NDArray[np.integer]]:
+    """For each axis of a volume: the number of mask samples at each position along it. Reads the volume once."""
+    outer = int(np.argmax(np.abs(mask.strides)))
+    planes = np.moveaxis(mask, outer, 0)
     counts = np.array([np.count_nonzero(plane) for plane in planes])
     used = np.flatnonzero(counts)
     slab = planes[used[0] : used[-1] + 1] if used.size else planes[:1]

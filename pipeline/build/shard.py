@@ -1,4 +1,4 @@
-"""The stage `shard`: the records of one chunk of a dataset's scans."""
+"""The stage `shard`: turn one chunk of a dataset's scans into the records of a store."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from pipeline.attrition import BadScan, Dropped
 from pipeline.build.records import Recipe, records_of
 from pipeline.config import load_config
 from pipeline.manifest.schema import load_manifest
-from pipeline.match.match import read
+from pipeline.match.scan_files import read_scans
 from pipeline.progress import progress_bar
 from universeg.store import Record, pack, write_store
 
@@ -19,21 +19,22 @@ def shard(config: Path, manifest: Path, scans: Path, chunk: int, out: Path) -> N
     Args:
         config: The resolved settings.
         manifest: The dataset's YAML.
-        scans: What the match stage found.
-        chunk: Which part of the scans, from 0.
-        out: The shard. What is not kept goes beside it, as .csv.
+        scans: The output of the match stage.
+        chunk: Number of the chunk, from 0 to `chunks` of the config minus 1.
+        out: The shard. A .csv beside it lists what was found but not used.
     """
     settings, facts = load_config(config), load_manifest(manifest)
     groups = {group.name: group for group in facts.groups}
-    root, everything, _ = read(scans)
+    root, matched, _ = read_scans(scans)
     recipe = Recipe(settings.resolution, settings.geometry, settings.min_pixels)
-    mine = everything[chunk :: settings.chunks]
+    chosen = matched[chunk :: settings.chunks]
 
     def results() -> Iterator[Record | Dropped]:
-        with progress_bar(facts.name, len(mine)) as advance:
-            for scan in mine:
+        with progress_bar(facts.name, len(chosen)) as advance:
+            for scan in chosen:
                 try:
-                    yield from list(records_of(scan, groups[scan.group], root, recipe))  # all of a scan or nothing
+                    # The list makes sure that a scan that fails halfway leaves no records.
+                    yield from list(records_of(scan, groups[scan.group], root, recipe))
                 except BadScan as bad:
                     yield Dropped.scan(scan.group, scan.subject, scan.modality, bad)
                 advance(1)
@@ -42,7 +43,7 @@ def shard(config: Path, manifest: Path, scans: Path, chunk: int, out: Path) -> N
 
 
 def write_shard(out: Path, dataset: str, size: int, results: Iterable[Record | Dropped]) -> None:
-    """Write records as a shard at `out`, and what was dropped beside it as .csv."""
+    """Write the records as a shard at `out`, and the dropped rows as a .csv beside it."""
     packed, dropped = [], []
     for result in results:
         if isinstance(result, Dropped):

@@ -1,4 +1,4 @@
-"""The stage `synthetic`: one chunk of synthetic tasks as records. Each task is a group; all have one modality."""
+"""The stage `synthetic`: generate one chunk of synthetic tasks. In the store each task is a group of one modality."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,29 +19,29 @@ def synthetic(config: Path, manifest: Path, chunk: int, out: Path) -> None:
     """Generate one chunk of synthetic tasks (paper, section D).
 
     Args:
-        config: The resolved settings: how many tasks and subjects, which seed, family and size.
-        manifest: The YAML that describes the dataset, with the family that is made if the config names none.
-        chunk: Which part of the tasks, from 0.
-        out: The shard. What cannot be a label goes beside it, as .csv.
+        config: The resolved settings: number of tasks and subjects, seed, family and image size.
+        manifest: The dataset's YAML. Its `generator` is the family if the config names none.
+        chunk: Number of the chunk, from 0 to `chunks` of the config minus 1.
+        out: The shard. A .csv beside it lists the structures that cannot be a label.
     """
     settings, facts = load_config(config), load_manifest(manifest)
-    what, size = settings.synthetic, settings.resolution
-    family = what.family or str(facts.generator)
-    numbers = range(what.tasks)[chunk :: settings.chunks]
+    wanted = settings.synthetic
+    family = wanted.family or str(facts.generator)
+    numbers = range(wanted.tasks)[chunk :: settings.chunks]
 
     def results() -> Iterator[Record | Dropped]:
         with progress_bar(facts.name, len(numbers)) as advance:
             for number in numbers:
-                yield from records_of_task(family, what.seed, number, what.subjects, size)
+                yield from records_of_task(family, wanted.seed, number, wanted.subjects, settings.resolution)
                 advance(1)
 
-    write_shard(out, facts.name, size, results())
+    write_shard(out, facts.name, settings.resolution, results())
 
 
 def records_of_task(family: str, seed: int, task: int, subjects: int, size: int) -> Iterator[Record | Dropped]:
-    """The subjects of one task, each with all its labels; and what cannot be a label.
+    """Yield a record for each subject of one task, and a row for each structure that cannot be a label.
 
-    In a mix of families the name of the group tells which one its task is of.
+    If `family` is a mix of families, the name of the group begins with the family that was drawn for this task.
     """
     drawn = drawn_family(family, rng_for("family", family, seed, task))
     made = make_task(seed, task, subjects, size, SynthConfig(family=drawn))

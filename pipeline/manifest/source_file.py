@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.backends.source_url import scheme
+from pipeline.backends import URL_FORMS, scheme
 from pipeline.fields import FileName, Strict
 
 _RANGE = re.compile(r"{(\d+\.\.\d+|[a-z]{1,3}\.\.[a-z]{1,3})}")
@@ -36,11 +36,7 @@ class SourceFile(Strict):
 
     file: RelativePath = Field(description="Its name; {001..020} in it and in `url` stands for as many files")
     name: FileName | None = Field(None, description="Folder under downloads/; datasets that share an archive share it")
-    url: Annotated[str, AfterValidator(_address)] | None = Field(
-        None,
-        description="https://…, s3://bucket/key, zenodo:record/file, gdrive:id, kaggle:owner/dataset, synapse:syn1,"
-        " tcia:collection (or series UID, or https://…/list.tcia), git+https://host/repository@commit",
-    )
+    url: Annotated[str, AfterValidator(_address)] | None = Field(None, description=f"One of: {'; '.join(URL_FORMS)}")
     get: str | None = Field(None, description="What a person must do, step by step")
     bytes: Annotated[int, Field(gt=0)] | None = None
     digest: Digest | None = Field(None, description="Of the file as it comes; leave it out where servers pack anew")

@@ -1,1 +1,1 @@
-"""Find which file is which subject's image or label."""
+"""Find the image files and label files of every subject."""

@@ -1,10 +1,11 @@
-"""The stage `match`: the scans of a dataset, and the files that make none and why."""
+"""The stage `match`: find the scans of a dataset, and list the files that give none and why."""
 
 import json
 from pathlib import Path
 
 from pipeline.manifest.schema import load_manifest
-from pipeline.match.match import scans_of, write
+from pipeline.match.match import scans_of
+from pipeline.match.scan_files import write_scans
 
 
 def match(manifest: Path, raw: Path, out: Path) -> None:
@@ -12,17 +13,15 @@ def match(manifest: Path, raw: Path, out: Path) -> None:
 
     Args:
         manifest: The dataset's YAML.
-        raw: The note of the unpack stage.
-        out: JSON with the scans, and with the files that make none and why.
+        raw: The note of the unpack stage, or of the segmented stage.
+        out: JSON with the scans, and with the files that give none and why.
     """
     facts = load_manifest(manifest)
     root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
-    good, dropped = scans_of(facts, root)
-    if not good:
+    scans, dropped = scans_of(facts, root)
+    if not scans:
         patterns = "; ".join(form.image for group in facts.groups for form in group.scans)
-        tool = "; `segment` in the config can make labels of scans without any" if facts.segments else ""
-        why = (
-            f"the first of {len(dropped)} remarks: {dropped[0]}" if dropped else "no file fits; is it the right folder?"
-        )
-        raise ValueError(f"{root}: no scan of {facts.name} can be used; its image patterns: {patterns}; {why}{tool}")
-    write(out, root, good, dropped)
+        first = f"the first of {len(dropped)} remarks: {dropped[0]}" if dropped else "no file matches; check the folder"
+        tool = "; `segment` in the config can create missing labels" if facts.segments else ""
+        raise ValueError(f"{root}: no usable scan of {facts.name}; its image patterns: {patterns}; {first}{tool}")
+    write_scans(out, root, scans, dropped)

@@ -1,4 +1,4 @@
-"""Tables that say what file names do not: CSV, Excel, or the one-dimensional arrays of an HDF5 file."""
+"""Tables with facts that file names do not give: CSV, Excel, or one-dimensional arrays of an HDF5 file."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,18 +9,22 @@ from pipeline.attrition import BadScan
 from pipeline.manifest.layout import Column
 from pipeline.readers.hdf5 import array_of
 
-TableRow = Mapping[str, str]  # part -> text
+TableRow = Mapping[str, str]  # part -> text of the cell
 Cells = Sequence[Sequence[str]]
-LARGEST = 64 << 20  # bytes of a CSV or Excel file
-MOST_ROWS = 1 << 20
-HEADER_ROWS = 10  # a spreadsheet may have titles above its columns' names
+MAX_BYTES = 64 << 20  # bytes of a CSV or Excel file
+MAX_ROWS = 1 << 20
+HEADER_ROWS = 10  # the row with the column names is among these: a spreadsheet may have titles above it
 
 
-def rows(path: Path, columns: Mapping[str, Column], parts: Mapping[str, str]) -> list[TableRow]:
-    """The table's rows; of a part with a regular expression what it finds in the cell. Raises BadScan."""
+def read_table(path: Path, columns: Mapping[str, Column], parts: Mapping[str, str]) -> list[TableRow]:
+    """The rows of a table, with the parts that `columns` names.
+
+    A part that has a regular expression in `parts` is what the expression finds in the cell. Raises BadScan for a file
+    that is not a table or lacks a column.
+    """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise BadScan(f"is no table: expected {', '.join(_READERS)}", str(path), "correct the manifest's table")
+        raise BadScan(f"is not a table: expected {', '.join(_READERS)}", str(path), "correct the manifest's table")
     try:
         found = [_row(cells, parts) for cells in reader(path, columns)]
     except BadScan as bad:
@@ -42,40 +46,40 @@ def _row(cells: TableRow, parts: Mapping[str, str]) -> TableRow:
 def _csv(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
     import pandas as pd
 
-    text = pd.read_csv(_small(path), header=None, dtype=str, keep_default_na=False, sep=None, engine="python")
-    return _named(text.to_numpy().tolist(), columns)
+    text = pd.read_csv(_checked_size(path), header=None, dtype=str, keep_default_na=False, sep=None, engine="python")
+    return _rows_below_header(text.to_numpy().tolist(), columns)
 
 
 def _excel(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
     import pandas as pd
 
-    text = pd.read_excel(_small(path), header=None, dtype=str, keep_default_na=False)
-    return _named([[str(cell) for cell in row] for row in text.to_numpy().tolist()], columns)
+    text = pd.read_excel(_checked_size(path), header=None, dtype=str, keep_default_na=False)
+    return _rows_below_header([[str(cell) for cell in row] for row in text.to_numpy().tolist()], columns)
 
 
-def _small(path: Path) -> Path:
-    if path.stat().st_size > LARGEST:
-        raise BadScan(f"is larger than {LARGEST} bytes; this is no table of subjects")
+def _checked_size(path: Path) -> Path:
+    if path.stat().st_size > MAX_BYTES:
+        raise BadScan(f"is larger than {MAX_BYTES} bytes, too large for a table of subjects")
     return path
 
 
-def _named(cells: Cells, columns: Mapping[str, Column]) -> Iterator[TableRow]:
-    """Rows below the one that names all the columns."""
+def _rows_below_header(cells: Cells, columns: Mapping[str, Column]) -> Iterator[TableRow]:
+    """The rows below the first one that names all the columns."""
     rest = iter(cells)
     for header in islice(rest, HEADER_ROWS):
         names = [str(cell).strip() for cell in header]
-        places = {part: _place(names, column) for part, column in columns.items()}
-        if None not in places.values():
+        positions = {part: _position(names, column) for part, column in columns.items()}
+        if None not in positions.values():
             break
     else:
         raise BadScan(f"no row names the columns {sorted(map(str, columns.values()))}", remedy="correct the manifest")
     for row in rest:
-        yield {part: str(row[int(place or 0)]) for part, place in places.items()}
+        yield {part: str(row[int(position or 0)]) for part, position in positions.items()}
 
 
-def _place(names: Sequence[str], column: Column) -> int | None:
-    name, further = (column, 0) if isinstance(column, str) else column
-    return names.index(name) + further if name in names else None
+def _position(names: Sequence[str], column: Column) -> int | None:
+    name, offset = (column, 0) if isinstance(column, str) else column
+    return names.index(name) + offset if name in names else None
 
 
 def _hdf5(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
@@ -83,8 +87,8 @@ def _hdf5(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
 
     with h5py.File(path) as file:
         arrays = {part: array_of(file, str(column)) for part, column in columns.items()}
-        if any(array.ndim != 1 or array.size > MOST_ROWS for array in arrays.values()):
-            raise BadScan(f"columns must be arrays of one axis and at most {MOST_ROWS} values")
+        if any(array.ndim != 1 or array.size > MAX_ROWS for array in arrays.values()):
+            raise BadScan(f"columns must be one-dimensional arrays of at most {MAX_ROWS} values")
         values = {part: array.asstr()[:] if array.dtype.kind == "O" else array[:] for part, array in arrays.items()}
     for cells in zip(*values.values(), strict=True):
         yield {part: _text(cell) for part, cell in zip(values, cells, strict=True)}

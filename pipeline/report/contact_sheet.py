@@ -1,4 +1,4 @@
-"""A contact sheet of one dataset, so that a person can see whether orientation and labels are right."""
+"""The stage `sheet`: a contact sheet of one store, to check by eye that orientation and labels are right."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,42 +8,47 @@ import numpy as np
 
 from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Panel, outlined
-from universeg.base.contact_sheet import sheet as sheet_of
+from universeg.base.contact_sheet import sheet as contact_sheet
 from universeg.store import Pixels, Store, Task
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 MOST_ROWS, COLUMNS = 16, 6
-VIEWS = ("sagittal, front to the right", "coronal, patient's right to the right", "axial, patient's right to the right")
+VIEWS = (
+    "sagittal, front of the patient at the right",
+    "coronal, right side of the patient at the right",
+    "axial, right side of the patient at the right",
+)
 
 
 def sheet(store: Path, out: Path) -> None:
     """Draw a contact sheet of a store: images with the outlines of their labels.
 
+    Each row is a modality and axis of a group; the columns are subjects from the whole dataset.
+
     Args:
         store: The store.
-        out: The PNG.
+        out: The PNG to write.
     """
-    draw(Store(store), out)
-
-
-def draw(store: Store, path: Path) -> None:
-    """Rows are a group's modalities and axes, columns subjects spread over the dataset, outlines the labels."""
-    tasks = [Task.parse(key) for key in store.tasks]
+    opened = Store(store)
+    tasks = [Task.parse(key) for key in opened.tasks]
     views = sorted({(task.group, task.modality, task.axis) for task in tasks})
     labels = list(dict.fromkeys(task.label for task in tasks))
-    rows = [_row(store, labels, [t for t in tasks if (t.group, t.modality, t.axis) == view]) for view in _spread(views)]
-    left_out = f"; {len(rows)} of {len(views)} views" if len(rows) < len(views) else ""
-    title = f"{store.header['dataset']}: {store.header['title']}{left_out}"
-    with atomic_write(path) as part:
-        sheet_of(rows, title, labels).save(part, format="png")
+    rows = [
+        _row(opened, labels, [task for task in tasks if (task.group, task.modality, task.axis) == view])
+        for view in _evenly(views, MOST_ROWS)
+    ]
+    shown = f"; {len(rows)} of {len(views)} views" if len(rows) < len(views) else ""
+    title = f"{opened.header['dataset']}: {opened.header['title']}{shown}"
+    with atomic_write(out) as part:
+        contact_sheet(rows, title, labels).save(part, format="png")
 
 
 def _row(store: Store, labels: Sequence[str], tasks: Sequence[Task]) -> list[Panel]:
-    """One view of up to COLUMNS subjects; a label that a subject lacks is not drawn."""
+    """Up to COLUMNS subjects of one view; a label that a subject does not have is not drawn."""
     members = {task.label: set(store.subjects(task.key)) for task in tasks}
-    is_volume = bool(store.subjects(tasks[0].key, slicing="max"))  # 3-D scans have largest slices too
+    is_volume = bool(store.subjects(tasks[0].key, slicing="max"))  # only volumes have largest slices
     panels = []
-    for subject in _spread(sorted(set().union(*members.values())), COLUMNS):
+    for subject in _evenly(sorted(set().union(*members.values())), COLUMNS):
         masks = {label: np.zeros((0, 0), bool) for label in labels}
         for task in tasks:
             if subject in members[task.label]:
@@ -56,10 +61,11 @@ def _row(store: Store, labels: Sequence[str], tasks: Sequence[Task]) -> list[Pan
 
 
 def _upright(pixels: Pixels, is_volume: bool) -> Pixels:
-    """A slice of a volume in RAS+ order has its axes as (column, row from below)."""
+    """The slice as (row, column) for display: that of a volume in RAS+ order has axes (column, row from below)."""
     return np.rot90(pixels) if is_volume else pixels
 
 
-def _spread(items: Sequence[T], most: int = MOST_ROWS) -> list[T]:
+def _evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, at even distances, with the first and the last."""
     chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
     return [items[i] for i in chosen]

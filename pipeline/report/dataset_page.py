@@ -1,56 +1,58 @@
-"""`table`: the datasets as a page of the documents, made of their manifests."""
+"""The stage `table`: the documentation page that lists all datasets, generated from their manifests."""
 
 from pathlib import Path
 
-from pipeline.manifest import expected_counts as promised
+from pipeline.manifest import expected_counts
 from pipeline.manifest.schema import Manifest, load_manifests
 from universeg.base.atomic_write import atomic_write
 
-HEAD = """# Datasets
+MANIFESTS = "../../dataset_manifests"  # as seen from the page in docs/reference
+HEAD = f"""# Datasets
 
-Made from [the manifests](../dataset_manifests/README.md) by `python -m pipeline table`; do not edit.
+This page is generated from [the manifests]({MANIFESTS}/README.md) by `python -m pipeline table`. Do not edit it.
 
-Scans are usable pairs of image and modality, as the manifest expects them. Tasks are group, modality, label and axis.
-What can be had now, and what must be asked for: `python -m pipeline plan --use research`.
+Scans: the number of usable pairs of image and modality that the manifest expects. Tasks: combinations of group,
+modality, label and axis. `python -m pipeline plan --use research` shows which datasets can be downloaded now and which
+need an access request.
 
-| dataset | domain | modality | scans | tasks | licence | commercial | access |
+| dataset | domain | modality | scans | tasks | licence | commercial use | access |
 | --- | --- | --- | ---: | ---: | --- | --- | --- |
 """
 
 
-def table(out: Path = Path("docs/datasets.md"), manifests: Path = Path("dataset_manifests")) -> None:
-    """Write the table of datasets.
+def table(out: Path = Path("docs/reference/datasets.md"), manifests: Path = Path("dataset_manifests")) -> None:
+    """Write the documentation page that lists all datasets.
 
     Args:
-        out: The page.
-        manifests: Folder of the manifests.
+        out: The page to write.
+        manifests: The folder of the manifests.
     """
     with atomic_write(out) as part:
         part.write_text(page(load_manifests(manifests)), encoding="utf-8")
 
 
 def page(manifests: dict[str, Manifest]) -> str:
-    """The whole page; datasets by name, then what they are together."""
+    """The page as Markdown: one row per dataset, sorted by name, and the totals."""
     shown = [manifests[name] for name in sorted(manifests, key=str.lower)]
-    real = [manifest for manifest in shown if not manifest.generator]
-    counts = [promised.scans(manifest) for manifest in real]
+    published = [manifest for manifest in shown if not manifest.generator]
+    counts = [expected_counts.scans(manifest) for manifest in published]
     total = sum(count or 0 for count in counts)
-    unknown = f", and of {counts.count(None)} nobody knows how many" if None in counts else ""
-    tasks = sum(promised.tasks(manifest) for manifest in real)
-    foot = f"\n{len(real)} datasets without the generated ones: {total:,} scans{unknown}; {tasks:,} tasks.\n"
-    return HEAD + "".join(map(_row, shown)) + foot
+    unknown = f" ({counts.count(None)} of these datasets have an unknown number of scans)" if None in counts else ""
+    tasks = sum(expected_counts.tasks(manifest) for manifest in published)
+    totals = f"{len(published)} datasets, {total:,} scans{unknown}, {tasks:,} tasks"
+    return HEAD + "".join(map(_row, shown)) + f"\nTotal without generated datasets: {totals}.\n"
 
 
 def _row(manifest: Manifest) -> str:
-    scans = promised.scans(manifest)
+    scans = expected_counts.scans(manifest)
     licence = manifest.licence
+    modalities = [name for group in manifest.groups for name in expected_counts.modalities(group)]
     cells = [
-        f"[{manifest.name}](../dataset_manifests/{manifest.name}.yaml)"
-        + (", held out" * (manifest.role == "held-out")),
+        f"[{manifest.name}]({MANIFESTS}/{manifest.name}.yaml)" + (", held out" * (manifest.role == "held-out")),
         manifest.domain,
-        promised.unique([name for group in manifest.groups for name in promised.modalities(group)]) or "generated",
+        expected_counts.unique(modalities) or "generated",
         "any" if manifest.generator else "unknown" if scans is None else f"{scans:,}",
-        "any" if manifest.generator else f"{promised.tasks(manifest):,}",
+        "any" if manifest.generator else f"{expected_counts.tasks(manifest):,}",
         f"[{licence.name}]({licence.url})" if licence.name and licence.url else licence.name or "unknown",
         licence.commercial,
         f"[{manifest.access}]({manifest.homepage})" if manifest.homepage else manifest.access,

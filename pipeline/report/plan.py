@@ -1,4 +1,4 @@
-"""`plan`: from manifests alone, what can be had now, what must be asked for and where, and what is lost without it."""
+"""The stage `plan`: which datasets can be downloaded now and which need an access request, from manifests alone."""
 
 import json as text
 import sys
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import Config
-from pipeline.manifest import expected_counts as promised
-from pipeline.manifest import licence as terms
-from pipeline.manifest.licence import Use
+from pipeline.manifest import expected_counts
+from pipeline.manifest.licence import Use, why_not_allowed
 from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.report.selection import missing_sources
 
@@ -32,7 +32,7 @@ class PlannedDataset:
     """One dataset of the plan."""
 
     name: str
-    status: str  # now: nobody need be asked; ask: steps for a person; no: its licence does not allow the use
+    status: str  # now: can be downloaded; ask: you must follow `steps` first; no: the licence does not allow the use
     why: str
     steps: list[str]
     homepage: str | None
@@ -52,14 +52,14 @@ def plan(
     manifests: tuple[Path, ...] = (Path("dataset_manifests"),),
     mirror: str | None = None,
 ) -> None:
-    """Say which datasets can be had now, which must be asked for and where, and what is lost without each.
+    """Show which datasets can be downloaded now, which need an access request, and what each contributes.
 
     Args:
-        use: What for: datasets whose licence does not allow it are left out. Unknown counts as no, but for research.
-        json: Print it for programs, to stdout.
-        root: Files that are below root/downloads already need not be had again.
-        manifests: Folders of manifests.
-        mirror: As in the config: what it has need not be asked for.
+        use: What you will use the data for. Unknown licence terms count as not allowed, except for research.
+        json: Print the plan to standard output as JSON.
+        root: The root folder of the config. Files in <root>/downloads are not downloaded again.
+        manifests: Folders with manifests.
+        mirror: As in the config. Files that the mirror has need no access request.
     """
     rows = planned(load_manifests(*manifests), Config(root=root, mirror=mirror), use)
     if json:
@@ -69,13 +69,13 @@ def plan(
 
 
 def planned(manifests: Mapping[str, Manifest], config: Config, use: Use) -> list[PlannedDataset]:
-    """A row for each dataset, by name."""
-    return [_row(manifest, manifests, config, use) for _, manifest in sorted(manifests.items())]
+    """The plan: one entry per dataset, sorted by name."""
+    return [_planned_dataset(manifest, manifests, config, use) for _, manifest in sorted(manifests.items())]
 
 
-def _row(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, use: Use) -> PlannedDataset:
-    refusal, steps = terms.why_not_allowed(manifest, use), missing_sources(config, manifest)
-    known, unknown = promised.size(manifest)
+def _planned_dataset(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, use: Use) -> PlannedDataset:
+    refusal, steps = why_not_allowed(manifest, use), missing_sources(config, manifest)
+    known, unknown = expected_counts.size(manifest)
     return PlannedDataset(
         manifest.name,
         "no" if refusal else "ask" if steps else "now",
@@ -86,30 +86,36 @@ def _row(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, 
         manifest.licence.name,
         known,
         unknown,
-        promised.scans(manifest),
-        promised.tasks(manifest),
-        _only(manifest, manifests),
+        expected_counts.scans(manifest),
+        expected_counts.tasks(manifest),
+        _unique_content(manifest, manifests),
     )
 
 
-def _only(manifest: Manifest, manifests: Mapping[str, Manifest]) -> UniqueContent:
+def _unique_content(manifest: Manifest, manifests: Mapping[str, Manifest]) -> UniqueContent:
     others = [other for name, other in manifests.items() if name != manifest.name]
-    theirs = {label.lower() for other in others for group in other.groups for label in promised.labels(group)}
-    mine = dict.fromkeys(label for group in manifest.groups for label in promised.labels(group))
+    theirs = {label.lower() for other in others for group in other.groups for label in expected_counts.labels(group)}
+    mine = dict.fromkeys(label for group in manifest.groups for label in expected_counts.labels(group))
     shared = manifest.domain.lower() in {other.domain.lower() for other in others}
     return UniqueContent(None if shared else manifest.domain, [label for label in mine if label.lower() not in theirs])
 
 
 def _show(rows: list[PlannedDataset], use: Use) -> None:
     console = Console()
-    table = Table("dataset", "for " + use, "size", "scans", "tasks", "licence", "access")
+    legend = "now: can be downloaded; ask: needs the steps below; no: the licence does not allow the use"
+    table = Table(title=f"Datasets for {use}", caption=legend, box=SIMPLE_HEAD, show_edge=False, padding=0)
+    # Names are never cut, even in a narrow terminal, because you type them into a config.
+    table.add_column("dataset", no_wrap=True, min_width=max((len(row.name) for row in rows), default=0))
+    for title in ("status", "access", "size", "scans", "tasks", "licence"):
+        folded = title in ("size", "licence")
+        table.add_column(title, overflow="fold", no_wrap=not folded, min_width=len("unknown") if folded else None)
     for row in rows:
-        size = promised.shown(row.bytes, row.files_of_unknown_size)
+        size = expected_counts.shown(row.bytes, row.files_of_unknown_size) if row.bytes else "unknown"
         scans = "unknown" if row.scans is None else str(row.scans)
         status = f"[{COLOURS[row.status]}]{row.status}"
-        table.add_row(row.name, status, size, scans, str(row.tasks), row.licence or "unknown", row.access)
+        table.add_row(row.name, status, row.access, size, scans, str(row.tasks), row.licence or "unknown")
     console.print(table)
-    for title, status in (("To ask for", "ask"), (f"Left out: the licence does not allow {use}", "no")):
+    for title, status in (("Access requests", "ask"), (f"Left out: the licence does not allow {use}", "no")):
         chosen = [row for row in rows if row.status == status]
         if chosen:
             console.print(f"\n[bold]{title}[/bold]")
@@ -119,10 +125,10 @@ def _show(rows: list[PlannedDataset], use: Use) -> None:
 
 
 def _lines(row: PlannedDataset) -> list[str]:
-    """A dataset that is not to be had now: why, what to do, and what is lost without it."""
+    """A dataset that cannot be downloaded now: why, what you must do, and what it would contribute."""
     lines = [f"  {row.name}: {row.why}" + (f"; {row.homepage}" if row.homepage else "")]
     lines += [f"    {step}" for step in row.steps if row.status == "ask"]
-    lost = [f"scans: {'unknown' if row.scans is None else row.scans}", f"tasks: {row.tasks}"]
-    lost += [f"the only dataset of {row.only.domain}"] if row.only.domain else []
-    lost += [f"the only one with {', '.join(row.only.labels)}"] if row.only.labels else []
-    return [*lines, f"    Lost without it: {'; '.join(lost)}"]
+    gains = [f"{'an unknown number of' if row.scans is None else row.scans} scans", f"{row.tasks} tasks"]
+    gains += [f"the only dataset of {row.only.domain}"] if row.only.domain else []
+    gains += [f"the only one with {', '.join(row.only.labels)}"] if row.only.labels else []
+    return [*lines, f"    It contributes: {'; '.join(gains)}"]

@@ -1,4 +1,4 @@
-"""Which datasets a config asks for: to be built now, waiting for a person, or left out because of their licence."""
+"""Which of the requested datasets are built now, wait for you, or are left out because of their licence."""
 
 import os
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ LICENCE_PAGE = "https://surfer.nmr.mgh.harvard.edu/registration.html"
 
 
 class Selection(NamedTuple):
-    """Names of datasets, by what happens to them."""
+    """The requested datasets, by what happens to them."""
 
     build: list[str]
-    waiting: dict[str, str]  # name -> what a person must do
+    waiting: dict[str, str]  # name -> what you must do first
     left_out: dict[str, str]  # name -> why the licence does not allow the use
 
 
 def select(config: Config, manifests: Mapping[str, Manifest]) -> Selection:
-    """Divide the datasets that the config asks for; raises ConfigError for a name without a manifest."""
+    """Sort the datasets that the config requests; raises ConfigError for a name without a manifest."""
     for name in (*config.have, *(config.datasets if isinstance(config.datasets, tuple) else ())):
         if name not in manifests:
             near = get_close_matches(name, manifests, n=1)
@@ -39,7 +39,7 @@ def select(config: Config, manifests: Mapping[str, Manifest]) -> Selection:
 
 
 def missing_sources(config: Config, manifest: Manifest) -> list[str]:
-    """For each file of a dataset that only a person can get and that is not there yet: what to do."""
+    """What you must do before a dataset can be built: one step per file that cannot be downloaded, or password."""
     if manifest.name in config.have:
         return []
     return [
@@ -56,7 +56,7 @@ def missing_sources(config: Config, manifest: Manifest) -> list[str]:
 
 
 def makes_labels(config: Config, manifest: Manifest) -> bool:
-    """Whether a tool is to make the labels that a dataset lacks."""
+    """Whether the config names a tool that creates the labels that this dataset lacks."""
     return config.segment.tool != "none" and manifest.segments
 
 
@@ -64,11 +64,11 @@ def _missing_licence(config: Config, manifest: Manifest) -> list[str]:
     licence = config.segment.licence
     if not makes_labels(config, manifest) or (licence is not None and licence.is_file()):
         return []
-    gone = "" if licence is None else f" ({licence} does not exist)"
+    problem = "" if licence is None else f" ({licence} does not exist)"
     return [
-        f"{config.segment.tool} needs the licence file of FreeSurfer{gone}: register at {LICENCE_PAGE} (free),"
-        " save the license.txt that arrives by mail, and name it in the config: segment: {licence: FILE}."
-        " Or set segment: {tool: none} to use only the labels that are published."
+        f"{config.segment.tool} needs the licence file of FreeSurfer{problem}: register at {LICENCE_PAGE} (free),"
+        " save the license.txt that you receive by e-mail, and set segment: {licence: FILE} in the config."
+        " Or set segment: {tool: none} to use only the published labels."
     ]
 
 

@@ -1,7 +1,5 @@
-"""What has been built, what was not kept, what a person must ask for, and what was left out: the end of a run."""
+"""The stage `summary`: what a run built, what it could not use, and what you must do. Shown at the end of each run."""
 
-import csv
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,58 +11,52 @@ from pipeline.config import load_config
 from pipeline.manifest.schema import load_manifests
 from pipeline.report.selection import select
 
-MOST = 20  # surprises shown; all are in the reports
+MOST_LINES = 20  # per list; the report files have every row
 
 
 def summary(config: Path) -> None:
-    """Show what was built, what was not kept and why, what waits for a person, and what was left out.
+    """Show what was built, what was not used and why, which datasets wait for you, and which were left out.
 
     Args:
-        config: The resolved settings; where there are none yet, nothing was built.
+        config: The resolved settings. Nothing is shown if the file does not exist, because nothing was built yet.
     """
     if not config.exists():
         return
     settings = load_config(config)
     selected = select(settings, load_manifests(*settings.manifests))
-    waiting = [f"{name}: {steps}" for name, steps in selected.waiting.items()]
-    left_out = [f"{name}: {why}" for name, why in selected.left_out.items()]
-    show(settings.root, waiting, left_out)
-
-
-def show(root: Path, waiting: Sequence[str], left_out: Sequence[str]) -> None:
-    """Print a table of the stores, then what needs a person's attention."""
     console = Console(stderr=True)
-    table = Table("dataset", "tasks", "subjects", "slices not kept", "scans not kept")
-    surprises: list[str] = []
-    for dataset, (tasks, subjects) in _built(root).items():
+    unexpected = _show_stores(console, settings.root)
+    _show_list(console, f"Unexpected ({settings.root}/reports/attrition has every row):", unexpected)
+    _show_list(console, "Waiting for you:", [f"{name}: {steps}" for name, steps in selected.waiting.items()])
+    left_out = [f"{name}: {why}" for name, why in selected.left_out.items()]
+    _show_list(console, "Left out, because their licence does not allow the use (`use` in the config):", left_out)
+
+
+def _show_stores(console: Console, root: Path) -> list[str]:
+    """Print one row per dataset of the catalogue; returns the unexpected rows of the attrition reports."""
+    import pandas as pd
+
+    path = root / "reports" / "catalogue.csv"
+    if not path.exists():
+        return []
+    tasks = pd.read_csv(path, keep_default_na=False)
+    tasks["subjects"] = tasks[["mid", "max"]].max(axis=1)
+    table = Table("dataset", "tasks", "subjects", "slices not stored", "scans not used")
+    unexpected: list[str] = []
+    for dataset, rows in tasks.groupby("dataset", sort=False):
         report = root / "reports" / "attrition" / f"{dataset}.csv"
         dropped = attrition.read(report) if report.exists() else []
-        surprises += [f"{dataset}: {row}" for row in dropped if row.surprising]
+        unexpected += [f"{dataset}: {row}" for row in dropped if row.unexpected]
         slices = sum(bool(row.label) for row in dropped)
-        table.add_row(dataset, str(tasks), str(subjects), str(slices), str(len(dropped) - slices))
-    if table.rows:
-        console.print(table)
-    _listing(console, f"Not foreseen by the manifests ({root}/reports/attrition has every row):", surprises)
-    _listing(console, "Waiting for a person:", waiting)
-    _listing(console, "Left out, for what their licences say (`use` in the config):", left_out)
+        table.add_row(str(dataset), *map(str, (len(rows), rows["subjects"].max(), slices, len(dropped) - slices)))
+    console.print(table)
+    return unexpected
 
 
-def _built(root: Path) -> dict[str, tuple[int, int]]:
-    """Dataset -> tasks, most subjects of a task; from the catalogue."""
-    built: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    path = root / "reports" / "catalogue.csv"
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                tasks, subjects = built[row["dataset"]]
-                built[row["dataset"]] = tasks + 1, max(subjects, int(row["mid"]), int(row["max"]))
-    return built
-
-
-def _listing(console: Console, title: str, lines: Sequence[str]) -> None:
+def _show_list(console: Console, title: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"\n[bold]{title}[/bold]")
-        for line in lines[:MOST]:
+        for line in lines[:MOST_LINES]:
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    if len(lines) > MOST:
-        console.print(f"  and {len(lines) - MOST} more")
+    if len(lines) > MOST_LINES:
+        console.print(f"  and {len(lines) - MOST_LINES} more")

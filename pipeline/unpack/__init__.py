@@ -1,1 +1,1 @@
-"""Unpack archives into one folder: completely or not at all, never outside it, within bounds."""
+"""Unpack archives into one folder: all of them or nothing, never outside the folder, within size limits."""

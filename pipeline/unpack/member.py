@@ -1,4 +1,4 @@
-"""What a reader of archives is given, what it gives, and how it fails."""
+"""The types that all archive readers share: an open archive, one member of it, and the error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import IO
 
 
 class UnpackError(ValueError):
-    """An archive that cannot be unpacked; the message names archive, member, reason and remedy."""
+    """An archive that cannot be unpacked. The message names the archive, the member, the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An opened archive and what its reader may use."""
+    """An open archive, and what its reader may use."""
 
     raw: IO[bytes]
     name: str
-    scratch: Path  # a folder for what can only be read as a whole; it may not be there yet
-    most: int  # bytes that it may grow to
-    starts: tuple[int, ...] = (0,)  # where its pieces begin
+    scratch: Path  # folder for temporary files; it may not exist yet
+    max_bytes: int  # limit of the unpacked size
+    part_starts: tuple[int, ...] = (0,)  # byte offsets in `raw` at which the parts of a split archive begin
     password: str | None = None
     variable: str | None = None  # environment variable that should hold the password
 
     @property
-    def hint(self) -> str:
-        """What a person can do about the password; never the password."""
+    def password_hint(self) -> str:
+        """What a person can do about the password. It never contains the password."""
         if self.variable:
             return f"set the environment variable {self.variable} to its password"
         return "give its `password` in the manifest"
@@ -32,9 +32,9 @@ class Archive:
 
 @dataclass(frozen=True)
 class Member:
-    """One entry of an archive, its name not yet trusted."""
+    """One entry of an archive. Its name is not checked yet."""
 
     name: str  # "/" between its parts
     open: Callable[[], IO[bytes]]
-    folder: bool = False
-    refused: str | None = None  # what it is, if it may not be unpacked whatever its name
+    is_folder: bool = False
+    refusal: str | None = None  # why it may not be unpacked, whatever its name is

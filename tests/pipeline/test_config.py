@@ -1,60 +1,85 @@
+"""The settings: defaults, mistakes, and how a setting reaches the stages that it affects."""
+
+import inspect
+import re
+from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import yaml
 
-from pipeline.config import Config, ConfigError, parse, plan
-from pipeline.manifest.schema import Manifest, load_manifests
+from pipeline.__main__ import STAGES
+from pipeline.config import Affects, Config, ConfigError, config, load_config, parse, write_config
 
-MANIFESTS = load_manifests(Path("dataset_manifests"))
-GATED = MANIFESTS["WBC-CV"].model_copy(
-    update={
-        "name": "Gated",
-        "sources": (MANIFESTS["WBC-CV"].sources[0].model_copy(update={"name": None, "url": None, "get": "Ask Dr A."}),),
-    }
-)
+SNAKEFILE = Path("Snakefile").read_text()
 
 
-def gated() -> dict[str, Manifest]:
-    return {**MANIFESTS, "Gated": Manifest.model_validate(GATED.model_dump())}
-
-
-def test_the_config_file_says_the_defaults():
+def test_the_config_file_shows_the_defaults():
     text = yaml.safe_load(Path("config/config.yaml").read_text())
     assert parse(text) == Config()
-    assert set(text) == set(Config.model_fields), "each key is in the file, with its explanation"
+    assert set(text) == set(Config.model_fields), "config.yaml must explain every setting"
 
 
-def test_all_mistakes_are_named(tmp_path):
+def test_an_error_lists_every_mistake(tmp_path):
     with pytest.raises(ConfigError) as error:
-        parse({"resolution": 5, "geometry": "round", "colour": 1, "have": {"X": str(tmp_path / "gone")}})
-    for word in ("resolution", "geometry", "colour", "have: names folders that do not exist: X"):
-        assert f"  {word}" in str(error.value)
+        parse({"resolution": 5, "geometry": "round", "colour": 1, "have": {"X": str(tmp_path / "missing")}})
+    for words in ("resolution", "geometry", "colour", f"have: these folders do not exist: X: {tmp_path}"):
+        assert f"  {words}" in str(error.value)
 
 
-def test_what_a_person_must_ask_for_waits(tmp_path):
-    config = Config(root=tmp_path)
-    assert "Gated" not in plan(config, gated()).build
-    waiting = plan(Config(root=tmp_path, datasets=("Gated", "BBBC003")), gated())
-    assert waiting.build == ["BBBC003"]
-    file = GATED.sources[0].file
-    assert waiting.waiting == {"Gated": f"{file}: Ask Dr A. Save it as {tmp_path}/downloads/Gated/{file}."}
+def test_stages_read_the_settings_that_snakemake_wrote(tmp_path):
+    settings = Config(root=tmp_path, have={"X": tmp_path}, datasets=("A", "B"), synthetic={"family": "nested"})
+    write_config(settings, tmp_path / "config.json")
+    assert load_config(tmp_path / "config.json") == settings
 
 
-@pytest.mark.parametrize("way", ["by hand", "mirror", "have"])
-def test_it_is_built_once_it_is_there(tmp_path, way):
-    file = GATED.sources[0].file
-    place = {"by hand": "downloads/Gated", "mirror": "mirror/Gated", "have": "unpacked"}[way]
-    (tmp_path / place).mkdir(parents=True)
-    (tmp_path / place / file).touch()
-    config = Config(
-        root=tmp_path,
-        mirror=str(tmp_path / "mirror") if way == "mirror" else None,
-        have={"Gated": tmp_path / place} if way == "have" else {},
-    )
-    assert "Gated" in plan(config, gated()).build
+def test_the_stage_resolves_a_config_file(tmp_path):
+    (tmp_path / "my.yaml").write_text("resolution: 64\n")
+    config(tmp_path / "config.json", tmp_path / "my.yaml")
+    assert load_config(tmp_path / "config.json") == Config(resolution=64)
 
 
-def test_a_misspelt_dataset_is_answered_with_the_nearest():
-    with pytest.raises(ConfigError, match="no manifest for dataset 'WBC-JSTC'; did you mean WBC-JTSC"):
-        plan(Config(datasets=("WBC-JSTC",)), MANIFESTS)
+def test_a_file_that_is_not_a_resolved_config_is_named(tmp_path):
+    (tmp_path / "config.json").write_text('{"resolution": "wide"}')
+    with pytest.raises(ConfigError, match=r"config\.json: not a resolved config[^\n]*\n  resolution: "):
+        load_config(tmp_path / "config.json")
+
+
+class WithNewSetting(Config):
+    """Config with one more field: the only change that an option needs, beside the code that uses it."""
+
+    blur: Annotated[int, Affects("shard")] = 0
+
+
+def test_a_new_setting_needs_one_field(tmp_path):
+    path = tmp_path / "config.json"
+    write_config(WithNewSetting(blur=3), path)
+    read = WithNewSetting.model_validate_json(path.read_text())
+    assert read.blur == 3, "it is written with the others"
+    assert read.affecting("shard") == {**Config().affecting("shard"), "blur": 3}, "a change runs the stage again"
+    assert read.affecting("store") == Config().affecting("store")
+
+
+def marks(name: str) -> list[Affects]:
+    return [mark for mark in Config.model_fields[name].metadata if isinstance(mark, Affects)]
+
+
+@pytest.mark.parametrize("name", Config.model_fields)
+def test_a_setting_names_the_stages_that_it_affects(name):
+    (mark,) = marks(name)
+    assert set(mark.stages) <= set(STAGES)
+
+
+@pytest.mark.parametrize("stage", sorted({stage for name in Config.model_fields for stage in marks(name)[0].stages}))
+def test_the_rule_of_a_stage_depends_on_its_settings(stage):
+    (rule,) = [part for part in re.split(r"\nrule ", SNAKEFILE) if f'"{{RUN}} {stage} ' in part]
+    assert f'settings=CONFIG.affecting("{stage}"),' in rule
+    assert "--config {RESOLVED:q}" in rule
+
+
+@pytest.mark.parametrize("stage", re.findall(r"\{RUN\} (\w+)", SNAKEFILE))
+def test_no_stage_of_the_workflow_has_a_setting_as_its_own_option(stage):
+    """Settings come from the resolved config alone, so that an option is not declared in several places."""
+    function = getattr(import_module(STAGES[stage][0]), stage)
+    assert not set(inspect.signature(function).parameters) & set(Config.model_fields)

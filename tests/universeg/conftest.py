@@ -1,4 +1,4 @@
-"""Tiny stores whose task can be learnt: discs of one grey on another, in noise."""
+"""Small stores whose tasks can be learnt: bright discs on a dark background with noise."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SPLITS = ["support"] * 6 + ["dev"] * 2 + ["test"] * 2
 
 
 def discs(dataset: str, subject: str, labels: tuple[str, ...], side: int):
-    """An image and a mask for each label: discs that hardly move from subject to subject."""
+    """An image, and one mask per label: discs at nearly the same position in all subjects."""
     rng = rng_for("discs", dataset, subject)
     y, x = np.mgrid[:side, :side] / side
     image, masks = rng.normal(40, 5, (side, side)), {}
@@ -29,7 +29,7 @@ def discs(dataset: str, subject: str, labels: tuple[str, ...], side: int):
 
 @pytest.fixture(scope="session")
 def make_store():
-    """`make_store(folder, dataset)` writes a store of ten subjects, six of them for support, and returns its path."""
+    """`make_store(folder, dataset)` writes a store and returns its path. By default it has ten subjects, six of them support."""
 
     def make(
         folder,
@@ -60,7 +60,7 @@ def make_store():
 
 @pytest.fixture(scope="session")
 def stores_folder(tmp_path_factory, make_store):
-    """Two datasets to train on, one that is held out."""
+    """A folder with two training datasets and one held-out dataset."""
     folder = tmp_path_factory.mktemp("stores")
     make_store(folder, "One")
     make_store(folder, "Two", labels=("c",), slicings=("mid",))
@@ -70,7 +70,7 @@ def stores_folder(tmp_path_factory, make_store):
 
 @pytest.fixture
 def config(stores_folder, tmp_path):
-    """A run of a few seconds."""
+    """Settings of a training run that takes a few seconds."""
     return TrainConfig(
         stores=(stores_folder,), out=tmp_path / "run", steps=12, support_size=3, model=ModelConfig((8, 8, 8)),
         learning_rate=1e-3, precision="float32", device="cpu", validate_every=5, checkpoint_every=4, quiet=True,

@@ -1,4 +1,4 @@
-"""Where the network computes, and how precisely."""
+"""Where the network computes, and with which precision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,26 +11,29 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Compute:
-    """A device, and the precision of its convolutions; weights and losses are float32 in any case."""
+    """A device, and the precision of the convolutions on it. Weights and losses are always float32."""
 
     device: torch.device
     precision: torch.dtype
 
     @classmethod
     def chosen(cls, device: str, precision: Precision = "float32") -> Self:
-        """What a user asked for; raises ValueError for a device that is not there."""
-        where = device_named(device)
+        """The device and precision with these names; `auto` takes the faster one. Raises as `device_named` does."""
+        found = device_named(device)
         if precision == "auto":
-            precision = "bfloat16" if _is_faster_in_bfloat16(where) else "float32"
-        return cls(where, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+            precision = "bfloat16" if _is_faster_in_bfloat16(found) else "float32"
+        return cls(found, torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
     def autocast(self) -> torch.autocast:
-        """Within it, convolutions compute in the chosen precision."""
+        """A context in which convolutions compute in the chosen precision."""
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
 
 def device_named(name: str) -> torch.device:
-    """cpu, cuda, cuda:1, mps ...; auto is a GPU if there is one. Raises ValueError for one that is not there."""
+    """The device cpu, cuda, cuda:1, mps and so on; auto is a GPU if there is one, else the CPU.
+
+    Raises ValueError if the device cannot be used on this machine.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -41,14 +44,14 @@ def device_named(name: str) -> torch.device:
 
 
 def _is_faster_in_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware computes faster with it: GPUs, matrices of a CPU (AMX), AMD's vectors but not Intel's.
+    """Whether bfloat16 is faster than float32: on GPUs that have it, on CPUs with AMX, on AMD CPUs with avx512_bf16.
 
-    Measured with avx512_bf16 alone: on AMD 1.4 to 1.8 times faster than float32, on Intel 1.5 times slower.
+    Measured with avx512_bf16 and without AMX: on AMD 1.4 to 1.8 times faster than float32, on Intel 1.5 times slower.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of PyTorch cannot tell
-    vectors = able.get("avx512_bf16", False) and "AMD" in able.get("cpu_name", "")
-    return bool(able.get("amx_bf16", False) or vectors)
+    cpu: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older versions of PyTorch
+    fast_vectors = cpu.get("avx512_bf16", False) and "AMD" in cpu.get("cpu_name", "")
+    return bool(cpu.get("amx_bf16", False) or fast_vectors)

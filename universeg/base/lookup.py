@@ -1,4 +1,4 @@
-"""Look a name up in a table; an unknown name lists the known ones."""
+"""Look a name up in a table, with an error message that lists the known names."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def choose(table: Mapping[str, T], name: str, what: str) -> T:
-    """The entry called `name`; raises ValueError with the known names if there is none."""
+    """The entry called `name`. Raises ValueError with all known names if there is none; `what` names the thing."""
     if name in table:
         return table[name]
     raise ValueError(f"unknown {what} {name!r}; known: {', '.join(sorted(table))}")

@@ -1,89 +1,114 @@
-"""`universeg-evaluate`: how well networks segment datasets that they have not seen (paper, section 5.1)."""
+"""`universeg-evaluate`: how well networks segment datasets that they were not trained on (paper, section 5.1)."""
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 
 import tyro
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from tyro.conf import FlagCreatePairsOff
 
+from universeg.base.command import run_command
 from universeg.base.device import Compute
 from universeg.episodes.dice import Score, averages
-from universeg.episodes.episode import TaskStores
-from universeg.evaluation.baselines import segmenter
+from universeg.episodes.task_stores import TaskStores
+from universeg.evaluation.baselines import BASELINES, segmenter
 from universeg.evaluation.config import Configuration, EvaluateConfig
-from universeg.evaluation.pictures import Example, examples
-from universeg.evaluation.protocol import evaluation_set
-from universeg.evaluation.report import write_report
+from universeg.evaluation.examples import examples
+from universeg.evaluation.protocol import EvaluationSet, evaluation_set
+from universeg.evaluation.result import Example, Result
 from universeg.evaluation.scorer import Scorer
-from universeg.evaluation.tables import Result, show
+from universeg.evaluation.tables import show
 
-HELP = """Segment images of held-out datasets and report Dice.
+NAME = "universeg-evaluate"
+
+HELP = f"""Segment images of held-out datasets and report the Dice score.
 
 Examples:
 
 universeg-evaluate --weights runs/first/best.safetensors --stores data/stores --out results/first
 
-universeg-evaluate --weights universeg.pt runs/first/best.safetensors mean-mask --stores data/stores --out results/all
+universeg-evaluate --weights synthetic runs/first/best.safetensors mean-mask --stores data/stores --out results/all
 --support-size 1 4 16 64 --ensemble 1 5
 
-Queries are the middle slices of the test split (--split); the support is drawn from the support split with
-replacement, and is the same for all weights. Dice runs from 0 to 100; where the truth is empty it is 100 for an empty
-prediction, else 0. It is averaged over the queries of a label, the labels of a task, the tasks of a dataset, and the
-datasets.
+The queries are the middle slices of the test split (--split). Each query has its own support set, drawn with
+replacement from the support split; it is the same for all networks. Dice is from 0 to 100. If the ground truth is
+empty, it is 100 for an empty prediction, else 0. It is averaged over the queries of a label, the labels of a task, the
+tasks of a dataset, and the datasets.
 
-You get tables (summary.md, summary.csv, summary.json), every score (results.csv), and pictures (boxes.png,
-pictures.png, and with several support sizes support_size.png). Killed? The same command goes on:
-scores.jsonl has what was done."""
+Baselines, which need no training: {", ".join(BASELINES)}.
+
+Files in the output folder: tables (summary.md, summary.csv, summary.json), the score of every query (results.csv), and
+pictures (boxes.png, pictures.png; with several support sizes also support_size.png). To continue a stopped evaluation,
+give the same command again: scores.jsonl has the scores so far."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The command; exit status 1 with a message if it fails."""
-    config = tyro.cli(
-        EvaluateConfig, prog="universeg-evaluate", description=HELP, args=args, config=(FlagCreatePairsOff,)
-    )
-    try:
-        result = evaluate(config)
-        write_report(config, result)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"universeg-evaluate: {error}\n")
-        sys.exit(1)
+    """The command; exit status 1, with a message, if it fails."""
+    run_command(NAME, _evaluate, args)
+
+
+def _evaluate(args: Sequence[str]) -> None:
+    config = tyro.cli(EvaluateConfig, prog=NAME, description=HELP, args=args, config=(FlagCreatePairsOff,))
+    if find_spec("matplotlib") is None:
+        raise ValueError("evaluation needs matplotlib: pip install 'universeg[train]'")
+    from universeg.evaluation.report import write_report  # it imports matplotlib
+
+    result = evaluate(config)
+    write_report(config, result)
     if not config.quiet:
         show(config, result)
 
 
 def evaluate(config: EvaluateConfig) -> Result:
-    """Segment and score every query of the chosen datasets; raises ValueError where there is none."""
+    """Segment and score every query of the chosen datasets.
+
+    Raises ValueError if there are no queries, or if the stores or the weights cannot be used.
+    """
     compute = Compute.chosen(config.device, config.precision)
     stores = TaskStores(config.stores)
     networks = {str(path): segmenter(path).to(compute.device) for path in config.weights}
-    asked = evaluation_set(stores, config.datasets, config.tasks, config.split)
+    queries = evaluation_set(stores, config.datasets, config.tasks, config.split)
     scores: dict[Configuration, list[Score]] = {name: [] for name in config.configurations}
     shown = list[Example]()
-    columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), disable=config.quiet) as progress:
-        total = sum(map(len, asked.queries.values())) * len(networks) * len(config.support_size)
-        bar = progress.add_task("segmenting", total=total)
-        scorer = Scorer(config, networks, stores, compute, lambda count: progress.advance(bar, count))
-        for task, queries in asked.queries.items():
-            found = dict(scorer.scores(task, queries))
-            for name, more in found.items():
-                scores[name] += more
-            shown += examples(config, scorer, found)
-    headers = {header["dataset"]: header for header in (stores.of(task).header for task in asked.queries)}
+    with _progress(config, queries) as advance:
+        scorer = Scorer(config, networks, stores, compute, advance)
+        for task, names in queries.queries.items():
+            of_task = dict(scorer.scores(task, names))
+            for configuration, found in of_task.items():
+                scores[configuration] += found
+            shown += examples(config, scorer, of_task)
+    headers = {header["dataset"]: header for header in (stores.of(task).header for task in queries.queries)}
     rows = {name: str(header.get("row", name)) for name, header in headers.items()}
     return Result(
         scores=scores,
-        averages={name: averages(members, config.bootstraps, config.seed, rows) for name, members in scores.items()},
+        averages={name: averages(found, config.bootstraps, config.seed, rows) for name, found in scores.items()},
+        digests=scorer.digests,
         roles={name: header["role"] for name, header in headers.items()},
-        rows=rows,
-        empty=sum(stores.of(task).areas(task)[query] == 0 for task, names in asked.queries.items() for query in names),
-        left_out=asked.left_out,
+        paper_rows=rows,
+        empty=_count_empty(stores, queries),
+        left_out=queries.left_out,
         size=stores.size,
         examples=shown,
         reused=scorer.reused,
     )
+
+
+@contextmanager
+def _progress(config: EvaluateConfig, queries: EvaluationSet) -> Iterator[Callable[[int], None]]:
+    """A progress bar; the function that it gives advances it by a number of segmented queries."""
+    total = sum(map(len, queries.queries.values())) * len(config.weights) * len(config.support_size)
+    columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), disable=config.quiet) as progress:
+        bar = progress.add_task("segmenting", total=total)
+        yield lambda count: progress.advance(bar, count)
+
+
+def _count_empty(stores: TaskStores, queries: EvaluationSet) -> int:
+    """The number of queries with an empty ground truth."""
+    areas = (stores.of(task).areas(task)[name] for task, names in queries.queries.items() for name in names)
+    return sum(area == 0 for area in areas)
 
 
 if __name__ == "__main__":

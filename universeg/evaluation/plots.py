@@ -1,4 +1,4 @@
-"""Plots of an evaluation: how Dice is spread over queries, and how it grows with the support."""
+"""Plots of an evaluation: the distribution of Dice over queries, and Dice against support size."""
 
 from itertools import cycle
 
@@ -7,25 +7,28 @@ from matplotlib.patches import Patch
 
 from universeg.base.contact_sheet import COLOURS
 from universeg.episodes.dice import Mean
-from universeg.evaluation.tables import ALL, Result
+from universeg.evaluation.result import ALL, Result
 
-WIDEST = 60  # inches of a plot
-COLUMNS = 3  # of plots beside each other
-Ink = tuple[float, float, float]
-INKS: list[Ink] = [(red / 255, green / 255, blue / 255) for red, green, blue in COLOURS]
+MAX_WIDTH = 60  # inches
+COLUMNS = 3  # plots side by side
+Rgb = tuple[float, float, float]
+PALETTE: list[Rgb] = [(red / 255, green / 255, blue / 255) for red, green, blue in COLOURS]
 STYLES = ["solid", "dashed", "dotted", "dashdot"]
 
 
-def boxes(result: Result) -> Figure:
-    """For each dataset, network and support size: median, quartiles and 5 % to 95 % of the Dice of its queries."""
-    most = max(each.ensemble for each in result.scores)
-    configurations, names = [each for each in result.scores if each.ensemble == most], result.datasets
-    inks, step = _inks(result), len(configurations) + 1
-    figure = Figure(figsize=(min(WIDEST, 4 + 0.35 * step * len(names)), 4.5), layout="constrained")
+def box_plot(result: Result) -> Figure:
+    """For each dataset, network and support size: median, quartiles and 5 % to 95 % of the Dice of the queries.
+
+    The ensemble size is the largest one.
+    """
+    largest = max(each.ensemble for each in result.scores)
+    configurations = [each for each in result.scores if each.ensemble == largest]
+    names, colours, step = result.datasets_and_rows, _colours(result), len(configurations) + 1
+    figure = Figure(figsize=(min(MAX_WIDTH, 4 + 0.35 * step * len(names)), 4.5), layout="constrained")
     axes = figure.subplots()
     for number, each in enumerate(configurations):
-        drawn = axes.boxplot(
-            [[score.dice for score in result.inside(name, result.scores[each])] for name in names],
+        boxes = axes.boxplot(
+            [[score.dice for score in result.select(name, result.scores[each])] for name in names],
             positions=[step * place + number for place in range(len(names))],
             widths=0.8,
             whis=(5, 95),
@@ -34,22 +37,24 @@ def boxes(result: Result) -> Figure:
             patch_artist=True,
             manage_ticks=False,
         )
-        for box in drawn["boxes"]:
-            box.set_facecolor(inks[each.weights])
+        for box in boxes["boxes"]:
+            box.set_facecolor(colours[each.weights])
     axes.set_xticks([step * place + (len(configurations) - 1) / 2 for place in range(len(names))], names)
     axes.tick_params(axis="x", rotation=30 if len(names) > 4 else 0)
     axes.set(ylim=(-2, 102), ylabel="Dice of a query")
     axes.grid(axis="y", alpha=0.3)
     sizes = list(dict.fromkeys(each.support_size for each in configurations))
-    order = ", from left to right" if len(sizes) > 1 else ""
-    figure.suptitle(f"N = {', '.join(map(str, sizes))}{order}; K = {most}", fontsize="medium")
-    figure.legend(handles=[Patch(facecolor=ink, label=name) for name, ink in inks.items()], loc="outside lower center")
+    order = " from left to right" if len(sizes) > 1 else ""
+    title = f"support size N = {', '.join(map(str, sizes))}{order}; ensemble size K = {largest}"
+    figure.suptitle(title, fontsize="medium")
+    patches = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
+    figure.legend(handles=patches, loc="outside lower center")
     return figure
 
 
-def against_support_size(result: Result) -> Figure:
-    """Mean Dice against N, over all datasets and for each, with its deviation; a line for each network and K."""
-    names, inks = [ALL, *result.datasets], _inks(result)
+def support_size_plot(result: Result) -> Figure:
+    """Mean Dice with standard deviation against N, over all datasets and for each; a line per network and K."""
+    names, colours = [ALL, *result.datasets_and_rows], _colours(result)
     styles = dict(zip({each.ensemble: None for each in result.scores}, cycle(STYLES), strict=False))
     rows = -(-len(names) // COLUMNS)
     figure = Figure(figsize=(4 * COLUMNS, 3 * rows + 0.5), layout="constrained")
@@ -62,9 +67,9 @@ def against_support_size(result: Result) -> Figure:
             axes.errorbar(
                 sizes,
                 [mean.dice for mean in means],
-                [mean.deviation for mean in means],
+                [mean.standard_deviation for mean in means],
                 label=f"{weights}, K = {ensemble}",
-                color=inks[weights],
+                color=colours[weights],
                 linestyle=styles[ensemble],
                 marker="o",
                 capsize=2,
@@ -81,11 +86,11 @@ def _lines(result: Result, name: str) -> dict[tuple[str, int], dict[int, Mean]]:
     """For each network and ensemble size, the mean at each support size."""
     lines = dict[tuple[str, int], dict[int, Mean]]()
     for each, found in result.averages.items():
-        mean = found.all if name == ALL else found.of_datasets[name]
+        mean = found.all if name == ALL else found.datasets_and_rows[name]
         lines.setdefault((each.weights, each.ensemble), {})[each.support_size] = mean
     return lines
 
 
-def _inks(result: Result) -> dict[str, Ink]:
+def _colours(result: Result) -> dict[str, Rgb]:
     """A colour for each network."""
-    return dict(zip({each.weights: None for each in result.scores}, cycle(INKS), strict=False))
+    return dict(zip({each.weights: None for each in result.scores}, cycle(PALETTE), strict=False))

@@ -1,18 +1,19 @@
-"""Which queries are segmented by which supports: the protocol of the paper (section 5.1)."""
+"""Which queries are segmented, and with which support sets: the protocol of the paper (section 5.1)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from universeg.base.lookup import choose
 from universeg.base.rng import rng_for
-from universeg.episodes.episode import HELD_OUT, Episode, TaskStores
-from universeg.episodes.sampling import fitting, with_replacement
+from universeg.episodes.episode import Episode
+from universeg.episodes.sampling import matching, with_replacement
+from universeg.episodes.task_stores import HELD_OUT, TaskStores
 from universeg.store import Store
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """The queries of each task, by task; and the tasks that have none, or no support for them."""
+    """The queries of each task, and the tasks that have no queries or no support set."""
 
     queries: Mapping[str, Sequence[str]]
     left_out: Sequence[str]
@@ -21,9 +22,13 @@ class EvaluationSet:
 def evaluation_set(
     stores: TaskStores, datasets: Sequence[str], patterns: Sequence[str], split: str = "test"
 ) -> EvaluationSet:
-    """The middle slices of a split; raises ValueError where there are none."""
-    chosen = chosen_datasets(stores, datasets)
-    tasks = fitting([task for name in chosen for task in stores.by_dataset[name].tasks], patterns)
+    """The middle slices of a split, for the tasks that match a pattern.
+
+    `datasets` are the datasets to use; if there are none, all that are held out. Raises ValueError for an unknown
+    dataset, for a pattern that matches no task, and if there are no queries.
+    """
+    chosen = _choose_datasets(stores, datasets)
+    tasks = matching([task for name in chosen for task in stores.by_dataset[name].tasks], patterns)
     found = {task: queries for task in tasks if (queries := _queries(stores.of(task), task, split))}
     if not found:
         raise ValueError(
@@ -33,27 +38,27 @@ def evaluation_set(
     return EvaluationSet(found, [task for task in tasks if task not in found])
 
 
-def chosen_datasets(stores: TaskStores, names: Sequence[str]) -> list[str]:
-    """The named datasets, or else all that are held out."""
-    for name in names:
-        choose(stores.by_dataset, name, "dataset")
-    found = list(names) or stores.datasets(HELD_OUT)
-    if not found:
-        raise ValueError(
-            f"none of the stores is held out, they are {', '.join(sorted(stores.by_dataset))};"
-            " name those to evaluate on: --datasets NAME"
-        )
-    return found
+def query_episodes(store: Store, task: str, query: str, size: int, count: int, seed: int) -> list[Episode]:
+    """`count` episodes of a query, each with its own support set of `size` pairs, drawn with replacement.
 
-
-def supports(store: Store, task: str, query: str, size: int, count: int, seed: int) -> list[Episode]:
-    """`count` episodes of a query, each with its own support of `size` pairs, drawn with replacement.
-
-    Each depends on seed, task, query, its number and the size alone: it is the same for all networks.
+    A support set depends on the seed, the task, the query, its number and `size` alone, so it is the same for all
+    networks.
     """
     names = store.subjects(task, "support")
-    draws = [rng_for("support", seed, task, query, number, size) for number in range(count)]
-    return [Episode(task, "mid", query, with_replacement(names, size, rng)) for rng in draws]
+    rngs = [rng_for("support", seed, task, query, number, size) for number in range(count)]
+    return [Episode(task, "mid", query, with_replacement(names, size, rng)) for rng in rngs]
+
+
+def _choose_datasets(stores: TaskStores, names: Sequence[str]) -> list[str]:
+    for name in names:
+        choose(stores.by_dataset, name, "dataset")
+    chosen = list(names) or stores.datasets(HELD_OUT)
+    if not chosen:
+        raise ValueError(
+            f"no store is held out, there are only {', '.join(sorted(stores.by_dataset))};"
+            " name the datasets to evaluate on: --datasets NAME"
+        )
+    return chosen
 
 
 def _queries(store: Store, task: str, split: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""What an evaluation leaves in its folder: tables, every score, and pictures."""
+"""Write the results of an evaluation to its folder: tables, every score, and pictures."""
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,29 @@ from matplotlib.figure import Figure
 
 import universeg
 from universeg.base.atomic_write import atomic_write
+from universeg.episodes.dice import Averages, Mean
 from universeg.evaluation.config import Configuration, EvaluateConfig
-from universeg.evaluation.pictures import drawn
-from universeg.evaluation.plots import against_support_size, boxes
-from universeg.evaluation.scorer import weights_digest
-from universeg.evaluation.tables import Result, levels, markdown
+from universeg.evaluation.pictures import draw_examples
+from universeg.evaluation.plots import box_plot, support_size_plot
+from universeg.evaluation.result import ALL, Result
+from universeg.evaluation.tables import markdown
 
-CONFIGURATION = ["weights", "support_size", "ensemble"]
+CONFIGURATION_COLUMNS = ["weights", "support_size", "ensemble"]
 
 
 def write_report(config: EvaluateConfig, result: Result) -> None:
-    """Write every file into the folder of the config."""
+    """Write every file into the output folder."""
     out = config.out
-    _write_csv(out / "results.csv", ["dataset", "group", "modality", "label", "axis", "query", "dice"], _scores(result))
-    _write_csv(out / "summary.csv", ["level", "name", "dice", "deviation"], _means(result))
-    _write(out / "summary.json", json.dumps(_summary(config, result), indent=2) + "\n")
-    _write(out / "summary.md", markdown(config, result))
-    _write_figure(out / "boxes.png", boxes(result))
+    score_columns = ["dataset", "group", "modality", "label", "axis", "query", "dice"]
+    _write_csv(out / "results.csv", score_columns, _scores(result))
+    _write_csv(out / "summary.csv", ["level", "name", "dice", "standard_deviation"], _means(result))
+    _write_text(out / "summary.json", json.dumps(_summary(config, result), indent=2) + "\n")
+    _write_text(out / "summary.md", markdown(config, result))
+    _write_figure(out / "boxes.png", box_plot(result))
     if len(config.support_size) > 1:
-        _write_figure(out / "support_size.png", against_support_size(result))
+        _write_figure(out / "support_size.png", support_size_plot(result))
     if result.examples:
-        picture = drawn(result.examples)
+        picture = draw_examples(result.examples)
         with atomic_write(out / "pictures.png") as part:
             picture.save(part, format="PNG")
 
@@ -47,17 +49,30 @@ def _scores(result: Result) -> Iterable[tuple[Configuration, list[Any]]]:
 
 def _means(result: Result) -> Iterable[tuple[Configuration, list[Any]]]:
     for configuration, averages in result.averages.items():
-        for level, name, mean in levels(averages):
-            yield configuration, [level, name, round(mean.dice, 4), round(mean.deviation, 4)]
+        for level, name, mean in _levels(averages):
+            yield configuration, [level, name, round(mean.dice, 4), round(mean.standard_deviation, 4)]
+
+
+def _levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
+    """Level, name and mean of everything that is averaged."""
+    yield "all", ALL, averages.all
+    for level, means in (
+        ("row", averages.paper_rows),
+        ("dataset", averages.datasets),
+        ("task", averages.tasks),
+        ("label", averages.labels),
+    ):
+        for name, mean in means.items():
+            yield level, name, mean
 
 
 def _summary(config: EvaluateConfig, result: Result) -> dict[str, Any]:
     paths = {"weights": list(map(str, config.weights)), "stores": list(map(str, config.stores)), "out": str(config.out)}
     return {
-        "configurations": [{**asdict(name), **_averages(result, name)} for name in result.averages],
-        "weights_sha256": {str(path): weights_digest(path) for path in config.weights},
+        "configurations": [{**asdict(name), **_averages(found)} for name, found in result.averages.items()],
+        "weights_sha256": dict(result.digests),
         "queries": len(result.queries),
-        "empty_truths": result.empty,
+        "empty_ground_truths": result.empty,
         "left_out": list(result.left_out),
         "roles": dict(result.roles),
         "image_size": result.size,
@@ -66,9 +81,8 @@ def _summary(config: EvaluateConfig, result: Result) -> dict[str, Any]:
     }
 
 
-def _averages(result: Result, configuration: Configuration) -> dict[str, Any]:
-    found = result.averages[configuration]
-    parts = {"rows": found.rows, "datasets": found.datasets, "tasks": found.tasks, "labels": found.labels}
+def _averages(found: Averages) -> dict[str, Any]:
+    parts = {"rows": found.paper_rows, "datasets": found.datasets, "tasks": found.tasks, "labels": found.labels}
     named = {part: {name: asdict(mean) for name, mean in means.items()} for part, means in parts.items()}
     return {"all": asdict(found.all), **named}
 
@@ -76,7 +90,7 @@ def _averages(result: Result, configuration: Configuration) -> dict[str, Any]:
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[tuple[Configuration, list[Any]]]) -> None:
     with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*CONFIGURATION, *columns])
+        writer.writerow([*CONFIGURATION_COLUMNS, *columns])
         for configuration, cells in rows:
             writer.writerow([configuration.weights, configuration.support_size, configuration.ensemble, *cells])
 
@@ -86,6 +100,6 @@ def _write_figure(path: Path, figure: Figure) -> None:
         figure.savefig(part, format="png", dpi=120)
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -1,26 +1,27 @@
-"""Scores in a file as they come, one line each, so that a killed evaluation goes on where it was."""
+"""Scores in a file, written as they are computed, so that a stopped evaluation can continue."""
 
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-Key = tuple[str, str, str]  # what it was computed from and how, task, query
-Dices = list[float]  # for each size of ensemble
+Key = tuple[str, str, str]  # hash of the weights, the stores and the settings; task; query
+Dices = list[float]  # one Dice for each ensemble size
 
 
-class ScoreLog:
-    """The scores in a file, and a way to add some. Raises ValueError for a file that holds something else."""
+class ScoreCache:
+    """The scores in a file, one JSON object per line. Raises ValueError if a line of the file is not a score."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._found = _read(path) if path.exists() else dict[Key, Dices]()
 
     def find(self, source: str, task: str, query: str) -> Dices | None:
+        """The scores of a query, or None. `source` is the hash of the weights, the stores and the settings."""
         return self._found.get((source, task, query))
 
     def add(self, source: str, task: str, scores: Mapping[str, Sequence[float]]) -> None:
-        """Write the scores of some queries of a task; they are on disk when this returns."""
+        """Write the scores of some queries of a task. They are on disk when this returns."""
         lines = list[str]()
         for query, dice in scores.items():
             self._found[source, task, query] = list(dice)
@@ -33,15 +34,15 @@ class ScoreLog:
 
 
 def _read(path: Path) -> dict[Key, Dices]:
-    whole = path.read_bytes()
-    end = whole.rfind(b"\n") + 1
-    if end < len(whole):  # the line that was being written when the process was killed
+    content = path.read_bytes()
+    end = content.rfind(b"\n") + 1
+    if end < len(content):  # an incomplete line: the process was killed while it wrote
         os.truncate(path, end)
     found = dict[Key, Dices]()
-    for number, line in enumerate(whole[:end].splitlines(), 1):
+    for number, line in enumerate(content[:end].splitlines(), 1):
         try:
             row = json.loads(line)
             found[row["source"], row["task"], row["query"]] = [float(dice) for dice in row["dice"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}, line {number} is not a score ({error!r}); remove the file") from error
+            raise ValueError(f"{path}, line {number} is not a score ({error!r}); delete the file") from error
     return found

@@ -1,95 +1,64 @@
-"""The table of an evaluation: one row per configuration, or per dataset and task if there is one configuration."""
+"""The table of an evaluation, for the terminal and for summary.md.
+
+With several configurations it has one row for each. With one configuration it has one row per dataset and task.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from universeg.episodes.dice import Averages, Mean, Score, task_name
-from universeg.episodes.episode import HELD_OUT
+from universeg.episodes.dice import Mean
+from universeg.episodes.task_stores import HELD_OUT
 from universeg.evaluation.config import Configuration, EvaluateConfig
-from universeg.evaluation.pictures import Example
+from universeg.evaluation.result import ALL, Result
 
-ALL = "all datasets"
 TableRow = tuple[str, list[str]]  # name, cells
 
 
-@dataclass(frozen=True)
-class Result:
-    """Every score, its averages, and pictures of some queries."""
-
-    scores: Mapping[Configuration, Sequence[Score]]  # the same queries in the same order for each
-    averages: Mapping[Configuration, Averages]
-    roles: Mapping[str, str]  # of each dataset: "held-out", or "train"
-    rows: Mapping[str, str]  # of each dataset: what the paper's Table 3 counts it to
-    empty: int  # queries whose truth is empty
-    left_out: Sequence[str]  # tasks without queries or support
-    size: int  # pixels of a side
-    examples: Sequence[Example]
-    reused: int  # scores of an earlier call
-
-    @property
-    def queries(self) -> Sequence[Score]:
-        """One score of every query, of whichever configuration."""
-        return next(iter(self.scores.values()))
-
-    @property
-    def datasets(self) -> Sequence[str]:
-        """Names of datasets in order, then of rows of several."""
-        return list(next(iter(self.averages.values())).of_datasets)
-
-    def inside(self, name: str, scores: Sequence[Score]) -> list[Score]:
-        """Those of the scores that belong to a task without its label, a dataset, a row, or all."""
-        return [
-            score
-            for score in scores
-            if name in (ALL, self.rows[score.task.dataset], score.task.dataset, task_name(score.task))
-        ]
-
-
 def show(config: EvaluateConfig, result: Result) -> None:
-    """The table and the remarks on the terminal."""
+    """Print the table and the notes on the terminal."""
     head, rows = table(result)
     on_terminal = Table(*(escape(title) for title in head))
     for name, cells in rows:
-        on_terminal.add_row(escape(name), *cells, style="bold" if name in (ALL, *result.datasets) else "")
+        on_terminal.add_row(escape(name), *cells, style="bold" if name in (ALL, *result.datasets_and_rows) else "")
     console = Console()
-    console.print(protocol(config), markup=False, highlight=False, soft_wrap=True)
+    console.print(headline(config), markup=False, highlight=False, soft_wrap=True)
     console.print(on_terminal)
-    again = f"{result.reused} scores are of an earlier call; remove {config.out}/scores.jsonl to compute them anew"
-    lines = [*remarks(result), *([again] if result.reused else []), f"written to {config.out}"]
+    reused = f"{result.reused} scores are from an earlier call; to compute all again, delete {config.out}/scores.jsonl"
+    lines = [*notes(result), *([reused] if result.reused else []), f"results written to {config.out}"]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def markdown(config: EvaluateConfig, result: Result) -> str:
-    """The same as a document."""
+    """The table and the notes as a Markdown document."""
     head, rows = table(result)
-    lines = [f"# {protocol(config)}", "", f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    lines = [f"# {headline(config)}", "", f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
     for name, cells in rows:
-        lines.append("| " + " | ".join([f"**{name}**" if name in (ALL, *result.datasets) else name, *cells]) + " |")
-    draws = f"The standard deviation is that over {config.bootstraps} draws of subjects with replacement."
-    return "\n".join([*lines, "", draws, *remarks(result)]) + "\n"
+        name = f"**{name}**" if name in (ALL, *result.datasets_and_rows) else name
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    bootstrap = f"± is the standard deviation over {config.bootstraps} bootstrap samples of the subjects."
+    return "\n".join([*lines, "", bootstrap, *notes(result)]) + "\n"
 
 
 def table(result: Result) -> tuple[list[str], list[TableRow]]:
-    """Column titles, then name and cells of each row."""
+    """The titles of the columns, and the name and cells of each row."""
     if len(result.averages) == 1:
-        return ["", "labels", "queries", "Dice ± sd"], list(_by_task(result))
+        return ["", "labels", "queries", "Dice ± sd"], list(_rows_by_task(result))
     rows = [
-        (title, [_cell(found.all), *map(_cell, found.of_datasets.values())])
+        (title, [_cell(found.all), *map(_cell, found.datasets_and_rows.values())])
         for title, found in zip(titles(list(result.averages)), result.averages.values(), strict=True)
     ]
-    return ["", ALL, *result.datasets], rows
+    return ["", ALL, *result.datasets_and_rows], rows
 
 
 def titles(configurations: Sequence[Configuration]) -> list[str]:
-    """What tells each from the others."""
-    several = [len({value(each) for each in configurations}) > 1 for value in _PARTS.values()]
-    told = [part for part, more in zip(_PARTS, several, strict=True) if more]
-    return [", ".join(part.format(_PARTS[part](each)) for part in told) for each in configurations]
+    """A short name for each configuration: only the parts in which they differ."""
+    differs = [len({value(each) for each in configurations}) > 1 for value in _PARTS.values()]
+    parts = [part for part, differ in zip(_PARTS, differs, strict=True) if differ]
+    return [", ".join(part.format(_PARTS[part](each)) for part in parts) for each in configurations]
 
 
 _PARTS: Mapping[str, Callable[[Configuration], object]] = {
@@ -99,41 +68,37 @@ _PARTS: Mapping[str, Callable[[Configuration], object]] = {
 }
 
 
-def protocol(config: EvaluateConfig) -> str:
-    """What was evaluated, in a line."""
+def headline(config: EvaluateConfig) -> str:
+    """What was evaluated, in one line."""
     weights, sizes, ensembles = (
         ", ".join(map(str, values)) for values in (config.weights, config.support_size, config.ensemble)
     )
-    return f"Dice of {weights} on the {config.split} split: support size N = {sizes}, ensemble of K = {ensembles}"
+    return f"Dice of {weights} on the {config.split} split: support size N = {sizes}, ensemble size K = {ensembles}"
 
 
-def remarks(result: Result) -> list[str]:
-    """What a reader of the table must know."""
+def notes(result: Result) -> list[str]:
+    """What a reader of the table must know about its data."""
     seen = sorted(name for name, role in result.roles.items() if role != HELD_OUT)
-    lines = [f"not held out, training may have seen them: {', '.join(seen)}"] if seen else []
+    lines = [f"not held out, so networks may have been trained on them: {', '.join(seen)}"] if seen else []
     if result.empty:
-        lines.append(f"{result.empty} queries have an empty truth: 100 for an empty prediction, else 0")
+        lines.append(
+            f"{result.empty} queries have an empty ground truth: their Dice is 100 if the prediction is empty, else 0"
+        )
     if result.left_out:
-        lines.append(f"left out, without middle slices for queries or support: {', '.join(result.left_out)}")
+        lines.append(
+            "left out, because they have no middle slices for queries or for support sets:"
+            f" {', '.join(result.left_out)}"
+        )
     return lines
 
 
-def levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
-    """Level, name and mean of everything that is averaged."""
-    yield "all", ALL, averages.all
-    parts = {"row": averages.rows, "dataset": averages.datasets, "task": averages.tasks, "label": averages.labels}
-    for level, means in parts.items():
-        for name, mean in means.items():
-            yield level, name, mean
-
-
-def _by_task(result: Result) -> Iterator[TableRow]:
+def _rows_by_task(result: Result) -> Iterator[TableRow]:
     (found,) = result.averages.values()
-    parts = sorted({**found.of_datasets, **found.tasks}.items())
+    parts = sorted({**found.datasets_and_rows, **found.tasks}.items())
     for name, mean in [(ALL, found.all), *parts]:
-        inside = result.inside(name, result.queries)
-        yield name, [str(len({score.task.key for score in inside})), str(len(inside)), _cell(mean)]
+        scores = result.select(name, result.queries)
+        yield name, [str(len({score.task.key for score in scores})), str(len(scores)), _cell(mean)]
 
 
 def _cell(mean: Mean) -> str:
-    return f"{mean.dice:.1f} ± {mean.deviation:.1f}"
+    return f"{mean.dice:.1f} ± {mean.standard_deviation:.1f}"

@@ -53,10 +53,11 @@ PAPER = ModelConfig(widths=(64,) * 5, cross_activation=True, downsample="bilinea
 
 
 class UniverSeg(nn.Module):
-    """Segments a query by the example of a support set; call it with images and masks in [0, 1].
+    """Segments a query image by a labelled support set; call it with images and masks in [0, 1].
 
-    query (B, 1, H, W), support_images and support_masks (B, N, 1, H, W) -> logits (B, 1, H, W); N may be any number
-    from 1, H and W any multiples of `config.multiple`. The same `seed` gives the same initial weights.
+    target_image (B, 1, H, W), support_images and support_labels (B, N, 1, H, W) -> logits (B, 1, H, W). N is any number
+    from 1; H and W are multiples of `config.multiple`. The argument names are those of the authors' package. The same
+    `seed` gives the same initial weights.
     """
 
     def __init__(self, config: ModelConfig | None = None, seed: int = 0) -> None:
@@ -73,9 +74,9 @@ class UniverSeg(nn.Module):
         self.out_conv = Conv(config.widths[0], 1, reach=0)
         self._initialise(seed)
 
-    def forward(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor:
-        self._check(query, support_images, support_masks)
-        support = self._support(query, support_images, support_masks)
+    def forward(self, target_image: Tensor, support_images: Tensor, support_labels: Tensor) -> Tensor:
+        self._check(target_image, support_images, support_labels)
+        query, support = target_image, self._support(target_image, support_images, support_labels)
         *encoder, lowest = cast(list[CrossBlock], list(self.enc_blocks))
         skips = list[tuple[Tensor, Average]]()
         for block in encoder:
@@ -141,7 +142,7 @@ class UniverSeg(nn.Module):
         whole = (batch, 1, *size) == shapes[0] and (batch, *shapes[1][1:2], 1, *size) == shapes[1] == shapes[2]
         if not whole or query.numel() == 0 or images.numel() == 0:
             raise ValueError(
-                "expected query (B, 1, H, W), support_images and support_masks (B, N, 1, H, W) with N of at least 1,"
+                "expected target_image (B, 1, H, W), support_images and support_labels (B, N, 1, H, W), N at least 1,"
                 f" got {shapes[0]}, {shapes[1]} and {shapes[2]}"
             )
         if any(length % self.config.multiple for length in size):

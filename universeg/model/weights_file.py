@@ -15,10 +15,9 @@ from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from universeg.base.atomic_write import atomic_write
 from universeg.model.network import ModelConfig, UniverSeg
+from universeg.model.registry import DEFAULT, weights_path
 
 FORMAT = "universeg-1"
-# Trained on synthetic tasks alone; the model card is beside it.
-SHIPPED = Path(__file__).parent.parent / "weights" / "synthetic.safetensors"
 
 
 def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = None) -> None:
@@ -31,21 +30,22 @@ def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = N
 
 def trained_size(path: str | Path) -> int | None:
     """Pixels a side of the images that weights of ours were trained on; None if the file does not say."""
-    if Path(path).suffix != ".safetensors":
+    path = weights_path(path)
+    if path.suffix != ".safetensors":
         return None
     with safe_open(path, "pt") as file:
         size = (file.metadata() or {}).get("size", "")
     return int(size) if size.isdecimal() else None
 
 
-def load_model(path: str | Path = SHIPPED) -> UniverSeg:
+def load_model(path: str | Path = DEFAULT) -> UniverSeg:
     """The network in a `.safetensors` file of ours, or a published `.pt`; on the CPU, ready to predict.
 
     By default with the weights in the package, which have seen synthetic tasks alone.
 
     Raises ValueError, naming the file and what to do, where it cannot be read or holds another network.
     """
-    path = Path(path)
+    path = weights_path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give a .safetensors that universeg-train wrote, or a published .pt")
     config, tensors = _safetensors(path) if path.suffix == ".safetensors" else _published(path)

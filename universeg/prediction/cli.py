@@ -1,4 +1,4 @@
-"""`universeg-predict`: files in, masks and pictures out; the Python call beneath it is in predictor.py."""
+"""`universeg-predict`: files in, masks and pictures out. The Python function is in predict.py."""
 
 import sys
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ from torch import nn
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, arg
 
 from universeg.base.atomic_write import atomic_write
+from universeg.base.command import run_command
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import read_image, stem
 from universeg.imageio.write import in_nifti, write_mask, write_probability
-from universeg.model import SHIPPED
+from universeg.model.registry import DEFAULT
 from universeg.prediction.overlay import overlay
 from universeg.prediction.pairing import find_pairs, find_queries
 from universeg.prediction.predict import as_trained, draws, load_support, ready, segment
@@ -33,43 +34,45 @@ from universeg.prediction.preprocess import (
 from universeg.prediction.report import NOTICE, Result, show, write_report
 from universeg.standardise.resample import Array
 
-HELP = f"""Segment images by the example of a few labelled ones, without training.
+HELP = f"""Segment images from a few labelled examples, without training.
 
-You need the images to segment, and a folder of support: 5 to 64 images of the same kind, each with a mask
-(0 outside, any other value inside) of the structure you want. The more alike they are, the better the result.
+You need: the images to segment, and a folder with the support set: 5 to 64 images of the same kind, each with a mask
+of the structure (0 outside, any other value inside). The more similar the support images are to the new images, the
+better the result.
 
 Examples:
 
-universeg-predict -i new/cell.bmp -s labelled/ -o results/ --label 255
+universeg predict -i new/cell.bmp -s labelled/ -o results/ --label 255
 
-universeg-predict -w best.safetensors -i scan.nii.gz -s labelled/ -o results/ --intensity mr --slices all
+universeg predict -i scan.nii.gz -s labelled/ -o results/ --intensity mr --slices all
 
-universeg-predict -w best.safetensors -i new/ -s labelled/ -o results/ --support-size 8 --ensemble 5
+universeg predict -w best.safetensors -i new/ -s labelled/ -o results/ --support-size 8 --ensemble 5
 
-The support folder holds images/ and masks/ with the same names (also labels/; imagesTr/ and labelsTr/), or side by
-side x.png and x_mask.png (also _seg, _label, _gt), or x.bmp and x.png. Reads PNG, JPG, BMP, TIFF and NIfTI.
+Layouts of the support folder: folders images/ and masks/ (or labels/, or imagesTr/ and labelsTr/) with the same file
+names; or side by side x.png and x_mask.png (also _seg, _label, _gt); or x.bmp and x.png. Formats: NIfTI, MGZ, DICOM,
+MHA, MHD, NRRD, PNG, JPEG, BMP, TIFF, GIF, PPM.
 
-For each image you get NAME_mask, at the image's own size, and NAME_overlay.png: look at it. report.json tells what
-was done with which files.
+Results: for each image NAME_mask, at the image's own size, and NAME_overlay.png to look at; report.json says what was
+done with which files.
 
 {NOTICE}"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictConfig:
-    weights: Annotated[Path, arg(aliases=["-w"])] = SHIPPED
-    """The network: a .safetensors of universeg-train, or the published .pt; by default that in the package, which was
-    trained on synthetic tasks alone."""
+    weights: Annotated[Path, arg(aliases=["-w"])] = Path(DEFAULT)
+    """The weights of the network: a name that `universeg weights` lists, or a file of universeg-train (.safetensors).
+    The default was trained on synthetic tasks alone."""
     images: Annotated[tuple[Path, ...], arg(aliases=["-i"])]
-    """What to segment: files, or folders of them."""
+    """Images to segment: files or folders."""
     support: Annotated[Path, arg(aliases=["-s"])]
-    """Folder of labelled examples: images and their masks."""
+    """Folder with the support set: images and their masks."""
     output: Annotated[Path, arg(aliases=["-o"])]
-    """Folder for the results; earlier results of the same name are replaced."""
+    """Folder for the results. Earlier results with the same names are replaced."""
     save_probabilities: bool = False
-    """Write also NAME_probability: the soft prediction before it is cut at 0.5."""
+    """Also write NAME_probability: the probability of each pixel, before the threshold of 0.5."""
     quiet: Annotated[bool, arg(aliases=["-q"])] = False
-    """Show no progress and no table, only what is wrong."""
+    """Show only warnings and errors."""
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
@@ -78,34 +81,27 @@ class PredictConfig:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The command; exit status 1, with a message, if anything could not be done."""
-    config = tyro.cli(
-        PredictConfig,
-        prog="universeg-predict",
-        description=HELP,
-        args=args,
-        config=(OmitArgPrefixes, FlagCreatePairsOff),
-    )
-    try:
-        results = run(config)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"universeg-predict: {error}\n")
-        sys.exit(1)
-    failed = [result for result in results if result.error]
+    """The command; exit status 1, with a message, if something could not be done."""
+    run_command("universeg-predict", _predict, args, interrupted="finished images are kept; run again for the others")
+
+
+def _predict(args: Sequence[str]) -> int:
+    settings = (OmitArgPrefixes, FlagCreatePairsOff)
+    config = tyro.cli(PredictConfig, prog="universeg-predict", description=HELP, args=args, config=settings)
+    failed = [result for result in run(config) if result.error]
     for result in failed:
         sys.stderr.write(f"universeg-predict: not segmented: {result.error}\n")
-    if failed:
-        sys.exit(1)
+    return 1 if failed else 0
 
 
 def run(config: PredictConfig) -> list[Result]:
-    """Segment every query and write the results; a query that cannot be used has its `error`, the others go on.
+    """Segment every query and write the results. A query that cannot be used gets an `error`; the others continue.
 
-    Raises ValueError or OSError where nothing can be done: no usable support, weights or output folder.
+    Raises ValueError or OSError if nothing can be done: no usable support set, weights or output folder.
     """
     pairs, queries = find_pairs(config.support), find_queries(config.images)
     _keep_apart(config.output, [*queries, *(path for pair in pairs for path in (pair.image, pair.mask))])
-    draws(len(pairs), config.settings)  # refuses an impossible ensemble before any work
+    draws(len(pairs), config.settings)  # refuses an impossible ensemble before the work begins
     network = ready(config.weights, config.settings.device)
     config = replace(config, settings=as_trained(config.settings, config.weights))
     support = load_support([pair.image for pair in pairs], [pair.mask for pair in pairs], config.settings)
@@ -144,9 +140,9 @@ def _one(
     mask = own >= HALF
     blank = int((slices == 0).all(axis=(1, 2)).sum())
     if blank:
-        found.append(f"{blank} of {len(slices)} slices left empty: no support mask marks anything at their height")
+        found.append(f"{blank} of {len(slices)} slices stay empty: all support masks are empty at that relative height")
     if not mask.any():
-        found.append("nothing was marked in this image")
+        found.append("nothing was segmented in this image")
     shown = [support[number] for number in draws(len(support), settings)[0]]
     picture = overlay(path.name, scan, query, own, slices, shown)
     looked_at = mask.shape[query.axis] if query.axis is not None and settings.slices == "mid" else 1
@@ -173,9 +169,9 @@ def _written(config: PredictConfig, scan: LoadedImage, name: str, own: Array, pi
 
 
 def _keep_apart(output: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to write among the inputs, where a result could take the place of a person's own mask."""
+    """Refuse to write into an input folder, where a result could replace a person's own mask."""
     if output.resolve() in {path.resolve().parent for path in inputs}:
-        raise ImageError(f"{output}: holds the images or masks themselves; give another folder for the results")
+        raise ImageError(f"{output}: is the folder of the input images or masks; choose another folder for the results")
 
 
 def _progress(console: Console, quiet: bool) -> Progress:

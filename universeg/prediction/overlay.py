@@ -1,4 +1,4 @@
-"""The picture that shows a prediction: query with outline, soft map, and the support examples. No torch here."""
+"""The picture that shows a prediction: query with outline, probability map, and support images. No torch here."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +21,10 @@ SHOWN = 6  # support examples in the picture
 def overlay(
     title: str, scan: LoadedImage, query: PreparedImage, own: Array, slices: Array, support: Sequence[PreparedImage]
 ) -> Image.Image:
-    """The prediction as a sheet; `own` is the probability at the scan's own samples, `slices` on the standard grid.
+    """A sheet that shows the prediction. `own` is the probability on the image's own grid, `slices` on the standard grid.
 
-    A picture is shown at its own size; of a volume the slice with the most marked, as the network sees it.
+    A picture is shown at its own size. Of a volume, the slice with the largest segmentation is shown, as the network
+    sees it.
     """
     row = int((slices >= HALF).sum(axis=(1, 2)).argmax()) if (slices >= HALF).any() else len(slices) // 2
     if query.axis is None:
@@ -34,7 +35,7 @@ def overlay(
     mask = soft >= HALF
     first = [
         Panel(outlined(grey, {"result": mask}, BIG), f"result{place}"),
-        Panel(heat(grey, soft, BIG), "soft map: clear is 0, dark violet unlikely, pale yellow 1"),
+        Panel(heat(grey, soft, BIG), "probability: transparent 0, dark violet low, pale yellow 1"),
     ]
     examples = [
         Panel(
@@ -42,11 +43,11 @@ def overlay(
             Path(entry.name).name,
         )
         for entry in support[:SHOWN]
-        for at in [entry.beside(query, row)]
+        for at in [entry.slice_at_height(query, row)]
         if entry.masks is not None
     ]
     legend = (
-        f"marked; below, {len(examples)} of the {len(support)} support images shown to the network, as it sees them"
+        f"outline of the mask; below: {len(examples)} of the {len(support)} support images, as the network sees them"
     )
     return sheet([first, examples], title, [legend])
 

@@ -1,4 +1,4 @@
-"""Find a person's images, and the mask of each support image, by the usual ways of naming them. No torch here."""
+"""Find the images to segment, and the mask of each support image, by common naming schemes. No torch here."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ def find_queries(paths: Sequence[Path]) -> list[Path]:
         masks = [file.name for file in inside if len(inside) > 1 and _bare(stem(file)) in names - {stem(file)}]
         if masks:
             raise ImageError(
-                f"{path}: {_some(masks)} look like masks of other images in it; name the images one by one"
+                f"{path}: {_some(masks)} look like masks of other images in this folder; list the images one by one"
             )
         found += inside
     missing = [str(path) for path in found if not path.exists()]

@@ -1,4 +1,4 @@
-"""Segment images by the example of others: arrays or files in, probabilities at the image's own size out."""
+"""Segment images from a support set: arrays or files in, probabilities at the image's own size out."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,7 +14,8 @@ from universeg.base.device import device_named
 from universeg.base.rng import rng_for
 from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance
 from universeg.imageio.load import inside, read_image, read_labels, whole_numbers
-from universeg.model import SHIPPED, load_model, trained_size
+from universeg.model import load_model, trained_size
+from universeg.model.registry import DEFAULT
 from universeg.prediction.preprocess import (
     USUAL_SIZE,
     PreparedImage,
@@ -34,15 +35,15 @@ def predict(
     image: ImageSource,
     support_images: Sequence[ImageSource],
     support_masks: Sequence[ImageSource],
-    model: nn.Module | str | Path = SHIPPED,
+    model: nn.Module | str | Path = DEFAULT,
     settings: Settings | None = None,
 ) -> Array:
-    """Probability that each pixel of `image` belongs to what the support masks mark, at the image's own size.
+    """Probability, in [0, 1], that each pixel of `image` belongs to the structure in the support masks.
 
-    Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `LoadedImage`s; masks likewise, 0 outside.
-    A volume's file gives (X, Y, Z) in RAS+, of which `settings` say what to segment. `model` is the network or
-    its weights file, by default the one in the package. What looks wrong is warned of; what cannot work raises
-    ValueError.
+    Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `LoadedImage`s. Masks are the same, 0 outside
+    the structure. The result has the image's own shape: (H, W), or (X, Y, Z) in RAS+ order for the file of a volume, of
+    which `settings` choose the slices. `model` is a network, the name of weights, or their file. Input that looks wrong
+    gives a UserWarning; input that cannot be used raises ValueError.
     """
     settings = as_trained(settings or Settings(), model)
     support = load_support(support_images, support_masks, settings)
@@ -56,7 +57,7 @@ def predict(
 def load_support(
     images: Sequence[ImageSource], masks: Sequence[ImageSource], settings: Settings
 ) -> list[PreparedImage]:
-    """Read and preprocess all pairs; one ImageError lists everything that is wrong with any of them."""
+    """Read and preprocess all pairs. One ImageError lists everything that is wrong with them."""
     if len(images) != len(masks) or not images:
         raise ImageError(f"expected at least one support image and as many masks, got {len(images)} and {len(masks)}")
     prepared, problems, values = list[PreparedImage](), list[str](), set[int]()
@@ -74,19 +75,19 @@ def load_support(
         shown = ", ".join(str(value) for value in sorted(values)[:12])
         raise ImageError(f"no support mask has the value {settings.label} (--label); they have {shown}")
     if len({entry.axis for entry in prepared}) > 1:
-        raise ImageError("the support mixes pictures and volumes; give one kind")
+        raise ImageError("the support set mixes pictures and volumes; use one kind")
     return prepared
 
 
 def as_trained(settings: Settings, model: nn.Module | str | Path) -> Settings:
-    """The settings, with the image size of the weights file unless another is asked for."""
+    """The settings, with the image size that the weights were trained with, unless a size is given."""
     if settings.size or isinstance(model, nn.Module):
         return settings
     return replace(settings, size=trained_size(model) or USUAL_SIZE)
 
 
 def ready(model: nn.Module | str | Path, device: str) -> nn.Module:
-    """The network on its device; with "auto" a network that is handed in stays where it is."""
+    """The network on its device. With "auto", a network that is passed in stays on its device."""
     if isinstance(model, nn.Module):
         return model if device == "auto" else model.to(device_named(device))
     return load_model(model).to(device_named(device))
@@ -101,11 +102,11 @@ def segment(
 ) -> Array:
     """Probability (T, S, S) for each slice, averaged over the ensemble; `advance` is called after each slice.
 
-    A slice at whose height no support mask marks anything stays 0: there is no example to go by.
+    A slice stays 0 if all support masks are empty at its relative height, since it has no example.
     """
     if any(entry.axis != query.axis for entry in support):
         raise ImageError(
-            f"{query.name}: the image is a {_kind(query)}, the support are {_kind(support[0])}s; give one kind"
+            f"{query.name}: the image is a {_kind(query)}, the support images are {_kind(support[0])}s; use one kind"
         )
     members = draws(len(support), settings)
     result = np.zeros(query.images.shape, np.float32)
@@ -113,7 +114,7 @@ def segment(
         beside = [
             (entry.images[at], entry.masks[at])
             for entry in support
-            for at in [entry.beside(query, row)]
+            for at in [entry.slice_at_height(query, row)]
             if entry.masks is not None
         ]
         images, masks = (np.stack(parts) for parts in zip(*beside, strict=True))
@@ -125,12 +126,12 @@ def segment(
 
 
 def draws(count: int, settings: Settings) -> list[NDArray[np.intp]]:
-    """For each member of the ensemble, which of `count` support images it sees; the same for every query."""
+    """For each member of the ensemble, the indices of the support images that it sees; the same for every query."""
     if count <= settings.support_size:
         if settings.ensemble > 1:
             raise ImageError(
-                f"an ensemble draws from more support images than are shown at once: there are {count},"
-                f" and --support-size is {settings.support_size}; make it smaller, or leave out --ensemble"
+                f"an ensemble needs more support images ({count}) than --support-size ({settings.support_size});"
+                " make --support-size smaller, or leave out --ensemble"
             )
         return [np.arange(count)]
     generators = (rng_for("predict", "support", settings.seed, member) for member in range(settings.ensemble))
@@ -153,14 +154,14 @@ def _probability(
     except torch.OutOfMemoryError as error:
         raise ValueError(
             f"not enough memory on {device} for {len(images)} support images at {image.shape[0]} pixels;"
-            " give a smaller --support-size (with --ensemble to use them all), or --device cpu"
+            " use a smaller --support-size (with --ensemble to use all images), or --device cpu"
         ) from error
     probability: Array = logits[0, 0].sigmoid().float().cpu().numpy()
     return probability
 
 
 def _image(source: ImageSource, name: str) -> LoadedImage:
-    """Read, or take as it is; `name` is what messages call an array."""
+    """Read a file, or wrap an array; `name` is used for an array in messages."""
     if isinstance(source, LoadedImage):
         source.check_finite()
         return source
@@ -170,8 +171,8 @@ def _image(source: ImageSource, name: str) -> LoadedImage:
         return _image(LoadedImage(luminance(source), (1.0, 1.0), name), name)
     if source.ndim != 2:
         raise ImageError(
-            f"{name}: expected an array (H, W) or (H, W, C) with at most 4 colours, got {source.shape};"
-            " for a volume give its file, or a LoadedImage with its spacing"
+            f"{name}: expected an array (H, W) or (H, W, C) with at most 4 channels, got {source.shape};"
+            " for a volume pass its file, or a LoadedImage with its spacing"
         )
     return _image(LoadedImage(source, (1.0, 1.0), name), name)
 
@@ -188,12 +189,12 @@ def _check_pair(image: LoadedImage, mask: LoadedImage) -> None:
     if image.values.shape != mask.values.shape:
         raise ImageError(
             f"{image.where} has shape {image.values.shape} and its mask {mask.where} {mask.values.shape};"
-            " save the mask at its image's size"
+            " save the mask at the size of its image"
         )
     if grid_distance(image, mask) > SAME_GRID:
         raise ImageError(
-            f"{image.where} and its mask {mask.where} have the same shape but lie in different places or directions;"
-            " save the mask in its image's frame"
+            f"{image.where} and its mask {mask.where} have the same shape, but their affines differ;"
+            " save the mask with the affine of its image"
         )
 
 

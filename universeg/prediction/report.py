@@ -1,4 +1,4 @@
-"""What a prediction leaves behind for people: report.json and the table in the terminal."""
+"""The report of a prediction: report.json, and the table on the terminal."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from rich.table import Column, Table
 
 from universeg import __version__
 from universeg.base.atomic_write import atomic_write
+from universeg.model.registry import weights_path
 from universeg.prediction.pairing import Pair
 from universeg.prediction.predict import draws
 from universeg.prediction.preprocess import Settings
@@ -24,7 +25,7 @@ NOTICE = "For research only. Not a medical device: do not use the results for di
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one query; paths as they were given."""
+    """The outcome for one query; paths are as given by the user."""
 
     image: str
     mask: str = ""
@@ -39,8 +40,8 @@ class Result:
 def write_report(
     output: Path, weights: Path, settings: Settings, pairs: Sequence[Pair], results: Sequence[Result]
 ) -> None:
-    """Write report.json: everything that made the results, so that they can be explained and repeated."""
-    with weights.open("rb") as file:
+    """Write report.json: everything that is needed to explain and repeat the results."""
+    with weights_path(weights).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     members = draws(len(pairs), settings)
     report: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Intensities of one whole scan, mapped to [0, 1] by the rule of its modality (paper, section A)."""
+"""Map the intensities of one scan to [0, 1], by the rule of its modality (paper, section A)."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,16 +16,16 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as the origi
 
 
 class FlatImage(ValueError):
-    """An image without contrast; there is nothing to segment in it."""
+    """All intensities of the image are equal, so there is nothing to segment."""
 
 
 def ct(values_hu: NDArray[np.generic]) -> Window:
-    """Hounsfield units: [-500, 1000]."""
+    """The fixed window [-500, 1000] in Hounsfield units."""
     return CT_WINDOW_HU
 
 
 def mr(values: NDArray[np.generic]) -> Window:
-    """The [0.5, 99.5] percentiles of the voxels that are not zero."""
+    """The 0.5 and 99.5 percentiles of the voxels that are not zero. Raises FlatImage if all are zero."""
     inside = values[values != 0]
     if inside.size == 0:
         raise FlatImage("all intensities are 0")
@@ -34,7 +34,7 @@ def mr(values: NDArray[np.generic]) -> Window:
 
 
 def unit(values: NDArray[np.generic]) -> Window:
-    """Everything."""
+    """The smallest and the largest value."""
     return float(values.min()), float(values.max())
 
 
@@ -46,7 +46,10 @@ INTENSITY: Mapping[str, Callable[[NDArray[np.generic]], Window]] = {
 
 
 def limits(values: NDArray[np.generic], rule: str, window: Window | None = None) -> Window:
-    """What becomes 0 and 1: least and largest value within the rule's window; raises FlatImage if they are one."""
+    """The two values that are mapped to 0 and 1: the smallest and the largest value, clipped to the window.
+
+    `rule` is one of INTENSITY; a given `window` replaces it. Raises FlatImage if both values are equal.
+    """
     low, high = window or choose(INTENSITY, rule, "intensity rule")(values)
     ends = float(np.clip(float(values.min()), low, high)), float(np.clip(float(values.max()), low, high))
     if not ends[0] < ends[1]:
@@ -55,7 +58,10 @@ def limits(values: NDArray[np.generic], rule: str, window: Window | None = None)
 
 
 def scaled(values: NDArray[np.generic], ends: Window) -> Values:
-    """Clipped to `ends`, which become 0 and 1; of a part of a volume the same as of the whole."""
+    """Values clipped to `ends`, which are mapped to 0 and 1: float32, same shape.
+
+    With the limits of the whole volume, a part of it is scaled exactly as in the whole.
+    """
     low, high = np.float32(ends[0]), np.float32(ends[1])
     result: Values = np.array(values, np.float32)
     np.clip(result, low, high, out=result)
@@ -65,12 +71,15 @@ def scaled(values: NDArray[np.generic], ends: Window) -> Values:
 
 
 def normalised(values: NDArray[np.generic], rule: str, window: Window | None = None) -> Values:
-    """A whole scan in [0, 1]."""
+    """A whole scan in [0, 1]: float32, same shape. Raises FlatImage as `limits` does."""
     return scaled(values, limits(values, rule, window))
 
 
 def luminance(values: NDArray[np.generic]) -> Values:
-    """Grey (..., ) from colour (..., C): C = 3 or 4 is RGB with optional alpha, 1 or 2 is grey with optional alpha."""
+    """Grey values (...), float32, of colours (..., C). Alpha is ignored.
+
+    C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha); ValueError for any other number.
+    """
     channels = values.shape[-1]
     if channels in (1, 2):
         return values[..., 0].astype(np.float32)

@@ -1,9 +1,9 @@
-"""From a scan's own grid to a square (2-D) or cube (3-D) of `size` pixels a side, in one composed resampling.
+"""Resample a scan to the standard grid: a square (2-D) or cube (3-D) with `size` pixels per side.
 
-Making pixels isotropic, padding to a square, smoothing against aliasing and resizing are all linear and separate
-along the axes. So each axis has one matrix. Where an axis shrinks, a pixel is the mean of the image over its own
-extent, so nothing aliases and nothing changes at equal size; where it grows, the image is interpolated linearly. A
-mask is always averaged, which makes it coverage: the share of the pixel inside the label. Outside the scan is 0.
+Four steps are combined: make pixels isotropic, pad to a square, smooth against aliasing, resize. All are linear and
+separable, so one matrix for each axis does them together. An axis that shrinks is averaged over the extent of each
+result pixel; this avoids aliasing and changes nothing at equal size. An axis that grows is interpolated linearly.
+Masks are always averaged, which gives coverage: the fraction of the pixel inside the label. Outside the scan is 0.
 """
 
 import math
@@ -20,18 +20,23 @@ GEOMETRIES = ("isotropic", "stretch")
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the pixels of the standard grid lie in a scan; axes are independent."""
+    """Where the pixels of the standard grid lie in a scan. Each axis is independent of the others.
+
+    Raises ValueError for an unknown geometry, an empty shape or a spacing that is not positive.
+    """
 
     shape: tuple[int, ...]  # samples along each axis of the scan
-    spacing: tuple[float, ...]  # distance of samples along each axis, any unit
+    spacing: tuple[float, ...]  # distance between samples along each axis, in mm or any other unit
     size: int  # pixels along each axis of the result
-    geometry: str = "isotropic"  # keep shapes and pad, or "stretch" every axis to fill
+    geometry: str = "isotropic"  # keep proportions and pad; or "stretch" each axis to fill the result
 
     def __post_init__(self) -> None:
         if self.geometry not in GEOMETRIES:
             raise ValueError(f"unknown geometry {self.geometry!r}; known: {', '.join(GEOMETRIES)}")
         if len(self.shape) != len(self.spacing) or min(self.shape, default=0) < 1 or not min(self.spacing) > 0:
-            raise ValueError(f"a grid needs samples and a positive spacing on each axis: {self.shape}, {self.spacing}")
+            raise ValueError(
+                f"a grid needs samples and a positive spacing on each axis, got {self.shape} and {self.spacing}"
+            )
 
     @cached_property
     def pixel(self) -> tuple[float, ...]:
@@ -40,7 +45,7 @@ class Grid:
         if self.geometry == "stretch":
             return tuple(n / self.size for n in self.shape)
         side, voxel = max(extents), self._voxel
-        if voxel < side < self.size * voxel:  # enlarged: the outermost voxels' centres are the outermost pixels'
+        if voxel < side < self.size * voxel:  # enlarged: the centres of the outermost voxels and pixels coincide
             pitch = (side - voxel) / (self.size - 1)
         else:
             pitch = side / self.size
@@ -53,12 +58,12 @@ class Grid:
 
     @cached_property
     def image_weights(self) -> tuple[Array, ...]:
-        """For each axis a (size, samples) matrix for intensities; rows sum to 1 inside the scan."""
+        """For each axis a matrix (size, samples) for intensities. Rows sum to 1 inside the scan."""
         return tuple(self._mean(k) if self.pixel[k] >= 1 else self._linear(k) for k in range(len(self.shape)))
 
     @cached_property
     def mask_weights(self) -> tuple[Array, ...]:
-        """For each axis a (size, samples) matrix for masks; columns sum to samples per pixel, so area is kept."""
+        """For each axis a matrix (size, samples) for masks. It keeps the area of a mask that is inside the result."""
         return tuple(self._mean(axis) for axis in range(len(self.shape)))
 
     @property
@@ -67,53 +72,56 @@ class Grid:
         return self.size // 2
 
     def image(self, values: NDArray[np.generic]) -> Array:
-        """Intensities on the whole result grid."""
+        """Intensities on the result grid, (size, size) or (size, size, size)."""
         return apply(values, self.image_weights)
 
     def mask(self, inside: NDArray[np.generic]) -> Array:
-        """Coverage in [0, 1] on the whole result grid."""
+        """Coverage in [0, 1] on the result grid, of a mask with values 0 and 1."""
         return np.clip(apply(inside, self.mask_weights), 0, 1)
 
     def back(self, result: Array) -> Array:
-        """Values of a result at the scan's own sample centres, interpolated linearly: shape `self.shape`."""
+        """Values on the result grid, interpolated linearly at the scan's own samples: shape `self.shape`."""
         return apply(result, [self._inverse(axis) for axis in range(len(self.shape))])
 
     def _edges(self, axis: int) -> NDArray[np.float64]:
-        """Borders of the result pixels, in samples; sample j covers [j - 1/2, j + 1/2]."""
+        """The size + 1 borders of the result pixels, in samples; sample j covers [j - 1/2, j + 1/2]."""
         return self._centre(axis) + np.linspace(-self.size / 2, self.size / 2, self.size + 1) * self.pixel[axis]
 
     def _centre(self, axis: int) -> float:
-        """Sample at the middle of the result: the scan's own, but for what padding by whole voxels moves it.
+        """The position at the middle of the result, in samples.
 
-        As the original builder's: isotropic voxels of one millimetre (or a finer sample) around the lower of two middle
-        samples, then as many before as after, or one less. In thick slices that is half a slice, so it decides which
-        is the middle one. Nothing is moved out of the result. (0.501: a half is a half, whatever its last digit.)
+        The original builder resampled to isotropic voxels of 1 mm (or the finest spacing) around the lower of the two
+        middle samples, and then padded by whole voxels, with one less before than after if the number is odd. This
+        shifts the middle slightly. With thick slices the shift decides which slice is the middle one.
+        The same shift is applied here, limited so that the scan stays inside the result. 0.501 instead of 0.5 makes
+        a half round in the same direction despite rounding errors.
         """
         samples, step = self.shape[axis], self.spacing[axis]
         voxel = self._voxel
         voxels = [max(1, math.ceil(n * s / voxel - 0.501)) for n, s in zip(self.shape, self.spacing, strict=True)]
         before = (max(voxels) - voxels[axis]) // 2 + (voxels[axis] - 1) // 2
-        moved = (samples - 1) // 2 - (samples - 1) / 2 + ((max(voxels) - 1) / 2 - before) * voxel / step
+        shift = (samples - 1) // 2 - (samples - 1) / 2 + ((max(voxels) - 1) / 2 - before) * voxel / step
         room = max(0.0, (self.pixel[axis] * self.size - samples) / 2)
-        return (samples - 1) / 2 + min(max(moved, -room), room)
+        return (samples - 1) / 2 + min(max(shift, -room), room)
 
-    def _inside(self, axis: int) -> NDArray[np.float64]:
-        """The same borders, moved to the scan's own where they lie outside."""
+    def _clipped_edges(self, axis: int) -> NDArray[np.float64]:
+        """The borders of the result pixels, clipped to the scan."""
         return np.clip(self._edges(axis), -0.5, self.shape[axis] - 0.5)
 
     def _mean(self, axis: int) -> Array:
-        """Mean over each pixel's extent of samples that are constant over theirs."""
-        upto = np.clip(self._inside(axis)[:, None] - np.arange(self.shape[axis]) + 0.5, 0, 1)
-        shares: Array = (np.diff(upto, axis=0) / self.pixel[axis]).astype(np.float32)
+        """Weights of the mean over each pixel's extent, with each sample constant over its own extent."""
+        covered_up_to = np.clip(self._clipped_edges(axis)[:, None] - np.arange(self.shape[axis]) + 0.5, 0, 1)
+        shares: Array = (np.diff(covered_up_to, axis=0) / self.pixel[axis]).astype(np.float32)
         return shares
 
     def _linear(self, axis: int) -> Array:
-        """Linear interpolation at each pixel's centre, times the share of the pixel that the scan covers."""
-        edges, covered = self._edges(axis), np.diff(self._inside(axis)) / self.pixel[axis]
+        """Weights of linear interpolation at each pixel's centre, times the fraction of the pixel inside the scan."""
+        edges, covered = self._edges(axis), np.diff(self._clipped_edges(axis)) / self.pixel[axis]
         weights: Array = (_tent((edges[:-1] + edges[1:]) / 2, self.shape[axis]) * covered[:, None]).astype(np.float32)
         return weights
 
     def _inverse(self, axis: int) -> Array:
+        """Weights (samples, size) of linear interpolation between pixels at each sample's centre."""
         first = self._edges(axis)[0]
         at = (np.arange(self.shape[axis]) - first) / self.pixel[axis] - 0.5  # sample centres, in result pixels
         weights: Array = _tent(at, self.size).astype(np.float32)
@@ -123,9 +131,10 @@ class Grid:
 def cut(
     values: NDArray[np.generic], weights: Sequence[Array], axis: int | None, rows: Sequence[int] | NDArray[np.intp]
 ) -> NDArray[np.uint8]:
-    """Slices `rows` along `axis` of the resampled `values`, first in the result, [0, 1] as 0..255.
+    """Slices `rows` along `axis` of the resampled `values`: uint8 (rows, size, size), 0..255 for [0, 1].
 
-    Equals slicing the whole result, computing only what is asked for. Without an axis: a picture, as its one slice.
+    The result equals slicing the whole resampled volume, but only these slices are computed. For a 2-D image `axis`
+    is None, and the result has one slice.
     """
     if axis is None:
         return quantised(apply(values, weights)[None])
@@ -134,12 +143,12 @@ def cut(
 
 
 def quantised(values: Array) -> NDArray[np.uint8]:
-    """[0, 1] as 0..255, to the nearest step: what stores keep and the network is given."""
+    """[0, 1] as uint8 0..255, rounded. Stores keep images in this form, and the network receives them so."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def apply(values: NDArray[np.generic], weights: Sequence[Array]) -> Array:
-    """Multiply each axis of `values` by its matrix, the axis that shrinks most first; unused samples are not read."""
+    """Multiply each axis of `values` by its matrix: the axis that shrinks most first. Unused samples are not read."""
     result = values
     for axis in sorted(range(values.ndim), key=lambda k: weights[k].shape[0] / weights[k].shape[1]):
         used = np.flatnonzero(weights[axis].any(axis=0))
@@ -150,6 +159,6 @@ def apply(values: NDArray[np.generic], weights: Sequence[Array]) -> Array:
 
 
 def _tent(at: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
-    """(positions, samples) weights of linear interpolation; beyond the outermost samples these continue."""
+    """Weights (positions, samples) of linear interpolation; positions outside take the outermost sample."""
     weights: NDArray[np.float64] = np.maximum(0, 1 - np.abs(np.clip(at, 0, samples - 1)[:, None] - np.arange(samples)))
     return weights

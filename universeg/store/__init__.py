@@ -1,4 +1,10 @@
-"""Task stores: `write_store` and `pack` for the pipeline, `Store` for everybody."""
+"""Task stores: one LMDB file per dataset. `Store` reads them; the pipeline writes them with `pack` and `write_store`.
+
+- format: the layout of a store, and how one record is packed.
+- reader: `Store`.
+- writer: `write_store`.
+- pages: where records lie in the file, for reading many at once.
+"""
 
 from universeg.store.format import (
     SLICINGS,

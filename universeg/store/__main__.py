@@ -1,20 +1,27 @@
-"""`python -m universeg.store verify PATH...`: check every record; `info PATH`: what a store holds."""
+"""Check task stores, or show what they contain.
+
+python -m universeg.store verify PATH...    check every record of the stores
+python -m universeg.store info PATH         show the header and the tasks of a store
+"""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from universeg.store.format import HALF, SLICINGS, StoreError, Task, area, expand, unpack
+from universeg.base.command import run_command
+from universeg.store.format import SLICINGS, StoreError, Task, area, decompress, unpack
 from universeg.store.reader import Store
+
+NAME = "python -m universeg.store"
 
 
 def problems(store: Store) -> Iterator[str]:
-    """Everything wrong with a store: damaged records, and records and index that disagree."""
+    """One line for each problem of a store: damaged records, and differences between records and index."""
     listed = {
         (slicing, task, subject): pixels
         for task in store.tasks
@@ -27,35 +34,46 @@ def problems(store: Store) -> Iterator[str]:
             side, image, masks = unpack(value, key.decode())
             if side != store.header["size"]:
                 raise StoreError(f"{key.decode()}: side {side}, the header says {store.header['size']}")
-            expand(image, side, key.decode())
-            found = {label: area(expand(block, side, key.decode())) for label, (_, block) in masks.items()}
+            decompress(image, side, key.decode())
+            found = {label: area(decompress(block, side, key.decode())) for label, (_, block) in masks.items()}
         except StoreError as error:
             yield str(error)
             continue
         for label, pixels in found.items():
             task = Task(store.header["dataset"], group, modality, label, int(axis)).key
             if listed.pop((slicing, task, subject), None) != pixels:
-                yield f"{key.decode()}: the index does not list {label} with {pixels} pixels of at least {HALF}"
-    yield from (f"{task}: the index lists {subject} ({slicing}), no record does" for slicing, task, subject in listed)
+                yield f"{key.decode()}: the index does not list {label} with {pixels} pixels"
+    for slicing, task, subject in listed:
+        yield f"{task}: the index lists {subject} ({slicing}), but there is no such record"
 
 
-def verify(paths: tyro.conf.Positional[tuple[Path, ...]]) -> None:
-    """Check every record of stores: checksum, size, and agreement with the index. Exit status 1 if any is bad."""
-    bad = 0
+def verify(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
+    """Check every record of the stores: checksum, image size and index. The exit status is 1 if there is a problem.
+
+    Args:
+        paths: The stores (.lmdb files).
+    """
+    if not paths:
+        raise ValueError("name at least one store")
+    damaged = 0
     for path in paths:
         try:
             store = Store(path)
             found = list(problems(store))
         except StoreError as error:
             found = [str(error)]
-        verdict = "\n".join(f"  {line}" for line in found) if found else f"  {len(store.tasks)} tasks, all records good"
-        sys.stdout.write(f"{path}\n{verdict}\n")
-        bad += bool(found)
-    sys.exit(1 if bad else 0)
+        lines = found or [f"{len(store.tasks)} tasks, no problems found"]
+        sys.stdout.write("\n  ".join([str(path), *lines]) + "\n")
+        damaged += bool(found)
+    return 1 if damaged else 0
 
 
 def info(path: tyro.conf.Positional[Path]) -> None:
-    """Show the header of a store and how many subjects each of its tasks has."""
+    """Show the header of a store, and the number of subjects of each task.
+
+    Args:
+        path: The store (.lmdb file).
+    """
     store = Store(path)
     header = {key: value for key, value in store.header.items() if key != "splits"}
     table = Table("task", *SLICINGS)
@@ -66,5 +84,16 @@ def info(path: tyro.conf.Positional[Path]) -> None:
     console.print(table)
 
 
+def main(words: Sequence[str]) -> int | None:
+    """Run one of the two commands, and return its exit status."""
+    status: int | None = tyro.extras.subcommand_cli_from_dict(
+        {"verify": verify, "info": info},
+        prog=NAME,
+        description="Check task stores, or show what they contain.",
+        args=words,
+    )
+    return status
+
+
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"verify": verify, "info": info}, prog="python -m universeg.store")
+    run_command(NAME, main, interrupted="run the same command again")

@@ -1,16 +1,16 @@
-"""The layout of a task store: the one contract between `pipeline` and `universeg`. No torch here.
+"""The layout of a task store: the interface between `pipeline` and `universeg`. This file does not import torch.
 
-One LMDB file per dataset, its keys sorted as text:
+One LMDB file per dataset, with keys in sorted order:
 
     max/<group>/<modality>/<axis>/<subject>/<label>   that label's largest slice: image and mask
     mid/<group>/<modality>/<axis>/<subject>           the middle slice: image and every label's mask
-    ~header                                           JSON: format, what made the store, labels, splits
+    ~header                                           JSON: format, dataset, image size, splits and more
     ~index                                            msgpack: subjects and mask areas of every task
 
 A record is an xxh3-64 checksum, then msgpack [side, image, {label: [area, mask]}]. Image and masks are separate
-LZ4 blocks, so reading one label never decompresses the others. An image is intensity in [0, 1] as uint8; a mask
-is coverage, the share of the pixel inside the label, as uint8; `area` counts its pixels of at least one half.
-Everything is written in key order in one transaction, so the same input gives the same bytes.
+LZ4 blocks, so reading one label does not decompress the others. An image is intensity in [0, 1] as uint8. A mask is
+coverage, the fraction of the pixel inside the label, as uint8. `area` is the number of mask pixels with a coverage
+of at least one half. Records are written in key order in one transaction, so the same input gives the same bytes.
 """
 
 from collections.abc import Mapping
@@ -24,24 +24,24 @@ import xxhash
 from numpy.typing import NDArray
 
 FORMAT = 1
-HEADER, INDEX = b"~header", b"~index"  # sort after every record
+HEADER, INDEX = b"~header", b"~index"  # they sort after all records
 SLICINGS = ("mid", "max")
 SPLITS = ("support", "dev", "test")
-MOST_SIDE = 4096  # pixels; a header may claim any
+MAX_SIDE = 4096  # pixels; protects against a damaged header
 HALF = 128  # coverage of at least one half, as uint8
-FRAME = "@"  # a subject's several images are named subject@frame
+FRAME = "@"  # several images of one subject are named subject@frame
 
 Pixels = NDArray[np.uint8]
 Packed = tuple[bytes, bytes]  # key, value
 
 
 class StoreError(ValueError):
-    """A store that cannot be read, or a record that it does not hold; the message says what to do."""
+    """The store cannot be read, or it does not contain what was requested. The message says what to do."""
 
 
 @dataclass(frozen=True, order=True)
 class Task:
-    """One 2-D binary segmentation problem; its key joins the five names with `/`."""
+    """One 2-D binary segmentation task. Its key is the five fields joined with `/`."""
 
     dataset: str
     group: str
@@ -55,6 +55,7 @@ class Task:
 
     @classmethod
     def parse(cls, key: str) -> Self:
+        """The task with this key. Raises StoreError if it is not a key."""
         parts = key.split("/")
         if len(parts) != 5 or not parts[4].isdigit():
             raise StoreError(f"{key!r} is not a task: expected dataset/group/modality/label/axis")
@@ -64,7 +65,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Record:
-    """One slice of one scan with the masks that are kept for it."""
+    """One slice of one scan, with the masks of one or more labels."""
 
     slicing: str
     group: str
@@ -76,17 +77,17 @@ class Record:
 
 
 def subject_of(name: str) -> str:
-    """The person or specimen behind a stored name, which is `subject` or `subject@frame`."""
+    """The subject (person or specimen) of a stored name, which is `subject` or `subject@frame`."""
     return name.split(FRAME, 1)[0]
 
 
 def area(mask: Pixels) -> int:
-    """Number of pixels that are at least half inside the label."""
+    """Number of pixels with a coverage of at least one half."""
     return int(np.count_nonzero(mask >= HALF))
 
 
 def pack(record: Record) -> Packed:
-    """Key and value of a record; raises ValueError where it breaks the layout."""
+    """Key and value of a record. Raises ValueError if names, shapes or types do not fit the layout."""
     names = [record.slicing, record.group, record.modality, str(record.axis), record.subject]
     if record.slicing == "max":
         (label,) = record.masks
@@ -97,18 +98,21 @@ def pack(record: Record) -> Packed:
     for pixels in (record.image, *record.masks.values()):
         if pixels.shape != (side, side) or pixels.dtype != np.uint8:
             raise ValueError(f"{key!r}: expected uint8 ({side}, {side}), got {pixels.dtype} {pixels.shape}")
-    masks = {label: [area(record.masks[label]), _squeeze(record.masks[label])] for label in sorted(record.masks)}
-    body = msgpack.packb([side, _squeeze(record.image), masks])
+    masks = {label: [area(record.masks[label]), _compress(record.masks[label])] for label in sorted(record.masks)}
+    body = msgpack.packb([side, _compress(record.image), masks])
     return key, xxhash.xxh3_64_digest(body) + body
 
 
-def _squeeze(pixels: Pixels) -> bytes:
+def _compress(pixels: Pixels) -> bytes:
     packed: bytes = lz4.block.compress(np.ascontiguousarray(pixels).data, store_size=False)
     return packed
 
 
 def unpack(value: bytes | memoryview, where: str) -> tuple[int, bytes, dict[str, tuple[int, bytes]]]:
-    """Side, image block and {label: (area, mask block)} of a value whose checksum holds."""
+    """Side, image block and {label: (area, mask block)} of a stored value.
+
+    Raises StoreError, which names the record `where`, if the checksum is wrong.
+    """
     view = memoryview(value)
     if xxhash.xxh3_64_digest(view[8:]) != view[:8]:
         raise StoreError(f"{where}: the record is damaged (checksum); rebuild the store")
@@ -116,7 +120,8 @@ def unpack(value: bytes | memoryview, where: str) -> tuple[int, bytes, dict[str,
     return side, image, masks
 
 
-def expand(block: bytes, side: int, where: str) -> Pixels:
+def decompress(block: bytes, side: int, where: str) -> Pixels:
+    """The image or mask (side, side) of a block. Raises StoreError, which names the record `where`, if damaged."""
     try:
         pixels = np.frombuffer(lz4.block.decompress(block, uncompressed_size=side * side), np.uint8)
         return pixels.reshape(side, side)

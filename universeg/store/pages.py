@@ -1,10 +1,10 @@
-"""Where records lie in an LMDB file, so that the kernel can be asked for many of them at once.
+"""Find where records lie in an LMDB file, and ask the kernel to load many of them at once.
 
-LMDB fetches a cold record by one page fault after another, and only when it is asked for it; the kernel, told before
-which bytes are wanted, fetches them side by side (20 times as fast). LMDB does not say where its records are, so its
-tree is read here, as its C header lays it out: pages of a 16-byte head, offsets of nodes, and nodes. A large record has
-pages of its own, whose number is in its node. What is read here serves as advice alone; where it is not as expected,
-there is none.
+LMDB loads a record that is not in memory by one page fault after another. If the kernel knows in advance which bytes
+are needed, it loads them in parallel, which is 20 times faster. LMDB has no function that tells where a record is, so
+this file reads LMDB's B+ tree itself, in the layout of its C header: a page is a 16-byte head, then the offsets of its
+nodes, then the nodes. A large record has its own pages, and its node holds the number of the first one. The result is
+used only for read-ahead; for a file of another layout there is no read-ahead, and reading still works.
 """
 
 import os
@@ -15,17 +15,17 @@ from pathlib import Path
 
 PAGE = 4096
 HEAD = 16  # bytes before a page's content
-BRANCH, LEAF, OWN_PAGES = 0x01, 0x02, 0x01  # of a page, of a page, of a node
+BRANCH, LEAF, OWN_PAGES = 0x01, 0x02, 0x01  # flags: of a page, of a page, of a node
 MAGIC, VERSION = 0xBEEFC0DE, 1
 META = struct.Struct("<16x II 16x I 84x QQQ")  # magic, version, page size; root of the tree, last page, transaction
 NODE = struct.Struct("<HHHH")  # low and high half of a size or page, flags, length of the key
-NEAR = 1 << 15  # bytes; a smaller gap is read over rather than asked around
+MAX_GAP = 1 << 15  # bytes; ranges with a smaller gap are joined into one request
 
 Place = tuple[int, int]  # offset in the file, bytes
 
 
-def places(path: Path, prefix: bytes) -> dict[bytes, Place]:
-    """Where the large records lie whose key begins with `prefix`; nothing for a file of another layout."""
+def record_places(path: Path, prefix: bytes) -> dict[bytes, Place]:
+    """Offset and size of the large records whose key starts with `prefix`; empty for a file of another layout."""
     with path.open("rb", buffering=0) as file:
         fd = file.fileno()
 
@@ -40,8 +40,8 @@ def places(path: Path, prefix: bytes) -> dict[bytes, Place]:
             return {}
 
 
-def advise(path: Path, wanted: Iterable[Place]) -> None:
-    """Ask the kernel for these bytes of a file, where it takes advice; returns at once."""
+def read_ahead(path: Path, wanted: Iterable[Place]) -> None:
+    """Ask the kernel to load these parts of a file, and return at once. Without posix_fadvise it does nothing."""
     if not hasattr(os, "posix_fadvise"):
         return
     with path.open("rb", buffering=0) as file:
@@ -50,10 +50,10 @@ def advise(path: Path, wanted: Iterable[Place]) -> None:
 
 
 def _joined(sorted_places: Iterable[Place]) -> Iterator[Place]:
-    """The same with neighbours in one."""
+    """The same places, with neighbours joined."""
     first, end = 0, 0
     for start, length in sorted_places:
-        if start > end + NEAR or not end:
+        if start > end + MAX_GAP or not end:
             if end:
                 yield first, end - first
             first = start
@@ -63,7 +63,7 @@ def _joined(sorted_places: Iterable[Place]) -> Iterator[Place]:
 
 
 def _leaves(page_of: Callable[[int], bytes], number: int, prefix: bytes) -> Iterator[tuple[bytes, Place]]:
-    """Keys and places below a page, in order, of keys that begin with `prefix`."""
+    """Keys that start with `prefix` and their places, in key order, in the subtree of a page."""
     page = page_of(number)
     (flags, lower) = struct.unpack_from("<HH", page, 10)
     nodes = [_node(page, at) for (at,) in struct.iter_unpack("<H", page[HEAD:lower])]
@@ -79,7 +79,7 @@ def _leaves(page_of: Callable[[int], bytes], number: int, prefix: bytes) -> Iter
 
 
 def _node(page: bytes, at: int) -> tuple[bytes, int, bool, int]:
-    """Key; size of the value, or in a branch the page below; whether it has own pages, and the first of them."""
+    """Key, size of the value (in a branch: number of the child page), whether it has own pages, number of the first."""
     low, high, flags, length = NODE.unpack_from(page, at)
     key = page[at + NODE.size : at + NODE.size + length]
     own_pages = bool(flags & OWN_PAGES)

@@ -1,4 +1,4 @@
-"""Write a task store whole, in key order."""
+"""Write a task store, completely or not at all."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,24 +12,24 @@ import numpy as np
 from universeg.base.atomic_write import atomic_write
 from universeg.store.format import FORMAT, HEADER, INDEX, Packed, StoreError, Task, unpack
 
-_ROOM = 1 << 40  # bytes a store may grow to; only what is used takes disk space
+_MAX_BYTES = 1 << 40  # limit on the size of a store; disk space is used only as needed
 
 
 def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed]) -> None:
-    """Write records that come sorted by key, with their index; all of them, or no file.
+    """Write packed records, sorted by key, with header and index. If this fails, there is no file.
 
-    `header` must hold `dataset`; a repeated key (a subject twice) raises StoreError.
+    `header` must have the key `dataset`. Raises StoreError if a key is repeated or out of order.
     """
     subjects: dict[str, int] = {}
     tasks: dict[str, dict[str, list[tuple[int, int]]]] = {}
     with (
         atomic_write(path) as part,
-        lmdb.open(str(part), subdir=False, lock=False, map_size=_ROOM) as env,
+        lmdb.open(str(part), subdir=False, lock=False, map_size=_MAX_BYTES) as env,
         env.begin(write=True) as txn,
     ):
         for key, value in packed:
             if not txn.put(key, value, append=True, overwrite=False):
-                raise StoreError(f"{path}: {key.decode()} is there twice or out of order")
+                raise StoreError(f"{path}: {key.decode()} occurs twice or is out of order")
             slicing, group, modality, axis, subject, *_ = key.decode().split("/")
             number = subjects.setdefault(subject, len(subjects))
             for label, (pixels, _) in unpack(value, key.decode())[2].items():

@@ -1,55 +1,55 @@
-"""Ranges that synthetic tasks are drawn from. Lengths are pixels of a 256 canvas, whatever the canvas is."""
+"""Settings of synthetic tasks of family F0. Lengths are in pixels of a canvas of 256, also if `canvas` differs."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 Range = tuple[float, float]
 
-SHAPES = {"paper": (16, 16), "code": (5, 19)}  # fewest and most shapes of a task, both included
+SHAPES = {"paper": (16, 16), "code": (5, 19)}  # smallest and largest number of shapes of a task
 
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """The defaults are the released driver of the paper's data with the paper's own number of shapes.
+    """The defaults are those of the authors' released driver, with the number of shapes of the paper's text.
 
-    A `Range` is drawn from uniformly, once per task. Where a field says "at most", a second uniform draw from 0 to
-    that value follows.
+    Each `Range` gives one uniform number per task. Where a field says "at most", the value that is used is uniform
+    between 0 and this number. Raises ValueError for values that cannot be used.
     """
 
     family: str = "F0"
-    """Kind of task; one of universeg.synth.FAMILIES. The fields below are those of F0."""
+    """One of universeg.synth.FAMILIES. All other fields are used by F0 only."""
     n_labels: Literal["paper", "code"] = "paper"
-    """Shapes per task: exactly 16 as the paper says, or 5 to 19 as the released driver draws."""
+    """Number of shapes per task: 16 as in the paper, or 5 to 19 as in the released driver."""
     canvas: int = 256
-    """Pixels a side at which tasks are made before they are brought to their size."""
+    """Pixels per side at which tasks are made, before they are resized."""
     shape_spacings: tuple[float, ...] = (32, 64, 128)
-    """Distances of the noise grids whose largest value says which shape a pixel belongs to."""
+    """Spacings of the noise grids; each shape has a noise image, and the largest one at a pixel gives its shape."""
     warp_spacings: tuple[float, ...] = (16, 32, 64, 128)
-    """Distances of the noise grids that warp those noise images, once per task."""
+    """Spacings of the noise grids that warp these noise images, once per task."""
     warp_sd: Range = (4, 15)
-    """Standard deviation of that warp, at most, per spacing."""
+    """Standard deviation of the warp, at most, for each spacing."""
     velocity_spacings: tuple[float, ...] = (8, 16, 32, 64)
-    """Distances of the noise grids of the velocity that deforms the map, once per subject."""
+    """Spacings of the noise grids of the velocity field that deforms the anatomy of each subject."""
     velocity_sd: Range = (2, 40)
-    """Standard deviation of the velocity, at most, per spacing (the driver's 1 to 20 are pixels of half the canvas)."""
+    """Standard deviation of the velocity, at most, for each spacing. (The driver has 1 to 20, on half the canvas.)"""
     mean_drift_sd: Range = (0.01, 0.1)
-    """How far a shape's mean intensity moves, to one side, between subjects; intensities are 0 to 1."""
-    least_noise_sd: Range = (0.01, 0.1)
-    """Weakest noise of a shape in a subject."""
-    most_noise_sd: Range = (0.2, 1.0)
-    """Strongest noise of a shape in a subject."""
+    """Standard deviation of the drift of a shape's mean intensity between subjects; intensities are 0 to 1."""
+    min_noise_sd: Range = (0.01, 0.1)
+    """Smallest standard deviation of the noise of a shape in a subject."""
+    max_noise_sd: Range = (0.2, 1.0)
+    """Largest standard deviation of the noise of a shape in a subject."""
     black_background: float = 0.2
-    """Share of subjects in which the first shape is black."""
+    """Fraction of subjects in which the first shape is black."""
     blur_sd: Range = (0.5, 5)
-    """Blur of the image, at most, per axis; once per task."""
+    """Standard deviation of the blur, at most, for each axis; once per task."""
     bias_spacing: Range = (32, 50)
-    """Distance of the noise grid of the bias field."""
+    """Spacing of the noise grid of the bias field."""
     bias_sd: Range = (0.1, 1.0)
-    """Standard deviation of the logarithm of the bias field, at most, per subject."""
+    """Standard deviation of the logarithm of the bias field, at most, for each subject."""
     gamma_sd: float = 0.25
     """Standard deviation of the logarithm of each subject's gamma exponent."""
-    least_area: float = 0.001
-    """A shape that covers less of any subject's canvas is not a label of its task."""
+    min_area: float = 0.001
+    """Smallest area of a label, as a fraction of the canvas. It must be reached in every subject."""
 
     def __post_init__(self) -> None:
         if self.n_labels not in SHAPES:
@@ -57,12 +57,12 @@ class SynthConfig:
         if self.canvas < 16 or self.canvas % 2:
             raise ValueError(f"canvas must be even and at least 16, got {self.canvas}")
         for field in fields(self):
-            _refuse_unusable(field.name, field.type, getattr(self, field.name))
+            _check(field.name, field.type, getattr(self, field.name))
 
 
-def _refuse_unusable(name: str, kind: object, value: Any) -> None:
+def _check(name: str, kind: object, value: Any) -> None:
     if kind == tuple[float, ...] and (not value or min(value) < 1):
-        raise ValueError(f"{name} must be one or more distances of at least 1 pixel, got {value}")
+        raise ValueError(f"{name} must be one or more spacings of at least 1 pixel, got {value}")
     if kind == Range and not (len(value) == 2 and 0 <= value[0] <= value[1]):
         raise ValueError(f"{name} must be two numbers, 0 <= low <= high, got {value}")
     if name == "bias_spacing" and value[0] < 1:

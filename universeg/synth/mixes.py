@@ -5,22 +5,25 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from universeg.base.lookup import choose
+from universeg.synth.families.bands import bands
 from universeg.synth.families.chain import chain
+from universeg.synth.families.layers import layers
 from universeg.synth.families.lesions import lesions
+from universeg.synth.families.mesh import mesh
 from universeg.synth.families.mosaic import mosaic
 from universeg.synth.families.nested import nested
 from universeg.synth.families.organs import organs
 from universeg.synth.families.packing import packing
 from universeg.synth.families.projection import projection
-from universeg.synth.families.regions import bands, layers, regions
-from universeg.synth.families.vessels import mesh, vessels
-from universeg.synth.scene.proposals import Family
+from universeg.synth.families.regions import regions
+from universeg.synth.families.vessels import vessels
+from universeg.synth.scene.scene import Family
 
-# A name of a mix or of a family, several of these, or weights by name.
+# The name of a mix or of a family, several names, or weights by name.
 Families = str | Sequence[str] | Mapping[str, float]
 
-# F0 is the paper's recipe: it makes whole tasks (f0.py); the others make scenes (richer.py does the rest).
-FAMILIES: Mapping[str, Family | None] = {
+# F0 is the paper's recipe. It makes whole tasks itself (paper/f0.py), so it is no function of this table.
+FAMILIES: dict[str, Family | None] = {
     "F0": None,
     "regions": regions,
     "layers": layers,
@@ -36,7 +39,8 @@ FAMILIES: Mapping[str, Family | None] = {
     "bands": bands,
 }
 
-# Unlike all others: straight edges, and shapes without a middle. Kept from training, they show what carries over.
+# Not used for training, so they show how well a network generalises. They differ from all other families: mosaic has
+# straight edges, and the shapes of bands have no centre.
 VALIDATION_FAMILIES = ("mosaic", "bands")
 
 TRAIN: Mapping[str, float] = {
@@ -61,15 +65,20 @@ MIXES: Mapping[str, Mapping[str, float]] = {
 
 
 def weights_of(families: Families) -> dict[str, float]:
-    """How often each family is drawn, relative to the others; a weight of 0 leaves out one that was named before."""
+    """The relative weight of each family. A weight of 0 removes a family that was named before.
+
+    Raises ValueError for an unknown name, a negative or infinite weight, or no family at all.
+    """
     weights = dict[str, float]()
-    for name, weight in _named(families).items():
+    for name, weight in _weights_by_name(families).items():
         mix = choose({**{family: {family: 1.0} for family in FAMILIES}, **MIXES}, name, "family of synthetic tasks")
         if not 0 <= weight < float("inf"):
             raise ValueError(f"the weight of synthetic family {name!r} must be finite and at least 0, got {weight}")
         if weight == 0:
             if name not in weights:
-                raise ValueError(f"synthetic family {name!r} is left out (=0), but nothing named before it has it")
+                raise ValueError(
+                    f"synthetic family {name!r} has the weight 0, which removes it, but no name before it includes it"
+                )
             del weights[name]
             continue
         total = sum(mix.values())
@@ -80,14 +89,14 @@ def weights_of(families: Families) -> dict[str, float]:
     return weights
 
 
-def _named(families: Families) -> Mapping[str, float]:
-    """Names and weights, in their order."""
+def _weights_by_name(families: Families) -> Mapping[str, float]:
+    """Weights by name, in the given order; 1 if there are names only."""
     if isinstance(families, Mapping):
         return families
     return dict.fromkeys([families] if isinstance(families, str) else families, 1.0)
 
 
 def drawn_family(families: Families, rng: np.random.Generator) -> str:
-    """The name of one family, drawn by weight."""
+    """The name of one family, drawn at random by weight."""
     weights = weights_of(families)
     return str(rng.choice(list(weights), p=np.array(list(weights.values())) / sum(weights.values())))

@@ -1,4 +1,4 @@
-"""What the labels of a family are like, in numbers, and the bands in which they must lie."""
+"""Measure the labels of a family, and compare the measures with their expected ranges (bands)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,23 +6,22 @@ from statistics import median
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from universeg.synth.scene.learnable import agreement, visibility, width
 from universeg.synth.task import SynthTask
 
-Band = tuple[float, float]
+Band = tuple[float, float]  # smallest and largest allowed value
 
 MEASURES: Mapping[str, str] = {
-    "area": "share of the picture",
-    "components": "connected parts of a mask, diagonal neighbours included",
-    "width": "of lines, about the radius of discs, as a share of the picture's side",
-    "contrast": "against the surroundings, in standard deviations; of lines without slow shading",
+    "area": "fraction of the image",
+    "components": "connected components of a mask, with diagonal neighbours",
+    "width": "of lines, or about the radius of discs, as a fraction of the image side",
+    "contrast": "to the surroundings, in standard deviations; for thin lines without slow shading",
     "agreement": "Dice of the masks of two subjects",
-    "refused": "share of labels that cannot be learnt",
+    "refused": "fraction of labels that cannot be learnt",
 }
 
-# The median over the labels of 16 or more tasks must lie in its band.
+# The median over the labels of 16 or more tasks must lie within its band.
 BANDS: Mapping[str, Mapping[str, Band]] = {
     family: dict(zip(MEASURES, bands, strict=True))
     for family, *bands in (
@@ -45,8 +44,8 @@ BANDS: Mapping[str, Mapping[str, Band]] = {
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Of one label, the median over its subjects."""
+class LabelMeasures:
+    """Measures of one label: the median over its subjects, or a mean of all."""
 
     area: float
     components: float
@@ -55,24 +54,26 @@ class Measured:
     agreement: float
 
 
-def measured(task: SynthTask) -> Iterator[Measured]:
-    """Every label of a task."""
+def measure(task: SynthTask) -> Iterator[LabelMeasures]:
+    """The measures of every label of a task. Needs scikit-image, which the extra `workflow` installs."""
+    from skimage.measure import label as connected_components
+
     pictures = torch.from_numpy(task.images).float() / 255
     for coverage in task.labels.values():
         masks = coverage > 127
         inside = torch.from_numpy(masks)
-        yield Measured(
-            float(np.median(masks.mean((1, 2)))),
-            median(ndimage.label(mask, ndimage.generate_binary_structure(2, 2))[1] for mask in masks),
-            width(inside) / masks.shape[-1],
-            visibility(pictures, inside),
-            agreement(inside),
+        yield LabelMeasures(
+            area=float(np.median(masks.mean((1, 2)))),
+            components=median(int(connected_components(mask, connectivity=2).max()) for mask in masks),
+            width=width(inside) / masks.shape[-1],
+            contrast=visibility(pictures, inside),
+            agreement=agreement(inside),
         )
 
 
 def summary(tasks: list[SynthTask]) -> dict[str, float]:
-    """The median of each measure over all labels of tasks, and the share of labels that were refused."""
-    found = [one for task in tasks for one in measured(task)]
+    """The median of each measure over all labels of the tasks, and the fraction of labels that were refused."""
+    found = [one for task in tasks for one in measure(task)]
     names = [name for name in MEASURES if name != "refused"]
     refused = sum(len(task.dropped) for task in tasks)
     medians = {name: median(getattr(one, name) for one in found) for name in names}
@@ -80,7 +81,7 @@ def summary(tasks: list[SynthTask]) -> dict[str, float]:
 
 
 def outside(family: str, found: Mapping[str, float]) -> list[str]:
-    """What of a family's summary is not in its band, in words."""
+    """One line for each measure of a family's summary that is outside its band."""
     return [
         f"{family}: {name} ({MEASURES[name]}) is {found[name]:.3g}, expected {low:g} to {high:g}"
         for name, (low, high) in BANDS[family].items()

@@ -1,4 +1,4 @@
-"""What every family makes, and where its random numbers come from."""
+"""The result of every family, and the source of its random numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class SynthTask:
-    """S subjects of one invented anatomy; each label is one binary task."""
+    """S subjects with one invented anatomy. Each label is one binary segmentation task."""
 
-    images: Pixels  # (S, size, size) intensity, 255 is 1
-    labels: Mapping[str, Pixels]  # name -> (S, size, size) coverage, 255 is wholly inside
-    dropped: Mapping[str, str]  # name of what is no label of this task -> why
+    images: Pixels  # (S, size, size) intensity; 255 is 1
+    labels: Mapping[str, Pixels]  # name -> (S, size, size) coverage; 255 is completely inside
+    dropped: Mapping[str, str]  # name of a structure that is no label of this task -> reason
 
     def __post_init__(self) -> None:
         for name, pixels in (("images", self.images), *self.labels.items()):
@@ -30,33 +30,35 @@ class SynthTask:
 
 @dataclass(frozen=True)
 class RandomStreams:
-    """Random numbers of one task, a stream for each purpose, so that none depends on what else is drawn.
+    """Random numbers of one task: an independent stream for each purpose.
 
-    Everything but pixel noise comes from NumPy: the same on every device. Pixel noise is drawn on the device. (A torch
-    generator on the CPU uses 32 bits of its seed, too few to tell millions of maps apart, but enough for noise.)
+    All numbers but pixel noise come from NumPy, so they are the same on every device. Pixel noise is drawn on the
+    device. (On the CPU, torch uses only 32 bits of a seed. That is enough for noise, but too few for the anatomies of
+    millions of tasks.)
     """
 
-    task: tuple[str | int, ...]
+    prefix: tuple[str | int, ...]  # identifies the task; it precedes every purpose
     device: torch.device
 
-    def numbers(self, *purpose: str | int) -> np.random.Generator:
-        return rng_for(*self.task, *purpose)
+    def rng(self, *purpose: str | int) -> np.random.Generator:
+        """The generator for a purpose."""
+        return rng_for(*self.prefix, *purpose)
 
-    def pixels(self, side: int, *purpose: str | int) -> Tensor:
-        """Standard normal numbers, (side, side), on the device."""
-        generator = torch.Generator(self.device).manual_seed(seed_for(*self.task, *purpose))
+    def noise(self, side: int, *purpose: str | int) -> Tensor:
+        """Standard normal numbers (side, side) on the device."""
+        generator = torch.Generator(self.device).manual_seed(seed_for(*self.prefix, *purpose))
         return torch.randn(side, side, generator=generator, device=self.device)
 
     def tensor(self, values: NDArray[np.generic] | Sequence[NDArray[np.generic]]) -> Tensor:
-        """Float32 on the device; a sequence is stacked."""
+        """The values as float32 on the device; a sequence of arrays is stacked."""
         return torch.tensor(np.asarray(values, np.float32), device=self.device)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Sums that several threads share may round differently; one thread always gives the same bytes.
+    """Make torch use one thread in this block, because sums by several threads may round differently.
 
-    Torch keeps the number for each thread apart, so training goes on beside this with all of its own.
+    The setting belongs to the calling thread: other threads, such as training, keep theirs.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

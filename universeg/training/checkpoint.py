@@ -1,4 +1,4 @@
-"""Everything needed to go on with a run, written whole; and what must agree before one goes on."""
+"""Checkpoints: all state that is needed to continue a run, and the check that it is the same run."""
 
 import re
 from collections.abc import Mapping
@@ -17,36 +17,36 @@ from universeg.training.config import TrainConfig
 
 FORMAT = 2
 FOLDER = "checkpoints"
-# May differ when a run goes on: they change where, how long and what is shown, not what is learned. The tasks are
-# compared by their digest, so that stores may move.
-FREE = {"stores", "dev_stores", "tasks", "exclude_tasks", "out", "steps", "minutes", "device", "quiet", "loaders",
-        "checkpoint_every", "keep_checkpoints", "validate_every", "preset", "forecast"}  # fmt: skip
+# Settings that may differ when a run continues: they change the place, the length and the log of the run, not the
+# result. Tasks are compared by their digest, so stores can be moved.
+MAY_DIFFER = {"stores", "dev_stores", "tasks", "exclude_tasks", "out", "steps", "minutes", "device", "quiet", "loaders",
+              "checkpoint_every", "keep_checkpoints", "validate_every", "preset", "forecast"}  # fmt: skip
 
 
 @dataclass
 class State:
-    """A run at one of its steps."""
+    """The state of a run after one of its steps."""
 
     model: UniverSeg
     optimiser: Adam
-    average: AveragedModel | None = None  # of the weights, where one is kept
+    average: AveragedModel | None = None  # the EMA of the weights, if it is used
     step: int = 0  # steps that are done
     validated: int = 0  # step of the last validation
     best: float = -1.0  # highest mean Dice of a validation so far
 
     @property
     def network(self) -> UniverSeg:
-        """What the run is for: the averaged weights where there are some."""
+        """The network to validate and to save: with the averaged weights if there are any."""
         return cast(UniverSeg, self.average.module) if self.average else self.model
 
 
 def header(config: TrainConfig, precision: torch.dtype, **found: object) -> dict[str, Any]:
-    """The config in plain types, with the precision it came to and what else was `found`: size, digests of tasks."""
+    """The config in plain types, with the chosen precision and what was `found` in the data: size, digests of tasks."""
     return {**_plain(asdict(config)), "precision": str(precision).removeprefix("torch."), **found}
 
 
 def _plain(value: Any) -> Any:
-    """Paths as text, also inside; what checkpoints may hold."""
+    """Dictionaries, tuples, numbers and text only, as checkpoints require; paths become text."""
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, tuple):
@@ -55,7 +55,7 @@ def _plain(value: Any) -> Any:
 
 
 def save(state: State, about: Mapping[str, Any]) -> Path:
-    """Write the checkpoint of a step, then remove all but the last `keep_checkpoints`."""
+    """Write the checkpoint of the current step, then delete all but the last `keep_checkpoints`."""
     path = Path(about["out"]) / FOLDER / f"step-{state.step:08d}.pt"
     content = {
         "format": FORMAT,
@@ -80,20 +80,22 @@ def checkpoints(out: Path) -> list[Path]:
 
 
 def resume(state: State, about: Mapping[str, Any]) -> Path | None:
-    """Bring `state` to the last checkpoint of the run, if it has one, and say which it was.
+    """Load the last checkpoint of the run into `state`; returns its path, or None if there is none.
 
-    Raises ValueError if that is of another run, naming each field that differs.
+    Raises ValueError if the checkpoint is damaged, has another format, or is of another run (with each difference).
     """
     found = checkpoints(Path(about["out"]))
     if not found:
         return None
     path = found[-1]
     if not is_zipfile(path):
-        raise ValueError(f"{path} is damaged or was cut short; delete it to go on from the one before, if there is one")
+        raise ValueError(
+            f"{path} is damaged or incomplete; delete it to continue from the previous one, if there is one"
+        )
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     if content["format"] != FORMAT:
-        raise ValueError(f"{path}: has format {content['format']}, this version reads {FORMAT}; give another --out")
-    _same_run(path, content["config"], about)
+        raise ValueError(f"{path} has format {content['format']}, this version reads {FORMAT}; give another --out")
+    _check_same_run(path, content["config"], about)
     state.model.load_state_dict(content["model"])
     state.optimiser.load_state_dict(content["optimiser"])
     if state.average:
@@ -102,21 +104,22 @@ def resume(state: State, about: Mapping[str, Any]) -> Path | None:
     return path
 
 
-def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    before = {**_plain(asdict(TrainConfig(out=Path()))), **before}  # settings that came later were at their default
-    # A falling rate depends on where it ends.
-    free = FREE - {"steps"} if now.get("schedule") == "cosine" else FREE
+def _check_same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    # A checkpoint may be older than a setting; that setting then had its default.
+    before = {**_plain(asdict(TrainConfig(out=Path()))), **before}
+    # A falling rate depends on the last step.
+    may_differ = MAY_DIFFER - {"steps"} if now.get("schedule") == "cosine" else MAY_DIFFER
     different = [
         f"  {name}: was {before.get(name)}, is {now.get(name)}"
         for name in sorted(before.keys() | now.keys())
-        if name not in free and before.get(name) != now.get(name)
+        if name not in may_differ and before.get(name) != now.get(name)
     ]
     if different:
         raise ValueError(
             "\n".join(
                 [
-                    f"{path} is of another run; give what it had, or another --out for a new run"
-                    " ('data' and 'dev' stand for the tasks and subjects of the stores):",
+                    f"{path} is of another run. Give the same settings, or another --out for a new run"
+                    " ('data' and 'dev' are digests of the training and the validation tasks and subjects):",
                     *different,
                 ]
             )

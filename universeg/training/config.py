@@ -1,4 +1,4 @@
-"""What training is asked to do: the command line, the header of checkpoints, the input of tests."""
+"""The settings of a training run: they are the command line and the header of checkpoints."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from universeg.base.bounds import at_least
 from universeg.base.device import Precision
 from universeg.model import ModelConfig
 from universeg.training.augment import AugmentConfig
@@ -15,109 +16,100 @@ from universeg.training.lr_schedule import Schedule
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     out: Annotated[Path, arg(aliases=["-o"])]
-    """Folder of the run. If it has checkpoints of the same run, training goes on after the last."""
+    """Folder of the run. If it has checkpoints of the same run, training continues from the last one."""
     preset: str = ""
-    """Settings from a file, which other flags override: paper, small-cpu, gpu, or a .toml of yours."""
+    """Settings from a file: paper, small-cpu, gpu, or the path of your own .toml file. Other flags override them."""
 
     stores: tuple[Path, ...] = ()
-    """Task stores (*.lmdb), or folders of them. Held-out datasets among them are never trained on."""
+    """Task stores (*.lmdb) to train on, or folders of them. Held-out datasets among them are not used."""
     tasks: tuple[str, ...] = ("*",)
-    """Train on tasks that fit one of these patterns of dataset/group/modality/label/axis; * also spans slashes."""
+    """Train on the tasks that match one of these patterns of dataset/group/modality/label/axis; * also matches /."""
     exclude_tasks: tuple[str, ...] = ()
-    """Leave out tasks that fit one of these patterns."""
+    """Do not train on the tasks that match one of these patterns."""
     synthetic: tuple[str, ...] = ()
-    """Synthetic tasks that are made while training, a new one for each episode; needs no stores. Names of families or
-    of mixes (train, held-back, all), each with a weight if wanted: train vessels=0.5; 0 leaves one out."""
+    """Train on synthetic tasks, a new one for each episode, made during training. This needs no stores.
+    Give families or mixes (train, validation, all), also with weights: train vessels=0.5; weight 0 removes a family."""
     synthetic_share: float = 0.5
-    """Share of the episodes that are synthetic; without stores all of them are."""
+    """Fraction of synthetic episodes if there are stores too. Without stores, all episodes are synthetic."""
     size: int = 0
-    """Pixels a side. 0: as in the stores, or 128 without any. Larger images are averaged down to it."""
+    """Pixels per side. 0: the size of the stores, or 128 without stores. Larger images are averaged down."""
 
     support_size: int = 64
-    """Image-mask pairs N by which a query is segmented. Memory and time of a step grow with it."""
+    """Image-mask pairs in the support set (N). Memory and time of a step grow with it."""
     least_support_size: int = 0
-    """Draw the N of each step from this to --support-size, log-uniformly; 0: it is always --support-size."""
+    """Draw the N of each step between this and --support-size, log-uniformly. 0: N is always --support-size."""
     batch_size: int = 1
-    """Queries of a step, each of its own task and with its own support."""
+    """Episodes per step. Each has its own task and its own support set."""
     queries_per_episode: int = 1
-    """So many entries of each episode take turns as its query, the others being the support: more queries of the same
-    data, where a GPU would wait for it. For synthetic tasks alone."""
+    """Use each episode this many times, each time with another image as query and the others as support set.
+    Useful if a GPU waits for data. Only without --stores."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     init: Path | None = None
-    """Start from these weights (.safetensors), for example from best.safetensors of a run with smaller images or N."""
+    """Start from these weights (.safetensors), for example best.safetensors of a run with smaller images."""
 
     steps: int = 100_000
-    """Train until this step."""
+    """Number of training steps in total."""
     minutes: float = 0.0
-    """Stop earlier, after so many minutes of this call; 0 is no limit."""
+    """Stop after this many minutes, even if steps are left. 0: no limit."""
     learning_rate: float = 1e-4
-    """Of Adam; the highest where there is a schedule."""
+    """Learning rate of Adam; with a schedule, the highest one."""
     schedule: Schedule = "constant"
-    """constant, or cosine: the rate falls to zero at the last of --steps."""
+    """Learning-rate schedule: constant, or cosine, which falls to 0 at the last step."""
     warmup: int = 0
-    """Steps over which the rate rises to --learning-rate."""
+    """Steps in which the learning rate rises linearly to --learning-rate."""
     clip: float = 0.0
-    """Scale gradients down to this norm where theirs is larger; 0: leave them as they are."""
+    """Largest norm of the gradients; larger gradients are scaled down to it. 0: no clipping."""
     cross_entropy: float = 0.0
-    """Weight of binary cross-entropy that is added to the soft Dice loss."""
+    """Weight of the binary cross-entropy that is added to the soft Dice loss."""
     ema: float = 0.0
-    """Also keep the average of the weights that decays by this in each step (0.999, say), and use it in place of the
-    last ones for validation, best and last.safetensors; 0: do not."""
+    """Decay of the exponential moving average of the weights, for example 0.999. 0: no average.
+    If set, the averaged weights are validated and saved."""
     seed: int = 0
-    """Same seed, same initial weights and same episodes."""
+    """Seed of the initial weights, the episodes and the augmentations."""
     device: str = "auto"
-    """cpu, cuda, cuda:1, mps; auto takes a GPU if there is one."""
+    """cpu, cuda, cuda:1 or mps; auto: a GPU if there is one."""
     precision: Precision = "auto"
-    """auto: bfloat16 where the hardware is faster with it, else float32. Weights are always float32."""
+    """auto: bfloat16 if the hardware is faster with it, else float32. Weights are always float32."""
     loaders: int = 1
-    """Threads that make the next episodes meanwhile; with synthetic tasks several are processes. Give a GPU that is
-    trained on those all processors but one or two."""
+    """Data-loading workers. With a GPU and synthetic tasks: CPU cores minus 2.
+    Several workers are processes if there are synthetic tasks, else threads."""
 
     validate_every: int = 1000
-    """Segment queries of the dev split after so many steps, and at the end."""
+    """Validate after every this many steps, and at the end."""
     dev_stores: tuple[Path, ...] = ()
-    """Stores whose dev split measures progress, held-out ones too. Where neither these nor --dev-synthetic are given,
-    it is what is trained on."""
+    """Validate on the dev split of these stores; held-out datasets are allowed.
+    Default, without --dev-synthetic: the dev split of the training stores, and new tasks of the training families."""
     dev_synthetic: tuple[str, ...] = ()
-    """Families or mixes of synthetic tasks whose new tasks measure progress."""
+    """Validate on new synthetic tasks of these families or mixes."""
     dev_episodes: int = 64
-    """At most so many queries of stores are segmented for it, always the same, spread over the datasets; and as many
-    of synthetic tasks."""
+    """Validation episodes: at most this many from stores, spread over the datasets, and this many synthetic ones.
+    They are the same in every validation."""
     checkpoint_every: int = 500
-    """Save after so many steps, at the end, and when asked to stop."""
+    """Save a checkpoint after every this many steps, at the end, and after SIGTERM or Ctrl-C."""
     keep_checkpoints: int = 2
-    """Keep only the last checkpoints."""
+    """Number of checkpoints to keep; older ones are deleted."""
     forecast: bool = False
-    """Only measure, by a few real steps, what time and memory the run will need here; nothing is written."""
+    """Only measure, with a few real steps, the time, memory and disk that the run needs on this machine.
+    Nothing is written."""
     quiet: Annotated[bool, arg(aliases=["-q"])] = False
-    """Show nothing but errors; the logs are written all the same."""
+    """Show only errors. The log files are still written."""
 
     def __post_init__(self) -> None:
-        least_one = (
-            "steps support_size batch_size queries_per_episode loaders validate_every dev_episodes checkpoint_every"
-        )
-        at_least(self, 1, *least_one.split(), "keep_checkpoints")
-        least_zero = "minutes learning_rate least_support_size size warmup clip cross_entropy"
-        at_least(self, 0, *least_zero.split())
+        at_least(self, 1, "steps", "support_size", "batch_size", "queries_per_episode", "loaders")
+        at_least(self, 1, "validate_every", "dev_episodes", "checkpoint_every", "keep_checkpoints")
+        at_least(self, 0, "minutes", "learning_rate", "least_support_size", "size", "warmup", "clip", "cross_entropy")
         if self.least_support_size > self.support_size:
             raise ValueError(
-                f"least_support_size must be at most support_size, {self.support_size}, got {self.least_support_size}"
+                f"least_support_size must be at most support_size ({self.support_size}), got {self.least_support_size}"
             )
         if self.queries_per_episode > 1 and self.stores:
             raise ValueError(
-                f"queries_per_episode must be 1 with --stores, got {self.queries_per_episode}: a support set from a"
-                " store may contain a subject twice, and that subject would then be in its own support set"
+                f"queries_per_episode must be 1 with --stores, got {self.queries_per_episode}: a support set from"
+                " stores can contain a subject twice, so a query from it could be in its own support set"
             )
         if not 0 <= self.ema < 1 or not 0 <= self.synthetic_share <= 1:
             raise ValueError(
                 "ema must be at least 0 and below 1, synthetic_share from 0 to 1,"
                 f" got {self.ema} and {self.synthetic_share}"
             )
-
-
-def at_least(config: object, least: int, *names: str) -> None:
-    """Raises ValueError for the first of these fields that is smaller."""
-    for name in names:
-        if not getattr(config, name) >= least:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")

@@ -1,4 +1,4 @@
-"""`universeg-train --forecast`: what a run will need on this machine, measured by a few of its steps."""
+"""`universeg-train --forecast`: the time, memory and disk that a run needs here, measured with a few of its steps."""
 
 import os
 import resource
@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from statistics import fmean, median
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import torch
 
-from universeg.episodes.segment import validate
 from universeg.training.config import TrainConfig
+from universeg.training.trainer import Trainer
+from universeg.training.validation import validate
 
-if TYPE_CHECKING:
-    from universeg.training.trainer import Training
-
-STEPS = 3  # measured at each support size, after one that warms up
-DRAWS = 2000  # support sizes of steps, to estimate their mean
+STEPS = 3  # measured at each support size, after one warm-up step
+DRAWS = 2000  # support sizes drawn to estimate their mean
 DEV = 3  # dev episodes that are timed
 MIB = 2**20
+LOG_BYTES = 250  # of a step
 
 
 @dataclass(frozen=True)
@@ -30,84 +28,93 @@ class Cost:
 
     support_size: int
     seconds: float
-    loading: float  # seconds that a loader needs for its data meanwhile
-    memory: int  # bytes at most: of the GPU, or of the whole process
+    loading: float  # seconds in which one loader makes the data of the step
+    memory: int  # peak in bytes: of the GPU, or of the whole process
 
 
-def forecast(training: "Training", config: TrainConfig) -> Iterator[str]:
-    """Lines for a person, each as soon as it is known. The training's weights are used up; nothing is written."""
+def estimate(config: TrainConfig) -> Iterator[str]:
+    """Lines for a person, each as soon as it is known. Nothing is written.
+
+    Raises ValueError if the config or the data cannot be used, or if the GPU has too little memory.
+    """
+    trainer = Trainer(config)
+    with trainer.ranks.process_group(trainer.compute.device):
+        yield from _lines(trainer, config)
+
+
+def _lines(trainer: Trainer, config: TrainConfig) -> Iterator[str]:
+    steps = config.steps - trainer.state.step  # the measured steps do not count
     sizes = sorted({config.least_support_size or config.support_size, config.support_size})
     costs = []
     for size in sizes:
-        costs.append(cost := _measured(training, size))
-        place = "GPU memory" if training.compute.device.type == "cuda" else "memory of the process"
+        costs.append(cost := _measure(trainer, size))
+        place = "GPU memory" if trainer.compute.device.type == "cuda" else "memory of the process"
         yield (
-            f"N = {size}: {cost.seconds:.3f} s a step, {1 / cost.seconds:.2f} steps/s;"
-            f" data {cost.loading:.3f} s in {config.loaders} loader(s) beside it; {place} {cost.memory / MIB:.0f} MiB"
+            f"N = {size}: {cost.seconds:.3f} s per step, {1 / cost.seconds:.2f} steps/s;"
+            f" loading {cost.loading:.3f} s per step, {config.loaders} loader(s) in parallel;"
+            f" {place} {cost.memory / MIB:.0f} MiB"
         )
     load, processors = os.getloadavg()[0], os.cpu_count() or 1
     if load > 1.5 * processors:
-        yield f"others compute here as well (load {load:.1f} on {processors} processors); alone it would be faster"
-    step = _expected(training, costs)
-    validation = _validation(training) if training.source.dev else 0.0
-    left = config.steps - training.state.step + (STEPS + 1) * len(sizes)
-    whole = left * step + (left // config.validate_every + 1) * validation
-    if config.minutes and whole > 60 * config.minutes:
-        yield f"in {config.minutes:g} minutes: about {60 * config.minutes / (whole / left):.0f} of {left} steps"
+        yield f"other programs use this machine (load {load:.1f}, {processors} CPU cores): alone, training is faster"
+    validation = _validation_seconds(trainer) if trainer.source.dev else 0.0
+    total = steps * _step_seconds(trainer, costs) + (steps // config.validate_every + 1) * validation
+    if config.minutes and steps and total > 60 * config.minutes:
+        yield f"in {config.minutes:g} minutes: about {60 * config.minutes / (total / steps):.0f} of {steps} steps"
     yield (
-        f"{left} steps: about {timedelta(seconds=round(whole))}, of that {len(training.source.dev)} dev episodes every"
-        f" {config.validate_every} steps {validation:.1f} s each time"
+        f"{steps} steps: about {timedelta(seconds=round(total))}, including a validation of {len(trainer.source.dev)}"
+        f" dev episodes every {config.validate_every} steps, {validation:.1f} s each"
     )
-    weights = sum(tensor.numel() * 4 for tensor in training.state.model.parameters())
-    checkpoint = weights * (4 if config.ema else 3)  # weights, two moments of Adam, and the average
+    weights = sum(tensor.numel() * 4 for tensor in trainer.state.model.parameters())
+    checkpoint = weights * (4 if config.ema else 3)  # weights, two moments of Adam, and the EMA
     disk = config.keep_checkpoints * checkpoint + 2 * weights
-    yield f"on disk: {disk / MIB:.0f} MiB of checkpoints and weights, and about {left * 250 / MIB:.0f} MiB of logs"
+    yield f"on disk: {disk / MIB:.0f} MiB of checkpoints and weights, about {steps * LOG_BYTES / MIB:.0f} MiB of logs"
 
 
-def _measured(training: "Training", size: int) -> Cost:
-    cuda = training.compute.device.type == "cuda"
+def _measure(trainer: Trainer, size: int) -> Cost:
+    cuda = trainer.compute.device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats()
     loading, seconds = [], []
     for step in range(1, STEPS + 2):
         began = monotonic()
-        drawn = training.load(step, size)
+        episodes = trainer.load(step, size)
         loaded = monotonic()
         try:
-            training.learn(drawn)
+            trainer.learn(episodes)
         except torch.OutOfMemoryError as error:
             raise ValueError(
-                f"N = {size} does not fit into the memory of {training.compute.device};"
+                f"N = {size} does not fit into the memory of {trainer.compute.device};"
                 " try a smaller --support-size or --batch-size"
             ) from error
         loading.append(loaded - began)
         seconds.append(monotonic() - loaded)
-    memory = torch.cuda.max_memory_allocated() if cuda else _peak()
+    memory = torch.cuda.max_memory_allocated() if cuda else _peak_memory()
     return Cost(size, median(seconds[1:]), median(loading[1:]), memory)
 
 
-def _peak() -> int:
-    """The most bytes that this process had in memory so far."""
+def _peak_memory() -> int:
+    """The largest number of bytes that this process has had in memory so far."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _expected(training: "Training", costs: list[Cost]) -> float:
-    """Seconds of a step of the run: between the measured support sizes, time grows evenly."""
+def _step_seconds(trainer: Trainer, costs: list[Cost]) -> float:
+    """Mean seconds of a step of the run; between the measured support sizes, time grows linearly."""
     small, large = costs[0], costs[-1]
     span = max(1, large.support_size - small.support_size)
-    mean = fmean(training.source.support_size(step) for step in range(DRAWS)) if len(costs) > 1 else small.support_size
+    mean = fmean(trainer.source.support_size(step) for step in range(DRAWS)) if len(costs) > 1 else small.support_size
     step, loading = (
         low + (high - low) * (mean - small.support_size) / span
         for low, high in ((small.seconds, large.seconds), (small.loading, large.loading))
     )
-    return max(step, loading / training.config.loaders)
+    return max(step, loading / trainer.config.loaders)
 
 
-def _validation(training: "Training") -> float:
-    """Seconds of a whole validation."""
-    some = training.source.dev[:DEV]
+def _validation_seconds(trainer: Trainer) -> float:
+    """Seconds of a whole validation, from a few of its episodes."""
+    some = trainer.source.dev[:DEV]
     began = monotonic()
-    for _ in validate(training.state.network, some, training.compute):
+    for _ in validate(trainer.state.network, some, trainer.compute):
         pass
-    return (monotonic() - began) * len(training.source.dev) / len(some)
+    return (monotonic() - began) * len(trainer.source.dev) / len(some)

@@ -1,86 +1,107 @@
-"""The episodes of the next steps, made by several loaders while the network learns from the last."""
+"""Data loading: workers make the episodes of the next steps while the network learns from the current ones."""
 
 import os
 import signal
-from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from threading import Thread, Timer
 from types import FrameType
+from typing import TypeVar
 
 from universeg.episodes.episode import LoadedEpisode
 from universeg.training.config import TrainConfig
 from universeg.training.episode_source import EpisodeSource
-from universeg.training.prefetch import ahead
 
-AHEAD = 4  # steps for each loader; they take unequal time
-GRACE = 5  # seconds in which a loader that is told to end finishes the step at hand
+STEPS_AHEAD = 4  # per worker; more than one, because steps take unequal time
+GRACE = 5  # seconds in which a worker process finishes its step after SIGTERM
+
+T = TypeVar("T")
+
+
+def prefetch(make: Callable[[int], T], numbers: Iterable[int], pool: Executor, depth: int) -> Generator[T]:
+    """`make(number)` for each number in order, computed in a pool at most `depth` numbers ahead.
+
+    The pool is shut down at the end, when the generator is closed, and after an error of `make`, which is raised here.
+    """
+    remaining = iter(numbers)
+    with pool:
+        futures = deque(pool.submit(make, number) for number in islice(remaining, depth))
+        try:
+            while futures:
+                made = futures.popleft().result()
+                futures.extend(pool.submit(make, number) for number in islice(remaining, 1))
+                yield made
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
-class Loading:
-    """What a step learns from: some items of its batch."""
+class StepLoader:
+    """Makes the episodes of a step, for some items of its batch."""
 
     source: EpisodeSource
     items: Sequence[int]
 
     def __call__(self, step: int, support_size: int = 0) -> list[LoadedEpisode]:
-        """The episodes of a step, with the N of the step if none is given."""
+        """The episodes of a step; `support_size` 0 means the N that is drawn for the step."""
         size = support_size or self.source.support_size(step)
         return [self.source.draw(step, item, size) for item in self.items]
 
 
-def loaded(loading: Loading, config: TrainConfig, steps: Iterable[int]) -> Generator[list[LoadedEpisode]]:
-    """The episodes of each step in order. Close it to end the loaders.
+def load_steps(load: StepLoader, config: TrainConfig, steps: Iterable[int]) -> Generator[list[LoadedEpisode]]:
+    """The episodes of each step in order, prefetched by `config.loaders` workers. Close it to stop the workers.
 
-    Several loaders are processes where there are synthetic tasks: those are made in many small pieces, between which
-    threads wait for each other. Reading stores hardly waits, and threads need not send what they read to another
-    process. Raises ValueError if a process is killed.
+    The workers are threads. If there are several and synthetic tasks, they are processes: making a synthetic task is
+    many small operations, so threads would wait for each other. Reading stores does not have this problem, and threads
+    need no transfer between processes. Raises ValueError if a worker process is killed.
     """
-    depth = AHEAD * config.loaders
+    depth = STEPS_AHEAD * config.loaders
     if config.loaders == 1 or not config.synthetic:
-        yield from ahead(loading, steps, ThreadPoolExecutor(config.loaders, "loader"), depth)
+        yield from prefetch(load, steps, ThreadPoolExecutor(config.loaders, "loader"), depth)
         return
-    # Spawned, not forked: the process that learns has threads, and maybe a GPU, of which a fork gets half.
-    pool = ProcessPoolExecutor(config.loaders, get_context("spawn"), _begin, (config, loading.items))
+    # Spawned, not forked: a fork does not copy the threads of this process, nor a usable state of the GPU.
+    pool = ProcessPoolExecutor(config.loaders, get_context("spawn"), _start_worker, (config, load.items))
     try:
-        yield from ahead(_load, steps, pool, depth)
+        yield from prefetch(_load_in_worker, steps, pool, depth)
     except BrokenProcessPool as error:
         raise ValueError(
-            f"one of the {config.loaders} processes that make episodes was killed or could not start; if memory ran"
-            " out, try fewer --loaders, and the same command goes on after the last checkpoint; in a script of yours,"
-            ' call train() under if __name__ == "__main__":'
+            f"one of the {config.loaders} data-loading processes was killed or could not start. If memory ran out, try"
+            " fewer --loaders; the same command continues from the last checkpoint. In your own script, call train()"
+            ' under if __name__ == "__main__":'
         ) from error
 
 
-_loading: Loading  # of a process that makes episodes
+_worker_load: StepLoader  # set in each worker process
 
 
-def _begin(config: TrainConfig, items: Sequence[int]) -> None:
-    global _loading
-    # Ctrl-C, and SIGTERM of a cluster, may reach every process; the one that learns still needs its step, to save it.
+def _start_worker(config: TrainConfig, items: Sequence[int]) -> None:
+    global _worker_load
+    # Ctrl-C, and SIGTERM of a cluster, can reach every process, but the trainer still needs its next step to save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end_soon)
-    Thread(target=_end_with_parent, daemon=True).start()
-    _loading = Loading(EpisodeSource(config), items)
+    signal.signal(signal.SIGTERM, _exit_soon)
+    Thread(target=_exit_with_parent, daemon=True).start()
+    _worker_load = StepLoader(EpisodeSource(config), items)
 
 
-def _end_soon(number: int, frame: FrameType | None) -> None:
-    """Also what a pool waits for that has lost another of its processes."""
-    soon = Timer(GRACE, os._exit, (1,))
-    soon.daemon = True
-    soon.start()
+def _exit_soon(number: int, frame: FrameType | None) -> None:
+    """Exit after GRACE seconds. A pool that lost a worker sends SIGTERM to the others and waits until they end."""
+    timer = Timer(GRACE, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
-def _end_with_parent() -> None:
-    """If that one is killed, nobody else ends this one."""
+def _exit_with_parent() -> None:
+    """Exit when the parent ends: if it is killed, nothing else stops this process."""
     parent = parent_process()
     assert parent is not None
     parent.join()
     os._exit(1)
 
 
-def _load(step: int) -> list[LoadedEpisode]:
-    return _loading(step)
+def _load_in_worker(step: int) -> list[LoadedEpisode]:
+    return _worker_load(step)

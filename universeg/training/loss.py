@@ -1,4 +1,4 @@
-"""Soft Dice, the loss of training, and binary cross-entropy to go with it."""
+"""The loss of training: soft Dice, and optionally binary cross-entropy."""
 
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -7,10 +7,11 @@ EPSILON = 1e-3  # of a pixel
 
 
 def soft_dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """1 - soft Dice of each item, in [0, 1): logits and truth (0 or 1) (B, 1, H, W) -> (B,), in float32.
+    """1 - soft Dice of each item, in [0, 1): logits and ground truth (0 or 1) (B, 1, H, W) -> (B,) float32.
 
-    Dice has squared denominators (paper, eq. 4). EPSILON is added above and below, so that an empty truth is met by
-    an empty prediction; it is far below one pixel, so that small structures count in full.
+    The denominator has squares (paper, eq. 4). EPSILON is added to numerator and denominator, so that an empty
+    prediction of an empty ground truth has loss 0. It is far below one pixel, so small structures have their full
+    weight.
     """
     prediction, truth = logits.float().sigmoid().flatten(1), truth.float().flatten(1)
     overlap = 2 * (prediction * truth).sum(1)
@@ -18,7 +19,7 @@ def soft_dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def training_loss(logits: Tensor, truth: Tensor, cross_entropy: float) -> Tensor:
-    """The soft Dice loss of each item, and `cross_entropy` times its mean binary cross-entropy, (B,) in float32."""
+    """Soft Dice loss of each item plus `cross_entropy` times its mean binary cross-entropy, (B,) float32."""
     loss = soft_dice_loss(logits, truth)
     if not cross_entropy:
         return loss

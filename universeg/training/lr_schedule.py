@@ -1,4 +1,4 @@
-"""The learning rate of each step."""
+"""The learning-rate schedule."""
 
 from math import cos, pi
 from typing import Literal
@@ -7,9 +7,9 @@ Schedule = Literal["constant", "cosine"]
 
 
 def learning_rate(step: int, steps: int, highest: float, schedule: Schedule, warmup: int) -> float:
-    """The rate of a step, 1 to `steps`: it rises evenly over `warmup` steps, then stays or falls by half a cosine.
+    """The rate of a step, 1 to `steps`: it rises linearly for `warmup` steps, then stays or falls as half a cosine.
 
-    A function of the step alone, so that a run that goes on needs to keep nothing.
+    It depends on the step alone, so a resumed run needs no state of the schedule.
     """
     if step <= warmup:
         return highest * step / warmup

@@ -1,4 +1,4 @@
-"""Finish what is at hand when told to stop. No torch here."""
+"""Stop signals: finish the current step and save before the process ends. No torch here."""
 
 import signal
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from types import FrameType
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Within it, the first SIGTERM or SIGINT is put in the list; a second one has its usual effect."""
+    """Within this context the first SIGTERM or SIGINT is put into the list; the second has its usual effect."""
     caught = list[int]()
-    # Only the main thread may handle signals; elsewhere they keep their usual effect.
+    # Only the main thread may handle signals; in other threads they keep their usual effect.
     numbers = (signal.SIGTERM, signal.SIGINT) if current_thread() is main_thread() else ()
     before = {number: signal.getsignal(number) for number in numbers}
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.attrition import Dropped
+from pipeline.attrition import BadScan, Dropped
+from pipeline.build.largest_slice import counts_per_axis, largest_slice
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.layout import Group
-from pipeline.match.match import ScanFiles
-from pipeline.build.largest_slice import counts_along, largest
-from pipeline.attrition import BadScan
+from pipeline.match.scan_files import ScanFiles
 from universeg.base.rng import rng_for
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
@@ -76,16 +75,16 @@ def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
         for value, label in ((1, "a"), (2, "b")):
             cover = grid.mask(labels == value)
             index = int(cover.sum(axis=tuple(k for k in range(3) if k != axis)).round(3).argmax())
-            largest_slice = records["max", axis, label]
-            for record, at in ((middle, size // 2), (largest_slice, index)):
+            largest = records["max", axis, label]
+            for record, at in ((middle, size // 2), (largest, index)):
                 assert np.abs(record.masks[label].astype(int) - quantised(cover.take(at, axis))).max() <= 1
-            assert np.abs(largest_slice.image.astype(int) - quantised(whole.take(index, axis))).max() <= 1
+            assert np.abs(largest.image.astype(int) - quantised(whole.take(index, axis))).max() <= 1
 
 
 def test_ties_go_to_the_lowest_index():
     inside = np.zeros((32, 32, 32), bool)
     inside[4:28, 4:28, 10:20] = True
-    assert largest(counts_along(inside)[2], Grid((32, 32, 32), (1, 1, 1), 32), 2) == 10
+    assert largest_slice(counts_per_axis(inside)[2], Grid((32, 32, 32), (1, 1, 1), 32), 2) == 10
 
 
 @pytest.mark.parametrize("flips", [(), (0,), (0, 1), (1, 2)])
@@ -190,7 +189,7 @@ def four_d(root, values, labels):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (nan, "1 samples are not finite numbers"),
+        (nan, "1 of 7200 samples are not finite numbers"),
         (flat, "all intensities are 7"),
         (other_size, "the label has 19 x 30 x 12 samples, its image 20 x 30 x 12"),
         (elsewhere, "lies 62.5 voxels away"),
@@ -219,6 +218,6 @@ def test_a_header_may_not_claim_the_machine(tmp_path):
 def test_counts_are_the_same_however_a_volume_lies_in_memory():
     inside = rng_for("counts").random((9, 7, 5)) < 0.2
     for order in ("C", "F"):
-        for axis, counts in enumerate(counts_along(np.array(inside, order=order))):
+        for axis, counts in enumerate(counts_per_axis(np.array(inside, order=order))):
             np.testing.assert_array_equal(counts, inside.sum(axis=tuple(k for k in range(3) if k != axis)))
-    assert [counts.tolist() for counts in counts_along(np.zeros((2, 3, 1), bool))] == [[0, 0], [0, 0, 0], [0]]
+    assert [counts.tolist() for counts in counts_per_axis(np.zeros((2, 3, 1), bool))] == [[0, 0], [0, 0, 0], [0]]

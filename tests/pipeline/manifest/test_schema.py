@@ -59,7 +59,7 @@ def test_all_mistakes_are_shown_at_once_with_their_lines(tmp_path):
     [
         ("domain: blood cells", "domain: blood cells\ndomain: again", "'domain' is given twice"),
         ("    url: https", "    get: # https", "give 'url', or 'get'"),
-        ("url: https://github.com/zxaoyou/segmentation_WBC/archive", "url: file:///etc/passwd", "is no address"),
+        ("url: https://github.com/zxaoyou/segmentation_WBC/archive", "url: file:///etc/passwd", "not a supported URL"),
         ("digest: sha256:54a7", "digest: sha256:zz", "match pattern"),
         ("255: nucleus", "255: nucleus/core", "match pattern"),
         ("{subject}.bmp", "{case}.bmp", "no part"),

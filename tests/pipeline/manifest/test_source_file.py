@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.backends.source_url import FORMS, parts, scheme
+from pipeline.backends import BACKENDS, parts, scheme
 from pipeline.manifest.source_file import SourceFile
 
 COMMIT = "fa9c01622f52bccb9aeb8a6f2628f564e377767d"
@@ -38,7 +38,7 @@ BAD = [
 
 
 def test_every_form_has_an_example():
-    assert set(GOOD) == set(FORMS)
+    assert set(GOOD) == set(BACKENDS)
 
 
 @pytest.mark.parametrize(("name", "url"), [(name, url) for name, urls in GOOD.items() for url in urls])
@@ -49,12 +49,12 @@ def test_addresses(name, url):
 
 @pytest.mark.parametrize("url", BAD)
 def test_what_is_no_address_is_refused_with_the_forms(url):
-    with pytest.raises(ValidationError, match=r"is no address; give one of: .*zenodo:|is not written as"):
+    with pytest.raises(ValidationError, match=r"not a supported URL; write one of: .*zenodo:|does not have the form"):
         SourceFile(file="a", url=url)
 
 
 def test_the_parts_of_an_address():
-    assert parts("kaggle:owner/set") == {"owner": "owner", "dataset": "set", "file": None}
+    assert parts("kaggle:owner/set") == {"owner": "owner", "dataset": "set", "file": ""}
     assert parts("zenodo:12/a b.zip") == {"record": "12", "file": "a b.zip"}
 
 

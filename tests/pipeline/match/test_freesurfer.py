@@ -1,69 +1,19 @@
-import csv
+"""Labels created with FreeSurfer: which scans get them, by which script, and where the results go."""
+
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import fake_freesurfer
-import numpy as np
 import pytest
-import yaml
+from clinic import MANIFEST_FOLDER, SHAPE, Clinic, head, manifest_of
 from layouts.freesurfer import recon
 from layouts.writers import dicom, mgz, nifti
 
-from pipeline import __main__ as stages
-from pipeline.config import Config, Segmenting, plan
+from pipeline.config import Config, ConfigError, Segmenting, write_config
 from pipeline.manifest.schema import load_manifest, load_manifests
-from pipeline.match.freesurfer import Unlabelled, unlabelled
-from universeg.store import Store
-
-MANIFESTS = load_manifests(Path("dataset_manifests"))
-SHAPE = (16, 18, 20)
-
-
-def head(bright=(4, 8, 10), half=(11, 8, 10)) -> np.ndarray:
-    """A dim head with a bright structure at the left and a half bright one at the right, in RAS+ order."""
-    values = np.full(SHAPE, 30, "u1")
-    for (x, y, z), value in ((bright, 200), (half, 100)):
-        values[x - 2 : x + 3, y - 3 : y + 4, z - 4 : z + 5] = value
-    return values
-
-
-class Clinic:
-    """ScanPattern, FreeSurfer's programs and its licence below one folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.raw, self.licence = root, root / "raw scans", root / "license.txt"
-        self.bin = fake_freesurfer.install(root / "bin")
-        self.licence.write_text("valid")
-        self.path = f"{self.bin}:/usr/bin:/bin"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "PATH": self.path, "CALLS": str(self.root / "calls"), "OMP_NUM_THREADS": "1"}
-
-    @property
-    def calls(self) -> list[str]:
-        path = self.root / "calls"
-        return sorted(path.read_text().splitlines()) if path.exists() else []
-
-    def run(self, name: str, tool: str, manifest: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """The three stages for a dataset of one chunk."""
-        out, facts = self.root / "out", manifest or Path(f"dataset_manifests/{name}.yaml")
-        stages.unpack(facts, out, out / "raw.json", have=self.raw)
-        script = out / "made" / "0.sh"
-        stages.to_segment(facts, out / "raw.json", tool, self.licence, 0, 1, script)
-        run = subprocess.run(["bash", script], env=self.environment, capture_output=True, text=True, check=False)
-        stages.segmented(out / "raw.json", tool, out / "made", out / "files.json")
-        return run
-
-    def store(self, name: str) -> Store:
-        out, facts = self.root / "out", Path(f"dataset_manifests/{name}.yaml")
-        stages.scans(facts, out / "files.json", out / "scans.json")
-        stages.shard(facts, out / "scans.json", 0, 1, out / "0.lmdb", 32)
-        stages.store(facts, (out / "0.lmdb",), out / "s.lmdb", out / "r.csv", scans=out / "scans.json", size=32)
-        return Store(out / "s.lmdb")
+from pipeline.match.freesurfer import UnlabelledScan, to_segment, unlabelled_scans
+from pipeline.match.scan_files import read_scans
+from pipeline.match.stage import match
+from pipeline.report.selection import select
 
 
 @pytest.fixture
@@ -76,175 +26,156 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("tool", ["synthseg", "freesurfer"])
-def test_only_what_lacks_labels_is_made_once_and_the_scans_stay_as_they_are(clinic, tool):
-    nifti(clinic.raw / "t1" / "A 1.nii.gz", head())
-    mgz(clinic.raw / "fs" / "B2" / "mri" / "orig.mgz", head())
-    recon(clinic.raw / "fs", "MCIC", "C3", "C3")
-    nifti(clinic.raw / "t1" / "C3.nii.gz", head())  # has its labels elsewhere
-    before = tree(clinic.raw)
+def test_only_missing_labels_are_created_once_and_the_scans_are_not_changed(clinic, tool):
+    nifti(clinic.scans / "t1" / "A 1.nii.gz", head())
+    mgz(clinic.scans / "fs" / "B2" / "mri" / "orig.mgz", head())
+    recon(clinic.scans / "fs", "MCIC", "C3", "C3")
+    nifti(clinic.scans / "t1" / "C3.nii.gz", head())  # its labels are in fs/C3
+    before = tree(clinic.scans)
     for _ in range(2):
-        run = clinic.run("MCIC", tool)
+        run = clinic.run(manifest_of("MCIC"), tool)
         assert run.returncode == 0, run.stderr
-    assert tree(clinic.raw) == before
+    assert tree(clinic.scans) == before
     first = "recon-all" if tool == "freesurfer" else "mri_convert"
     assert [call for call in clinic.calls if call.startswith(first)] == [f"{first} A 1.nii.gz", f"{first} orig.mgz"]
-    assert len(clinic.calls) == (2 if tool == "freesurfer" else 6), "the second run made nothing again"
-    store = clinic.store("MCIC")
+    assert len(clinic.calls) == (2 if tool == "freesurfer" else 6), "the second run created nothing again"
+    store = clinic.store(manifest_of("MCIC"))
     assert set(store.header["splits"]) == {"A 1", "B2", "C3"}
     for modality in ("T1", "skull-stripped-T1"):
         images, masks = store.read(f"MCIC/MCIC/{modality}/left hippocampus/2", ["A 1", "B2"])
         assert images[masks == 1].mean() > 200 > 120 > images[masks == 0].mean()
-    assert json.loads((clinic.root / "out" / "files.json").read_text())["made"] == 2
-    assert not list((clinic.root / "out").rglob(".part"))
+    assert json.loads((clinic.out / "files.json").read_text())["made"] == 2
+    assert not list(clinic.out.rglob(".part"))
 
 
-def test_a_series_as_it_is_downloaded(clinic):
+def test_a_dicom_series_as_it_is_downloaded(clinic):
     for patient, series in (("3102", "MPRAGE"), ("40533", "SAG T1 3D")):
-        folder = clinic.raw / "PPMI" / patient / series / "2011-03-07_10_12_13.0" / f"I{patient}99"
+        folder = clinic.scans / "PPMI" / patient / series / "2011-03-07_10_12_13.0" / f"I{patient}99"
         dicom(folder, [f"PPMI_{n:03d}.dcm" for n in range(SHAPE[2])], head())
-    run = clinic.run("PPMI", "freesurfer")
+    run = clinic.run(manifest_of("PPMI"), "freesurfer")
     assert run.returncode == 0, run.stderr
-    store = clinic.store("PPMI")
+    store = clinic.store(manifest_of("PPMI"))
     subjects = store.subjects("PPMI/PPMI/T1/left hippocampus/2")
     assert subjects == [f"{n}@s_2011-03-07_10_12_13.0_I{n}99" for n in ("3102", "40533")]
     images, masks = store.read("PPMI/PPMI/T1/left hippocampus/2", subjects)
     assert images[masks == 1].mean() > 200 > 120 > images[masks == 0].mean()
 
 
-def test_one_that_fails_stops_no_other_and_is_named(clinic, tmp_path):
+def test_a_scan_that_fails_is_named_and_the_others_continue(clinic, tmp_path):
     for name in ("A1", "broken", "C3"):
-        nifti(clinic.raw / f"{name}.nii.gz", head())
+        nifti(clinic.scans / f"{name}.nii.gz", head())
     for _ in range(2):
-        run = clinic.run("MCIC", "synthseg")
+        run = clinic.run(manifest_of("MCIC"), "synthseg")
         assert run.returncode != 0
-        assert "broken.nii.gz: synthseg made no labels of it" in run.stderr
+        assert "broken.nii.gz: synthseg created no labels" in run.stderr
         assert "known_bad" in run.stderr
     assert len(clinic.calls) == 6
-    text = Path("dataset_manifests/MCIC.yaml").read_text()
     manifest = tmp_path / "MCIC.yaml"
-    manifest.write_text(f'{text}    known_bad: {{broken: "recon-all fails"}}\n')
-    assert clinic.run("MCIC", "synthseg", manifest).returncode == 0
+    manifest.write_text(manifest_of("MCIC").read_text() + '    known_bad: {broken: "recon-all fails"}\n')
+    assert clinic.run(manifest, "synthseg").returncode == 0
 
 
-def test_a_half_made_one_is_made_anew(clinic):
-    nifti(clinic.raw / "A1.nii.gz", head())
-    left = clinic.root / "out" / "made" / "freesurfer" / "A1"
+def test_an_incomplete_result_is_created_again(clinic):
+    nifti(clinic.scans / "A1.nii.gz", head())
+    left = clinic.out / "scripts" / "freesurfer" / "A1"
     for folder in (".part/scan/mri", "mri"):
         (left / folder).mkdir(parents=True)
-        (left / folder / "orig.mgz").write_bytes(b"cut sho")
-    assert clinic.run("MCIC", "freesurfer").returncode == 0
+        (left / folder / "orig.mgz").write_bytes(b"incomplete")
+    assert clinic.run(manifest_of("MCIC"), "freesurfer").returncode == 0
     assert [path.name for path in sorted(left.rglob("*.mgz"))] == ["aseg.mgz", "norm.mgz", "orig.mgz"]
-    assert "left hippocampus" in str(clinic.store("MCIC").tasks)
+    assert (left / "mri" / "orig.mgz").read_bytes() != b"incomplete"
 
 
-def test_without_the_program_the_message_says_how_to_have_it(clinic):
-    nifti(clinic.raw / "A1.nii.gz", head())
+def test_without_the_program_the_message_says_how_to_get_it(clinic):
+    nifti(clinic.scans / "A1.nii.gz", head())
     clinic.path = "/usr/bin:/bin"
-    run = clinic.run("MCIC", "synthseg")
+    run = clinic.run(manifest_of("MCIC"), "synthseg")
     assert run.returncode == 1
     assert "no program mri_convert: run snakemake with --sdm apptainer, or install FreeSurfer" in run.stderr
 
 
-def test_with_all_labels_there_no_program_is_needed(clinic):
-    recon(clinic.raw, "MCIC", "A1", "A1")
+def test_no_program_is_needed_if_all_labels_exist(clinic):
+    recon(clinic.scans, "MCIC", "A1", "A1")
     clinic.path = "/usr/bin:/bin"
-    assert clinic.run("MCIC", "freesurfer").returncode == 0
+    assert clinic.run(manifest_of("MCIC"), "freesurfer").returncode == 0
 
 
-def test_freesurfers_own_subject_is_none(tmp_path):
+def test_chunks_share_the_scans(clinic):
+    for name in ("A1", "B2", "C3"):
+        nifti(clinic.scans / f"{name}.nii.gz", head())
+    config, raw = clinic.config(), clinic.out / "raw.json"
+    write_config(Config.model_validate_json(config.read_text()).model_copy(update={"chunks": 2}), config)
+    raw.write_text(json.dumps({"root": str(clinic.scans)}))
+    named = []
+    for chunk in range(2):
+        to_segment(config, manifest_of("MCIC"), raw, chunk, clinic.out / f"{chunk}.sh")
+        script = (clinic.out / f"{chunk}.sh").read_text()
+        named.append([name for name in ("A1", "B2", "C3") if f"/{name}.nii.gz" in script])
+    assert named == [["A1", "C3"], ["B2"]]
+
+
+def test_a_config_without_tool_or_licence_is_an_error(clinic):
+    raw = clinic.out / "raw.json"
+    clinic.scans.mkdir()
+    config = clinic.config("none")
+    raw.write_text(json.dumps({"root": str(clinic.scans)}))
+    with pytest.raises(ValueError, match=r"unknown tool 'none'.*freesurfer.*synthseg"):
+        to_segment(config, manifest_of("MCIC"), raw, 0, clinic.out / "0.sh")
+    write_config(Config(root=clinic.out, segment=Segmenting(tool="freesurfer")), config)
+    with pytest.raises(ConfigError, match=r"`segment` has no `licence`; name FreeSurfer's license\.txt"):
+        to_segment(config, manifest_of("MCIC"), raw, 0, clinic.out / "0.sh")
+
+
+def test_a_scan_without_labels_is_reported_with_the_setting_that_creates_them(clinic):
+    mgz(clinic.scans / "C3" / "mri" / "orig.mgz", head())
+    recon(clinic.scans, "MCIC", "B2", "B2")
+    raw = clinic.root / "raw.json"
+    raw.write_text(json.dumps({"root": str(clinic.scans)}))
+    match(manifest_of("MCIC"), raw, clinic.root / "scans.json")
+    _, scans, dropped = read_scans(clinic.root / "scans.json")
+    assert {scan.subject for scan in scans} == {"B2"}
+    assert [row.subject for row in dropped] == ["C3"]
+    assert dropped[0].remedy.startswith("set `segment` in the config")
+
+
+def test_freesurfers_own_subject_is_ignored(tmp_path):
     for name in ("fsaverage", "A1"):
         mgz(tmp_path / name / "mri" / "orig.mgz", head())
-    assert unlabelled(MANIFESTS["MCIC"], tmp_path) == [Unlabelled("A1", "A1/mri/orig.mgz")]
+    assert unlabelled_scans(load_manifest(manifest_of("MCIC")), tmp_path) == [UnlabelledScan("A1", "A1/mri/orig.mgz")]
 
 
-def test_two_scans_of_one_name_are_an_error(tmp_path):
+def test_two_scans_for_one_folder_are_an_error(tmp_path):
     for name in ("1", "2"):
         dicom(tmp_path / "3102" / f"series {name}" / "2011" / "I7", ["a.dcm", "b.dcm"], head()[:, :, :2])
     with pytest.raises(ValueError, match=r"4 scans for one folder 3102_2011_I7: 3102/series 1/.*keep one of them"):
-        unlabelled(MANIFESTS["PPMI"], tmp_path)
+        unlabelled_scans(load_manifest(manifest_of("PPMI")), tmp_path)
 
 
-def test_a_folder_that_the_label_pattern_does_not_know_is_an_error(tmp_path):
+def test_a_folder_that_the_label_pattern_does_not_match_is_an_error(tmp_path):
     manifest = tmp_path / "PPMI.yaml"
-    text = Path("dataset_manifests/PPMI.yaml").read_text()
-    manifest.write_text(text.replace("into: '{patient}_{date}_{id}'", "into: 'x'"))
+    manifest.write_text(manifest_of("PPMI").read_text().replace("into: '{patient}_{date}_{id}'", "into: 'x'"))
     dicom(tmp_path / "raw" / "3102" / "T1" / "2011" / "I7", ["a.dcm"], head()[:, :, :1])
-    with pytest.raises(ValueError, match=r"segment writes x/mri/aseg.mgz, which is no '\{patient\}\{session\}/mri"):
-        unlabelled(load_manifest(manifest), tmp_path / "raw")
+    with pytest.raises(ValueError, match=r"writes x/mri/aseg.mgz, which the label path '\{patient\}\{session\}/"):
+        unlabelled_scans(load_manifest(manifest), tmp_path / "raw")
 
 
-def test_into_names_only_parts(tmp_path):
+def test_into_may_use_only_parts_of_the_pattern(tmp_path):
     manifest = tmp_path / "MCIC.yaml"
-    text = Path("dataset_manifests/MCIC.yaml").read_text()
-    manifest.write_text(text.replace("into: '{subject}'", "into: '{person}'"))
+    manifest.write_text(manifest_of("MCIC").read_text().replace("into: '{subject}'", "into: '{person}'"))
     with pytest.raises(ValueError, match=r"into '\{person\}' uses \['person'\]"):
         load_manifest(manifest)
 
 
 def test_without_a_licence_the_dataset_waits_and_the_others_do_not(tmp_path):
-    have = {"MCIC": tmp_path}
-    wanted = ("MCIC", "WBC-CV")
-    for licence, words in ((None, "FreeSurfer's licence: register at"), (tmp_path / "gone", f"not at {tmp_path}/gone")):
+    manifests = load_manifests(MANIFEST_FOLDER)
+    have, wanted = {"MCIC": tmp_path}, ("MCIC", "WBC-CV")
+    missing = tmp_path / "missing.txt"
+    for licence, words in ((None, "licence file of FreeSurfer: "), (missing, f"({missing} does not exist)")):
         segment = Segmenting(tool="freesurfer", licence=licence)
-        waiting = plan(Config(root=tmp_path, have=have, datasets=wanted, segment=segment), MANIFESTS)
-        assert waiting.build == ["WBC-CV"]
-        assert words in waiting.waiting["MCIC"]
-        assert "https://surfer.nmr.mgh.harvard.edu/registration.html" in waiting.waiting["MCIC"]
+        selected = select(Config(root=tmp_path, have=have, datasets=wanted, segment=segment), manifests)
+        assert selected.build == ["WBC-CV"]
+        assert words in selected.waiting["MCIC"]
+        assert "https://surfer.nmr.mgh.harvard.edu/registration.html" in selected.waiting["MCIC"]
     (tmp_path / "license.txt").touch()
     for segment in (Segmenting(), Segmenting(tool="synthseg", licence=tmp_path / "license.txt")):
-        assert "MCIC" in plan(Config(root=tmp_path, have=have, datasets=wanted, segment=segment), MANIFESTS).build
-
-
-def snakemake(clinic: Clinic, *options: str, **segment: str) -> str:
-    config = clinic.root / "config.yaml"
-    settings = {
-        "root": str(clinic.root / "data"), "datasets": ["MCIC"], "have": {"MCIC": str(clinic.raw)}, "resolution": 32,
-        "chunks": 2, "segment": {"licence": str(clinic.licence), **segment},
-    }  # fmt: skip
-    config.write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(config), *options]
-    run = subprocess.run(command, env=clinic.environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
-
-
-@pytest.mark.slow
-def test_the_workflow_makes_labels_where_the_config_says_so(clinic):
-    nifti(clinic.raw / "A1.nii.gz", head())
-    recon(clinic.raw, "MCIC", "B2", "B2")
-    mgz(clinic.raw / "C3" / "mri" / "orig.mgz", head())
-    assert "segment" not in snakemake(clinic, "-n", tool="none"), "nobody asked for it"
-    assert "segmented/MCIC/1.done" in snakemake(clinic, "-n", tool="synthseg")
-    snakemake(clinic, tool="none")
-    with (clinic.root / "data" / "reports" / "attrition" / "MCIC.csv").open(newline="") as file:
-        (row,) = (row for row in csv.DictReader(file) if row["subject"] == "C3")
-    assert row["remedy"].startswith("set `segment` in the config")
-    snakemake(clinic, tool="synthseg")
-    store = Store(clinic.root / "data" / "stores" / "MCIC.lmdb")
-    assert set(store.header["splits"]) == {"A1", "B2", "C3"}
-    assert len(clinic.calls) == 6
-    assert "Nothing to be done" in snakemake(clinic, tool="synthseg")
-
-
-APPTAINER = """#!/bin/bash
-case $1 in
-    --version) echo "apptainer version 1.3.0" ;;
-    pull) echo "$*" >> "{root}/pulls"; for image in "$@"; do [[ $image == *.simg ]] && touch "$image"; done; exit 0 ;;
-    exec) while [[ $1 != *.simg ]]; do shift; done; shift; PATH="{bin}:/usr/bin:/bin" exec "$@" ;;
-esac
-"""
-
-
-@pytest.mark.slow
-def test_the_tool_runs_in_the_container_that_the_config_names(clinic):
-    nifti(clinic.raw / "A1.nii.gz", head())
-    (clinic.root / "host").mkdir()
-    program = clinic.root / "host" / "apptainer"
-    program.write_text(APPTAINER.format(root=clinic.root, bin=clinic.bin))
-    program.chmod(0o755)
-    clinic.path = f"{program.parent}:/usr/bin:/bin"  # the tool is in the container only
-    options = ("--sdm", "apptainer", "--apptainer-prefix", str(clinic.root / "images"))
-    snakemake(clinic, *options, tool="freesurfer", container="docker://fs/fs:7")
-    assert "docker://fs/fs:7" in (clinic.root / "pulls").read_text()
-    assert clinic.calls == ["recon-all A1.nii.gz"]
-    assert "MCIC/MCIC/T1/left hippocampus/0" in Store(clinic.root / "data" / "stores" / "MCIC.lmdb").tasks
+        assert "MCIC" in select(Config(root=tmp_path, have=have, datasets=wanted, segment=segment), manifests).build

@@ -1,11 +1,14 @@
+"""Files become scans: matched by the manifest's patterns, filtered, and kept as JSON."""
+
 import json
 from pathlib import Path
 
 import pytest
 
-from pipeline import __main__ as stages
 from pipeline.manifest.layout import Group
-from pipeline.match.match import listing, read, scans_of, write
+from pipeline.match.match import listing, scans_of
+from pipeline.match.scan_files import read_scans, write_scans
+from pipeline.match.stage import match
 
 
 def group(**changes):
@@ -39,7 +42,7 @@ def found(root, *groups):
     ]
 
 
-def test_images_meet_their_labels(tmp_path):
+def test_images_are_matched_with_their_labels(tmp_path):
     root = tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png", "labels/2.png", "images/._2.png",
                 "__MACOSX/images/3.png", "labels/Thumbs.db")  # fmt: skip
     scans, dropped = found(root, group())
@@ -47,7 +50,7 @@ def test_images_meet_their_labels(tmp_path):
     assert dropped == []
 
 
-def test_what_has_no_partner_is_named(tmp_path):
+def test_images_and_labels_without_a_match_are_reported(tmp_path):
     scans, dropped = found(tree(tmp_path, "images/1.png", "labels/2.png"), group())
     assert scans == []
     assert dropped == [
@@ -60,15 +63,15 @@ def test_what_has_no_partner_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        (["cat.png"], "its image patterns: Dataset 2/{subject}.bmp; no file fits; is it the right folder?"),
+        (["cat.png"], "its image patterns: Dataset 2/{subject}.bmp; no file matches; check the folder"),
         (["Dataset 2/001.bmp"], "the first of 1 remarks: CV 001 microscopy: no label file: expected Dataset 2/001.png"),
     ],
 )
-def test_where_no_scan_is_usable_the_reason_is_told(tmp_path, files, why):
+def test_a_dataset_without_usable_scans_is_an_error_with_the_reason(tmp_path, files, why):
     raw = tmp_path / "raw.json"
     raw.write_text(json.dumps({"root": str(tree(tmp_path / "files", *files))}))
-    with pytest.raises(ValueError, match="no scan of WBC-CV can be used") as error:
-        stages.scans(Path("dataset_manifests/WBC-CV.yaml"), raw, tmp_path / "scans.json")
+    with pytest.raises(ValueError, match="no usable scan of WBC-CV") as error:
+        match(Path("dataset_manifests/WBC-CV.yaml"), raw, tmp_path / "scans.json")
     assert why in str(error.value)
     assert not (tmp_path / "scans.json").exists()
 
@@ -76,25 +79,25 @@ def test_where_no_scan_is_usable_the_reason_is_told(tmp_path, files, why):
 TWICE = ["images/1.png", "labels/1.png", "copy/images/1.png", "copy/labels/1.png", "images/2.png", "labels/2.png"]
 
 
-def test_a_subject_twice_is_used_neither_time(tmp_path):
+def test_a_subject_with_two_different_images_is_not_used(tmp_path):
     root = tree(tmp_path, *TWICE)
     (root / "labels/1.png").write_text("another label")
     scans, dropped = found(root, group())
     assert [subject for subject, *_ in scans] == ["2"]
     assert len(dropped) == 2
-    assert "the subject is there 2 times: copy/images/1.png, images/1.png" in dropped[0]
+    assert "the subject has 2 images: copy/images/1.png, images/1.png" in dropped[0]
 
 
 @pytest.mark.parametrize("below", ["", "in a folder/"])
-def test_of_a_tree_that_lies_twice_the_upper_one_is_used(tmp_path, below):
+def test_of_identical_copies_the_one_nearest_the_root_is_used(tmp_path, below):
     scans, dropped = scans_of(Facts(group()), tree(tmp_path, *(below + file for file in TWICE)))
     assert [scan.images for scan in scans] == [(f"{below}images/{n}.png",) for n in "12"]
     assert [(row.reason, row.known) for row in dropped] == [
-        ("1 scans are second copies, byte for byte, and left out", True)
+        ("1 scans are byte-identical copies and are left out", True)
     ]
 
 
-def test_label_files_are_no_images(tmp_path):
+def test_label_files_are_not_read_as_images(tmp_path):
     beside = group(
         scans=[{"image": "{subject}.nii", "modality": "X", "reader": "nifti", "intensity": "mr"}],
         labels={"kind": "values", "path": "{subject}_seg.nii", "names": {1: "a"}},
@@ -141,7 +144,7 @@ def test_one_file_per_label(tmp_path):
     assert dropped == []
 
 
-def test_known_bad_is_foreseen_and_one_that_is_not_there_is_not(tmp_path):
+def test_known_bad_scans_are_expected_and_missing_ones_are_reported(tmp_path):
     root = tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png")
     facts = group(known_bad={"1": "upside down", "2": "label lost", "9": "blank"})
     scans, dropped = scans_of(Facts(facts), root)
@@ -153,18 +156,20 @@ def test_known_bad_is_foreseen_and_one_that_is_not_there_is_not(tmp_path):
     }
 
 
-def test_findings_survive_on_disk(tmp_path):
+def test_scans_are_the_same_after_writing_and_reading(tmp_path):
     scans, dropped = scans_of(Facts(group()), tree(tmp_path, "images/1.png", "labels/1.png", "images/2.png"))
-    write(tmp_path / "scans.json", tmp_path, scans, dropped)
-    assert read(tmp_path / "scans.json") == (tmp_path, scans, dropped)
+    assert scans
+    assert dropped
+    write_scans(tmp_path / "scans.json", tmp_path, scans, dropped)
+    assert read_scans(tmp_path / "scans.json") == (tmp_path, scans, dropped)
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_missing_folder(tmp_path):
     with pytest.raises(NotADirectoryError, match="check 'have' and 'root'"):
         listing(tmp_path / "gone")
 
 
-def test_the_series_that_the_labels_belong_to(tmp_path):
+def test_only_the_series_with_most_labels_is_used(tmp_path):
     root = tree(tmp_path, *(f"p/{series}/{n}.png" for series, n in ("a1", "a2", "b2", "b3")), "p/1.txt", "p/2.txt")
     form = {"image": "{subject}/{series}/{n}.png", "modality": "X", "reader": "raster", "intensity": "unit"}
     labels = {"kind": "contours", "names": {"a": "{subject}/{n}.txt"}}
@@ -176,7 +181,7 @@ def test_the_series_that_the_labels_belong_to(tmp_path):
         group(choose="no")
 
 
-def test_a_group_in_place_of_one_that_is_not_there(tmp_path):
+def test_a_group_replaces_another_one_that_is_missing(tmp_path):
     form = {"image": "other/{subject}.png", "modality": "X", "reader": "raster", "intensity": "unit"}
     labels = {"kind": "values", "path": "others/{subject}.png", "names": {1: "a"}}
     other = group(name="H", scans=[form], labels=labels, instead_of="G")

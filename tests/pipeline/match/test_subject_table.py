@@ -1,7 +1,4 @@
-"""Tables that add parts to images: from CSV, Excel and HDF5, joined on what both name."""
-
-import json
-from contextlib import suppress
+"""Tables that add parts to images: from CSV, Excel and HDF5, joined on the parts that both have."""
 
 import numpy as np
 import pytest
@@ -9,8 +6,9 @@ from layouts import writers
 
 from pipeline.attrition import BadScan
 from pipeline.manifest.layout import Group
-from pipeline.match.match import read, scans_of, write
-from pipeline.match.subject_table import rows
+from pipeline.match.match import scans_of
+from pipeline.match.scan_files import read_scans, write_scans
+from pipeline.match.subject_table import read_table
 
 CELLS = [["Patient table"], [], ["ECHO", "One cycle", ""], ["ES0001 _4CH", 3, 5], ["ES0002 _4CH", 1, 2]]
 WANTED = [{"subject": "ES0001 _4CH", "a": "3", "b": "5"}, {"subject": "ES0002 _4CH", "a": "1", "b": "2"}]
@@ -27,13 +25,13 @@ def table(folder, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
-def test_columns_by_name_and_by_place(tmp_path, suffix):
-    assert rows(table(tmp_path, suffix), COLUMNS, {}) == WANTED
+def test_columns_by_name_and_by_offset(tmp_path, suffix):
+    assert read_table(table(tmp_path, suffix), COLUMNS, {}) == WANTED
 
 
-def test_a_regular_expression_takes_what_it_finds(tmp_path):
+def test_a_regular_expression_selects_a_part_of_the_cell(tmp_path):
     writers.hdf5(tmp_path / "t.hdf5", annot_id=np.array([b"103_", b"7_"]), frame_num=np.array([4, 5]))
-    found = rows(tmp_path / "t.hdf5", {"clip": "annot_id", "n": "frame_num"}, {"clip": r"\d+"})
+    found = read_table(tmp_path / "t.hdf5", {"clip": "annot_id", "n": "frame_num"}, {"clip": r"\d+"})
     assert found == [{"clip": "103", "n": "4"}, {"clip": "7", "n": "5"}]
 
 
@@ -44,13 +42,13 @@ def test_a_regular_expression_takes_what_it_finds(tmp_path):
         ("t.csv", "a,b\n1,2\n", "no row names the columns"),
         ("t.xlsx", "no zip", "cannot be read as a table"),
         ("t.hdf5", "no hdf5", "cannot be read as a table"),
-        ("t.doc", "", "is no table"),
+        ("t.doc", "", "is not a table"),
     ],
 )
-def test_what_is_no_table_is_named(tmp_path, name, content, words):
+def test_a_file_that_is_not_a_table_is_reported(tmp_path, name, content, words):
     writers.text(tmp_path / name, content)
     with pytest.raises(BadScan, match=words) as bad:
-        rows(tmp_path / name, COLUMNS, {})
+        read_table(tmp_path / name, COLUMNS, {})
     assert bad.value.file == str(tmp_path / name)
     assert bad.value.remedy
 
@@ -89,21 +87,20 @@ def test_frames_from_a_table(tmp_path):
         ("ES0001 _4CH@4", 4, 2),
     ]
     assert dropped == []
-    write(tmp_path / "scans.json", tmp_path, scans, dropped)
-    assert read(tmp_path / "scans.json") == (tmp_path, scans, dropped)
-    json.loads((tmp_path / "scans.json").read_text())
+    write_scans(tmp_path / "scans.json", tmp_path, scans, dropped)
+    assert read_scans(tmp_path / "scans.json") == (tmp_path, scans, dropped)
 
 
-def test_at_most_so_many_frames_spread_evenly(tmp_path):
+def test_the_number_of_frames_is_limited_and_they_are_spread_evenly(tmp_path):
     table(tree(tmp_path, "A4C/ES0001 _4CH.avi", "Mask_ES0001 _4CH.mat"), ".xlsx")
     scans, dropped = scans_of(Facts(video(most_frames=2)), tmp_path)
     assert [s.index for s in scans] == [2, 4]
     assert [(row.reason, row.known) for row in dropped] == [("1 frames beyond 2 of a subject are left out", True)]
 
 
-def test_an_image_without_a_row_or_without_a_table_is_named(tmp_path):
+def test_an_image_without_a_row_or_without_a_table_is_reported(tmp_path):
     tree(tmp_path, "A4C/ES0009 _4CH.avi", "Mask_ES0009 _4CH.mat")
-    assert "no file fits the pattern of the table" in scans_of(Facts(video()), tmp_path)[1][0].reason
+    assert "no file matches the pattern of the table" in scans_of(Facts(video()), tmp_path)[1][0].reason
     table(tmp_path, ".xlsx")
     (row, *_) = scans_of(Facts(video()), tmp_path)[1]
     assert row.reason == "the table has 0 rows for subject ES0009 _4CH; expected one"
@@ -125,21 +122,21 @@ def test_a_frame_for_each_row(tmp_path):
     assert dropped == []
 
 
-def test_images_without_labels_that_are_foreseen(tmp_path):
+def test_images_without_labels_can_be_expected(tmp_path):
     table(tree(tmp_path, "A4C/ES0001 _4CH.avi", "A4C/ES0002 _4CH.avi", "Mask_ES0002 _4CH.mat"), ".xlsx")
     scans, dropped = scans_of(Facts(video(unlabelled="skip")), tmp_path)
     assert {s.subject for s in scans} == {"ES0002 _4CH@0", "ES0002 _4CH@1"}
     assert {(row.reason, row.known) for row in dropped} == {("has no label; the manifest leaves such images out", True)}
 
 
-def test_a_damaged_spreadsheet_is_named(tmp_path):
+def test_a_damaged_spreadsheet_is_reported(tmp_path):
     path = table(tmp_path, ".xlsx")
-    whole = path.read_bytes()
-    found = []
-    for at in range(40, len(whole), 97):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
-        with suppress(BadScan):
-            rows(path, COLUMNS, {})
-            continue
-        found.append(at)
-    assert found, "some of the damage was seen, and nothing but BadScan came out"
+    content = path.read_bytes()
+    detected = 0
+    for position in range(40, len(content), 97):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 255]) + content[position + 1 :])
+        try:  # any other error fails the test
+            read_table(path, COLUMNS, {})
+        except BadScan:
+            detected += 1
+    assert detected

@@ -1,17 +1,16 @@
-"""The plan: from manifests alone, what can be had, what must be asked for, what a licence forbids, what is lost."""
+"""The plan and the page of datasets, made from manifests alone."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config, plan
-from pipeline.manifest import expected_counts as promised
-from pipeline.manifest import licence as terms
+from pipeline.config import Config
+from pipeline.manifest import expected_counts, licence
 from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.report.dataset_page import page, table
-from pipeline.report.plan import plan as command
-from pipeline.report.plan import planned
+from pipeline.report.plan import plan, planned
+from pipeline.report.selection import select
 
 MANIFESTS = load_manifests(Path("dataset_manifests"))
 
@@ -20,7 +19,7 @@ def changed(name: str, **facts: object) -> Manifest:
     return Manifest.model_validate({**MANIFESTS[name].model_dump(), **facts})
 
 
-def licence(commercial: str) -> dict[str, object]:
+def terms(commercial: str) -> dict[str, object]:
     return {"name": "X", "research": "yes", "commercial": commercial, "redistribution": "unknown"}
 
 
@@ -30,13 +29,13 @@ def some() -> dict[str, Manifest]:
         {"file": "b.zip", "url": "https://h/b"},
     ]
     return {
-        "MSD-Hippocampus": changed("MSD-Hippocampus", licence=licence("yes")),
-        "WBC-CV": changed("WBC-CV", licence=licence("unknown")),
-        "WBC-JTSC": changed("WBC-JTSC", licence=licence("no"), sources=gated),
+        "MSD-Hippocampus": changed("MSD-Hippocampus", licence=terms("yes")),
+        "WBC-CV": changed("WBC-CV", licence=terms("unknown")),
+        "WBC-JTSC": changed("WBC-JTSC", licence=terms("no"), sources=gated),
     }
 
 
-def test_what_can_be_had_and_what_must_be_asked_for(tmp_path):
+def test_datasets_are_downloadable_or_need_a_request(tmp_path):
     rows = {row.name: row for row in planned(some(), Config(root=tmp_path), "research")}
     assert {name: row.status for name, row in rows.items()} == {
         "MSD-Hippocampus": "now",
@@ -55,23 +54,23 @@ def test_what_can_be_had_and_what_must_be_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("use", "status"), [("research", "now now"), ("commercial", "now no"), ("redistribution", "no no")]
 )
-def test_what_nobody_knows_is_allowed_for_research_alone(tmp_path, use, status):
+def test_unknown_terms_allow_research_only(tmp_path, use, status):
     rows = planned(some(), Config(root=tmp_path), use)
     assert [row.status for row in rows[:2]] == status.split()
     settings = Config(root=tmp_path, use=use, datasets=("MSD-Hippocampus", "WBC-CV"))
-    workflow = plan(settings, some())
-    assert workflow.build == [row.name for row in rows[:2] if row.status == "now"]
-    assert set(workflow.left_out) == {row.name for row in rows[:2] if row.status == "no"}
-    assert workflow.left_out.get("WBC-CV", f"{use}: unknown (X); ask the owner") == f"{use}: unknown (X); ask the owner"
+    selected = select(settings, some())
+    assert selected.build == [row.name for row in rows[:2] if row.status == "now"]
+    assert set(selected.left_out) == {row.name for row in rows[:2] if row.status == "no"}
+    assert selected.left_out.get("WBC-CV", f"{use}: unknown (X); ask the owner") == f"{use}: unknown (X); ask the owner"
 
 
-def test_what_a_licence_forbids_need_not_be_asked_for(tmp_path):
-    workflow = plan(Config(root=tmp_path, use="commercial"), some())
-    assert workflow.left_out["WBC-JTSC"] == "commercial: no (X)"
-    assert workflow.waiting == {}
+def test_no_request_is_shown_for_what_the_licence_does_not_allow(tmp_path):
+    selected = select(Config(root=tmp_path, use="commercial"), some())
+    assert selected.left_out["WBC-JTSC"] == "commercial: no (X)"
+    assert selected.waiting == {}
 
 
-def test_what_is_lost_is_what_no_other_has(tmp_path):
+def test_a_dataset_contributes_what_no_other_has(tmp_path):
     rows = {row.name: row for row in planned(some(), Config(root=tmp_path), "research")}
     assert rows["MSD-Hippocampus"].only.domain == "brain"
     assert rows["MSD-Hippocampus"].only.labels == ["anterior hippocampus", "posterior hippocampus"]
@@ -80,18 +79,27 @@ def test_what_is_lost_is_what_no_other_has(tmp_path):
     assert (alone.only.domain, alone.only.labels) == ("blood cells", ["cytoplasm", "nucleus"])
 
 
-def test_for_programs_and_for_people_it_says_the_same(tmp_path, capsys, monkeypatch):
+def test_json_and_table_agree(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    command(use="commercial", json=True, root=tmp_path)
-    told = json.loads(capsys.readouterr().out)
-    assert told["use"] == "commercial"
-    status = {row["name"]: row["status"] for row in told["datasets"]}
+    plan(use="commercial", json=True, root=tmp_path)
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["use"] == "commercial"
+    status = {row["name"]: row["status"] for row in printed["datasets"]}
     assert status["MSD-Hippocampus"] == "now"
     assert status["WBC-CV"] == "no"
-    command(use="commercial", root=tmp_path)
+    plan(use="commercial", root=tmp_path)
     shown = capsys.readouterr().out
     assert "WBC-CV: commercial: unknown (GPL-3.0); ask the owner" in shown
-    assert "Lost without it: scans: 100; tasks: 2" in shown
+    assert "It contributes: 100 scans; 2 tasks" in shown
+
+
+def test_names_are_whole_in_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    plan()
+    shown = capsys.readouterr().out.splitlines()
+    starts = {line.split()[0] for line in shown if line.strip()}
+    assert set(MANIFESTS) <= starts
+    assert max(map(len, shown[: len(MANIFESTS)])) <= 80
 
 
 @pytest.mark.parametrize(
@@ -104,37 +112,36 @@ def test_for_programs_and_for_people_it_says_the_same(tmp_path, capsys, monkeypa
         (0, 2, "unknown, 2 files"),
     ],
 )
-def test_sizes_as_people_read_them(known, unknown, words):
-    assert promised.shown(known, unknown) == words
+def test_sizes_in_readable_units(known, unknown, words):
+    assert expected_counts.shown(known, unknown) == words
 
 
-def test_the_committed_table_is_the_manifests(tmp_path):
+def test_the_committed_page_is_current(tmp_path):
     table(tmp_path / "datasets.md")
-    assert Path("docs/datasets.md").read_text() == (tmp_path / "datasets.md").read_text(), (
-        "run: python -m pipeline table"
-    )
+    committed = Path("docs/reference/datasets.md").read_text()
+    assert committed == (tmp_path / "datasets.md").read_text(), "run: python -m pipeline table"
 
 
-def test_a_row_of_the_table():
+def test_a_row_of_the_page():
     row = next(line for line in page(some()).splitlines() if "[WBC-JTSC]" in line)
     assert row == (
-        "| [WBC-JTSC](../dataset_manifests/WBC-JTSC.yaml), held out | blood cells | microscopy | 300 | 2 | X | no"
+        "| [WBC-JTSC](../../dataset_manifests/WBC-JTSC.yaml), held out | blood cells | microscopy | 300 | 2 | X | no"
         " | [open](https://github.com/zxaoyou/segmentation_WBC) |"
     )
-    assert "3 datasets without the generated ones: 660 scans; 10 tasks." in page(some())
+    assert "Total without generated datasets: 3 datasets, 660 scans, 10 tasks." in page(some())
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
         ({"homepage": "WBC's page"}, 'homepage: "WBC\'s page" is no web address'),
-        ({"licence": {**licence("yes"), "name": None}}, "without a name"),
+        ({"licence": {**terms("yes"), "name": None}}, "without a name"),
         ({"sources": [{"file": "a", "get": "x"}], "homepage": None}, "says where"),
         ({"sources": [{"file": "a", "get": "x"}] * 2}, "a is there twice"),
         ({"sources": [{"file": "a", "get": "x", "unpack": False, "password": "p"}]}, "have no meaning"),
     ],
 )
 def test_mistakes_in_terms_are_named(facts, words):
-    (found,) = terms.mistakes(changed("WBC-CV", **facts))
+    (found,) = licence.mistakes(changed("WBC-CV", **facts))
     assert words in found
-    assert not list(terms.mistakes(MANIFESTS["WBC-CV"]))
+    assert not list(licence.mistakes(MANIFESTS["WBC-CV"]))

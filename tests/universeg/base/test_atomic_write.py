@@ -1,3 +1,6 @@
+"""Files are written completely or not at all."""
+
+import json
 import os
 import platform
 import subprocess
@@ -5,12 +8,10 @@ import sys
 
 import pytest
 
-from universeg.base.atomic_write import atomic_write
-from universeg.base.lookup import choose
-from universeg.base.rng import rng_for, seed_for
+from universeg.base.atomic_write import atomic_write, write_json
 
 
-def test_a_file_is_whole_or_not_there(tmp_path):
+def test_a_failed_write_leaves_no_file(tmp_path):
     target = tmp_path / "deep" / "x.txt"
     with pytest.raises(UnicodeEncodeError), atomic_write(target) as part:
         part.write_text("half \udcff", encoding="utf-8")
@@ -29,27 +30,33 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert target.read_text() == "old"
 
 
-def test_what_a_killed_writer_left_is_swept_up(tmp_path):
+def test_leftovers_of_killed_processes_are_deleted(tmp_path):
     kill_itself = (
         "import os, pathlib; from universeg.base.atomic_write import atomic_write\n"
         "with atomic_write(pathlib.Path('x.txt')) as part:\n"
         "    part.write_text('half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", kill_itself], cwd=tmp_path)
-    (left,) = tmp_path.iterdir()
-    assert left.name.endswith(".part")
-    alive = tmp_path / f".x.txt.{platform.node()}.{os.getppid()}.part"
-    alive.touch()
+    (leftover,) = tmp_path.iterdir()
+    assert leftover.name.endswith(".part")
+    of_running_process = tmp_path / f".x.txt.{platform.node()}.{os.getppid()}.part"
+    of_running_process.touch()
     with atomic_write(tmp_path / "x.txt") as part:
         part.write_text("whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"x.txt", alive.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"x.txt", of_running_process.name}
 
 
-def test_randomness_has_a_name():
-    assert rng_for("split", "D", 3).random() == rng_for("split", "D", 3).random()
-    assert seed_for("a", "bc") != seed_for("ab", "c")
+def test_json_is_written_in_readable_utf8(tmp_path):
+    write_json(tmp_path / "x.json", {"name": "Größe", "values": [1, 2.5, None]})
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"name": "Größe", "values": [1, 2.5, None]}
+    assert text.startswith('{\n  "name": "Größe",\n')
+    assert text.endswith("}\n")
 
 
-def test_choose_lists_the_choices():
-    with pytest.raises(ValueError, match="unknown intensity 'xray'; known: ct, mr"):
-        choose({"mr": 1, "ct": 2}, "xray", "intensity")
+def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / "x.json", 1)
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "x.json", {"path": tmp_path})
+    assert (tmp_path / "x.json").read_text() == "1\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]

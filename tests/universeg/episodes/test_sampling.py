@@ -1,13 +1,13 @@
+"""Which episodes are drawn for training and validation."""
+
 from collections import Counter
 
-import numpy as np
 import pytest
-import torch
 
 from universeg.base.rng import rng_for
-from universeg.episodes.episode import Episode, TaskStores
-from universeg.episodes.sampling import Hierarchy, Sampler, support_size_of, training_tasks
-from universeg.episodes.segment import dev_episodes
+from universeg.episodes.episode import Episode
+from universeg.episodes.sampling import Hierarchy, Sampler, dev_episodes, support_size_of, training_tasks
+from universeg.episodes.task_stores import TaskStores
 from universeg.store import subject_of
 
 
@@ -16,7 +16,7 @@ def stores(stores_folder):
     return TaskStores([stores_folder])
 
 
-def test_held_out_stores_are_never_drawn_and_listed(stores):
+def test_held_out_stores_are_listed_and_never_drawn(stores):
     tasks = training_tasks(stores)
     assert sorted(tasks.pools) == ["One/g/m/a/0", "One/g/m/b/0", "Two/g/m/c/0"]
     assert tasks.left_out == ("datasets that are held out: Kept",)
@@ -26,7 +26,7 @@ def test_held_out_stores_are_never_drawn_and_listed(stores):
 
 def test_only_held_out_stores_are_refused(stores_folder):
     with pytest.raises(
-        ValueError, match=r"nothing is left to train on; left out are\n  datasets that are held out: Kept"
+        ValueError, match=r"there is no task to train on; left out:\n  datasets that are held out: Kept"
     ):
         training_tasks(TaskStores([stores_folder / "Kept.lmdb"]))
 
@@ -34,7 +34,7 @@ def test_only_held_out_stores_are_refused(stores_folder):
 def test_tasks_are_chosen_by_pattern(stores):
     assert list(training_tasks(stores, ["One/*"], ["*/b/0"]).pools) == ["One/g/m/a/0"]
     assert "2 tasks by --tasks and --exclude-tasks" in training_tasks(stores, ["One/*"], ["*/b/0"]).left_out
-    with pytest.raises(ValueError, match=r"no task fits the pattern 'Kept/\*'.*for example One/g/m/a/0"):
+    with pytest.raises(ValueError, match=r"no task matches the pattern 'Kept/\*'.*for example One/g/m/a/0"):
         training_tasks(stores, ["Kept/*"])
 
 
@@ -55,9 +55,11 @@ def test_the_query_and_its_frames_are_never_in_the_support(tmp_path, make_store)
         assert subject_of(episode.query) not in set(map(subject_of, episode.support))
         names = {episode.query, *episode.support}
         assert names <= set(stores.of(episode.task).subjects(episode.task, "support", episode.slicing))
-        assert len(set(episode.support)) < 40  # with replacement
-    with pytest.raises(ValueError, match="others than the query's subject, 's1@0'"):
+        assert len(set(episode.support)) < 40, "40 draws from fewer names need replacement"
+    with pytest.raises(ValueError, match="contains the subject of the query 's1@0'; take images"):
         Episode("D/g/m/a/0", "mid", "s1@0", ("s1@2",))
+    with pytest.raises(ValueError, match="the support set of the query 's1@0' is empty"):
+        Episode("D/g/m/a/0", "mid", "s1@0", ())
 
 
 def test_an_episode_depends_on_seed_step_and_item_alone(stores):
@@ -84,6 +86,13 @@ def test_each_stage_is_uniform():
     assert {hierarchy.draw(rng_for(n), "Small").split("/")[0] for n in range(20)} == {"Small"}
 
 
+def test_the_axis_is_drawn_before_the_label():
+    hierarchy = Hierarchy(["D/g/m/a/0", "D/g/m/a/1", "D/g/m/b/1", "D/g/m/c/1"])
+    drawn = [hierarchy.draw(rng_for("test", n)) for n in range(2000)]
+    assert drawn.count("D/g/m/a/0") / 2000 == pytest.approx(1 / 2, abs=0.04)  # label first: 1/6
+    assert drawn.count("D/g/m/b/1") / 2000 == pytest.approx(1 / 6, abs=0.03)  # label first: 1/3
+
+
 def test_support_sizes_are_log_uniform():
     drawn = Counter(support_size_of(0, step, 1, 63) for step in range(6000))
     assert min(drawn) == 1
@@ -95,60 +104,22 @@ def test_support_sizes_are_log_uniform():
     assert support_size_of(0, 5, 1, 63) == support_size_of(0, 5, 1, 63)
 
 
-def test_slicings_are_drawn_where_they_exist(stores):
+def test_the_slicings_of_a_task_are_equally_likely(stores):
     sampler = Sampler(training_tasks(stores).pools, 0)
-    seen = {(episode.task[:3], episode.slicing) for episode in (sampler.episode(n, 0, 2) for n in range(60))}
-    assert seen == {("One", "mid"), ("One", "max"), ("Two", "mid")}
+    drawn = Counter((e.task[:3], e.slicing) for e in (sampler.episode(n, 0, 2) for n in range(1000)))
+    assert drawn.keys() == {("One", "mid"), ("One", "max"), ("Two", "mid")}
+    share = drawn["One", "max"] / (drawn["One", "max"] + drawn["One", "mid"])
+    assert share == pytest.approx(1 / 2, abs=0.08)
 
 
-def test_pixels_are_those_of_the_names(stores):
-    episodes = [
-        Episode("One/g/m/b/0", "max", "s0", ("s1", "s2", "s1")),
-        Episode("Two/g/m/c/0", "mid", "s3", ("s4",) * 3),
-    ]
-    batch = stores.read(episodes)
-    assert batch.query.shape == batch.query_mask.shape == (2, 1, 32, 32)
-    assert batch.support.shape == batch.support_masks.shape == (2, 3, 1, 32, 32)
-    for item, episode in enumerate(episodes):
-        images, masks = stores.of(episode.task).read(episode.task, [episode.query, *episode.support], episode.slicing)
-        np.testing.assert_array_equal(batch.query[item, 0], images[0])
-        np.testing.assert_array_equal(batch.support[item, :, 0], images[1:])
-        np.testing.assert_array_equal(batch.support_masks[item, :, 0], masks[1:])
-    query, mask, support, _ = batch.on(torch.device("cpu"))
-    assert (query.dtype, query.shape, support.shape) == (torch.float32, (2, 1, 32, 32), (2, 3, 1, 32, 32))
-    assert 0.5 < query.max() <= 1
-    assert set(mask.unique().tolist()) == {0, 1}
-
-
-def test_larger_stores_are_averaged_down(tmp_path, make_store, stores_folder):
-    make_store(tmp_path, "Large", side=64)
-    episode = Episode("Large/g/m/a/0", "mid", "s0", ("s1", "s2"))
-    whole, half = (TaskStores([tmp_path], size).read([episode]) for size in (64, 32))
-    assert half.images.shape == half.masks.shape == (1, 3, 1, 32, 32)
-    quarters = whole.images.reshape(1, 3, 1, 32, 2, 32, 2).astype(float).mean((4, 6))
-    assert np.abs(half.images - quarters).max() <= 0.5
-    np.testing.assert_array_equal(half.masks, whole.masks.reshape(1, 3, 1, 32, 2, 32, 2).mean((4, 6)) >= 0.5)
-    assert TaskStores([stores_folder, tmp_path], 32).size == 32  # also beside stores of that size
-    with pytest.raises(ValueError, match=r"(?s)48 pixels can be had of stores of 48, 96, .* 64 pixels: .*Large"):
-        TaskStores([tmp_path], 48)
-
-
-def test_stores_that_do_not_belong_together_are_refused(tmp_path, make_store, stores_folder):
-    make_store(tmp_path / "a", "Large", side=64)
-    with pytest.raises(ValueError, match=r"(?s)one size in all stores.*32 pixels.*64 pixels"):
-        TaskStores([stores_folder, tmp_path / "a"])
-    make_store(tmp_path / "b", "One")
-    with pytest.raises(ValueError, match="are both One; give one of them"):
-        TaskStores([stores_folder, tmp_path / "b"])
-    assert len(TaskStores([stores_folder, stores_folder / "One.lmdb"]).by_dataset) == 3  # the same file twice is one
-    make_store(tmp_path / "c", "Odd", role="rumour")
-    with pytest.raises(ValueError, match="role must be train or held-out, got rumour; build the store again"):
-        TaskStores([tmp_path / "c"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"no store .* in this folder; build one"):
-        TaskStores([tmp_path / "empty"])
-    with pytest.raises(ValueError, match="give at least one"):
-        TaskStores([])
+def test_the_draws_of_a_seed_do_not_change(stores):
+    """Another draw would change published numbers, and a resumed run would see other episodes."""
+    tasks = list(training_tasks(stores).pools)
+    training = Sampler(training_tasks(stores).pools, 0).episode(3, 1, 4)
+    assert training == Episode("One/g/m/a/0", "max", "s0", ("s4", "s1", "s2", "s2"))
+    (dev,) = dev_episodes(stores, tasks, 1, 4, 0)
+    assert dev == Episode("One/g/m/a/0", "mid", "s6", ("s4", "s5", "s1", "s2"))
+    assert [support_size_of(0, step, 1, 64) for step in range(6)] == [30, 12, 4, 4, 44, 18]
 
 
 def test_dev_episodes_are_fixed_and_cover_the_datasets(stores):

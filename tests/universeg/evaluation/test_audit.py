@@ -1,3 +1,5 @@
+"""The command universeg-audit: networks that behave, and networks that each break one promise."""
+
 import json
 
 import pytest
@@ -9,41 +11,47 @@ from universeg.evaluation.baselines import MeanMask
 
 @pytest.fixture
 def audit(stores_folder, capsys):
-    """Runs the command on `weights`; gives the exit status and what was shown."""
+    """A function that audits `weights`; it returns the exit status and the text on the terminal."""
 
     def run(weights, *extra):
         given = ["-w", weights, "--stores", str(stores_folder), "--episodes", "5", "--support-size", "4"]
-        with pytest.raises(SystemExit) as stop:
+        try:
             main([*given, "--device", "cpu", *extra])
-        return stop.value.code, " ".join(capsys.readouterr()[0 if stop.value.code < 2 else 1].split())
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        captured = capsys.readouterr()
+        return status, " ".join((captured.err if status == 2 else captured.out).split())
 
     return run
 
 
-class OrderMatters(MeanMask):
-    """Mostly the first of the support."""
+class FirstPairMatters(MeanMask):
+    """Mostly the first mask of the support set: its order matters."""
 
-    def forward(self, query, images, masks):
-        return super().forward(query, images[:, :1], 0.9 * masks[:, :1] + 0.1 * masks.mean(1, keepdim=True))
-
-
-class Deaf(MeanMask):
-    """Marks what is bright, whatever it is shown."""
-
-    def forward(self, query, images, masks):
-        return (query - 0.3) * 100
+    def forward(self, target_image, support_images, support_labels):
+        first, mean = support_labels[:, :1], support_labels.mean(1, keepdim=True)
+        return super().forward(target_image, support_images[:, :1], 0.9 * first + 0.1 * mean)
 
 
-class LabelsOnly(MeanMask):
-    """The mean mask where the image is bright: stops at inverted images."""
+class IgnoresSupport(MeanMask):
+    """Marks what is bright, whatever the support set is."""
 
-    def forward(self, query, images, masks):
-        return torch.where(query.mean() < 0.5, super().forward(query, images, masks), -9.0)
+    def forward(self, target_image, support_images, support_labels):
+        return (target_image - 0.3) * 100
 
 
-class Silent(MeanMask):
-    def forward(self, query, images, masks):
-        return -torch.ones_like(query)
+class FailsOnBrightImages(MeanMask):
+    """The mean mask if the image is dark on average, so not for inverted images."""
+
+    def forward(self, target_image, support_images, support_labels):
+        found = super().forward(target_image, support_images, support_labels)
+        return torch.where(target_image.mean() < 0.5, found, -9.0)
+
+
+class AlwaysEmpty(MeanMask):
+    def forward(self, target_image, support_images, support_labels):
+        return -torch.ones_like(target_image)
 
 
 def verdicts(folder):
@@ -51,14 +59,14 @@ def verdicts(folder):
     return {check["name"]: check["holds"] for check in checks}
 
 
-def test_what_behaves_passes(audit, tmp_path):
+def test_the_mean_mask_passes_all_checks(audit, tmp_path):
     code, shown = audit("mean-mask", "-o", str(tmp_path))
     assert code == 0
     assert "does not hold" not in shown
     assert len(verdicts(tmp_path)) == 4
     queries = json.loads((tmp_path / "audit.json").read_text())["queries"]
     assert len(queries) == 5
-    # Another label of the same images is shown where there is one.
+    # The other task is another label of the same images.
     assert {(each["task"], each["other"]) for each in queries} == {
         ("Kept/g/m/a/0", "Kept/g/m/b/0"), ("Kept/g/m/b/0", "Kept/g/m/a/0")
     }  # fmt: skip
@@ -68,13 +76,13 @@ def test_what_behaves_passes(audit, tmp_path):
 @pytest.mark.parametrize(
     ("network", "failing"),
     [
-        (OrderMatters, {"support reordered"}),
-        (Deaf, {"support of another task", "labels inverted", "images inverted"}),
-        (LabelsOnly, {"images inverted"}),
-        (Silent, {"support of another task", "labels inverted", "images inverted"}),
+        (FirstPairMatters, {"support set reordered"}),
+        (IgnoresSupport, {"support set of another task", "labels inverted", "images inverted"}),
+        (FailsOnBrightImages, {"images inverted"}),
+        (AlwaysEmpty, {"support set of another task", "labels inverted", "images inverted"}),
     ],
 )
-def test_what_misbehaves_fails_for_the_right_reason(audit, monkeypatch, tmp_path, network, failing):
+def test_a_network_fails_the_checks_that_it_breaks(audit, monkeypatch, tmp_path, network, failing):
     monkeypatch.setattr("universeg.evaluation.audit.segmenter", lambda path: network())
     code, shown = audit("network", "-o", str(tmp_path))
     assert code == 1
@@ -83,7 +91,7 @@ def test_what_misbehaves_fails_for_the_right_reason(audit, monkeypatch, tmp_path
 
 
 def test_limits_can_be_set(audit, monkeypatch):
-    monkeypatch.setattr("universeg.evaluation.audit.segmenter", lambda path: OrderMatters())
+    monkeypatch.setattr("universeg.evaluation.audit.segmenter", lambda path: FirstPairMatters())
     assert audit("network", "--same", "1")[0] == 0
 
 
@@ -94,14 +102,14 @@ def test_limits_can_be_set(audit, monkeypatch):
         (["-w", "gone.safetensors"], "no such file"),
     ],
 )
-def test_what_cannot_be_audited_is_said(audit, extra, words):
+def test_mistakes_are_explained(audit, extra, words):
     code, shown = audit("mean-mask", *extra)
     assert code == 2
     assert words in shown
 
 
-def test_a_lone_task_has_no_other_to_be_shown(audit, tmp_path, make_store):
+def test_a_single_task_cannot_be_audited(audit, tmp_path, make_store):
     make_store(tmp_path, "Kept", role="held-out", labels=("a",))
     code, shown = audit("mean-mask", "--stores", str(tmp_path))
     assert code == 2
-    assert "only Kept/g/m/a/0 has a support; give stores that have another task" in shown
+    assert "only one task has a support split, Kept/g/m/a/0; give stores with another task" in shown

@@ -1,4 +1,4 @@
-"""Each is right on a task made for it, and wrong on one that is not."""
+"""Each baseline solves a task that is made for it."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import torch
 from universeg.evaluation.baselines import BASELINES, segmenter
 
 
-def answer(name, query, images, masks):
-    """The mask for a query (H, W), by images and masks (N, H, W)."""
+def predict(name, query, images, masks):
+    """The probabilities for a query (H, W), with support images and masks (N, H, W)."""
     logits = segmenter(Path(name))(query[None, None], images[None, :, None], masks[None, :, None])
     assert logits.shape == (1, 1, *query.shape)
     return logits.sigmoid()[0, 0]
@@ -17,36 +17,39 @@ def answer(name, query, images, masks):
 
 @pytest.fixture
 def halves():
-    """A bright square left or right in a noisy image, and its mask."""
+    """Two noisy images, with a bright half on the left and on the right, and the masks of the bright halves."""
     noise = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.2
     masks = torch.zeros(2, 8, 8)
     masks[0, :, :4], masks[1, :, 4:] = 1, 1
     return noise + 0.7 * masks, masks
 
 
-def test_the_mean_mask_is_the_mean(halves):
+def test_mean_mask_is_the_mean_of_the_support_masks(halves):
     images, masks = halves
     three = torch.stack([masks[0], masks[0], masks[1]])
-    found = answer("mean-mask", images[1], images[[0, 0, 1]], three)
+    found = predict("mean-mask", images[1], images[[0, 0, 1]], three)
     torch.testing.assert_close(found, three.mean(0))
 
 
-def test_the_most_similar_image_lends_its_mask(halves):
+def test_most_similar_is_the_mask_of_the_most_similar_image(halves):
     images, masks = halves
     for n in range(2):
-        darker = images[n] * 0.5 + 0.1  # brightness and contrast do not count
-        torch.testing.assert_close(answer("most-similar", darker, images, masks).round(), masks[n])
+        query = images[n] * 0.5 + 0.1  # brightness and contrast have no influence
+        torch.testing.assert_close(predict("most-similar", query, images, masks).round(), masks[n])
 
 
-def test_grey_finds_what_is_bright_wherever_it_lies(halves):
+def test_grey_finds_bright_pixels_at_any_position(halves):
     images, masks = halves
-    torch.testing.assert_close(answer("grey", images[1], images[:1], masks[:1]).round(), masks[1])
+    torch.testing.assert_close(predict("grey", images[1], images[:1], masks[:1]).round(), masks[1])
 
 
-def test_items_of_a_batch_do_not_mix(halves):
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_items_of_a_batch_are_independent(name, halves):
     images, masks = halves
-    for baseline in BASELINES.values():
-        both = baseline()(images[:, None], images[:, None, None], masks[:, None, None])
-        for n in range(2):
-            alone = baseline()(images[n][None, None], images[n][None, None, None], masks[n][None, None, None])
-            torch.testing.assert_close(both[n], alone[0])
+    baseline = segmenter(Path(name))
+    names = "target_image", "support_images", "support_labels"
+    both = baseline(**dict(zip(names, (images[:, None], images[:, None, None], masks[:, None, None]), strict=True)))
+    assert torch.isfinite(both).all()
+    for n in range(2):
+        alone = baseline(images[n][None, None], images[n][None, None, None], masks[n][None, None, None])
+        torch.testing.assert_close(both[n], alone[0])

@@ -15,8 +15,9 @@ from benchmarks.tiled import Tiled
 from universeg import UniverSeg, load_model
 from universeg.base.rng import rng_for
 from universeg.episodes.dice import dice
-from universeg.model import PAPER, SHIPPED, ModelConfig, save_model, trained_size
+from universeg.model import PAPER, ModelConfig, save_model, trained_size
 from universeg.model.fused_conv import fused_convs
+from universeg.model.registry import DEFAULT, weights_path
 from universeg.model.support_set import AT_ONCE
 
 SMALL = ModelConfig(widths=(6, 5, 4))
@@ -134,11 +135,11 @@ def test_gradients_are_those_of_the_equations():
     [
         ([(1, 1, 12, 12), (1, 2, 1, 12, 12), (1, 2, 1, 12, 12)], "multiples of 8, got 12 x 12; pad or resize"),
         ([(1, 1, 8, 8), (1, 2, 1, 8, 8), (1, 3, 1, 8, 8)], r"\(1, 2, 1, 8, 8\) and \(1, 3, 1, 8, 8\)"),
-        ([(1, 1, 8, 8), (2, 2, 1, 8, 8), (2, 2, 1, 8, 8)], r"expected query \(B, 1, H, W\)"),
-        ([(1, 1, 8, 8), (1, 0, 1, 8, 8), (1, 0, 1, 8, 8)], "N of at least 1"),
-        ([(1, 1, 8, 8), (1, 2, 8, 8), (1, 2, 8, 8)], "expected query"),
-        ([(1, 8, 8), (1, 2, 1, 8, 8), (1, 2, 1, 8, 8)], "expected query"),
-        ([(1, 1, 0, 0), (1, 2, 1, 0, 0), (1, 2, 1, 0, 0)], "expected query"),
+        ([(1, 1, 8, 8), (2, 2, 1, 8, 8), (2, 2, 1, 8, 8)], r"expected target_image \(B, 1, H, W\)"),
+        ([(1, 1, 8, 8), (1, 0, 1, 8, 8), (1, 0, 1, 8, 8)], "N at least 1"),
+        ([(1, 1, 8, 8), (1, 2, 8, 8), (1, 2, 8, 8)], "expected target_image"),
+        ([(1, 8, 8), (1, 2, 1, 8, 8), (1, 2, 1, 8, 8)], "expected target_image"),
+        ([(1, 1, 0, 0), (1, 2, 1, 0, 0), (1, 2, 1, 0, 0)], "expected target_image"),
     ],
 )  # fmt: skip
 def test_wrong_shapes_are_named(shapes, words):
@@ -222,10 +223,10 @@ def test_odd_numbers_of_features_work():
 
 
 def test_the_weights_in_the_package_are_those_of_the_model_card():
-    card = (SHIPPED.parent / "README.md").read_text()
-    assert hashlib.sha256(SHIPPED.read_bytes()).hexdigest() in card
-    assert SHIPPED.stat().st_size <= 5_000_000
-    assert trained_size(SHIPPED) == 128
+    card = (weights_path(DEFAULT).parent / "README.md").read_text()
+    assert hashlib.sha256(weights_path(DEFAULT).read_bytes()).hexdigest() in card
+    assert weights_path(DEFAULT).stat().st_size <= 5_000_000
+    assert trained_size(weights_path(DEFAULT)) == 128
     assert load_model().config == ModelConfig()
 
 

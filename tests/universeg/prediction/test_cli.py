@@ -101,9 +101,9 @@ def test_the_name_in_the_package_can_be_called_however_it_was_imported():
         assert universeg.predict(query, images, masks, MeanMask(), SMALL).shape == query.shape
 
 
-def test_doubts_are_python_warnings():
+def test_doubtful_input_gives_python_warnings():
     images, masks = examples(3)
-    with pytest.warns(UserWarning, match="also a support image"):
+    with pytest.warns(UserWarning, match="also in the support set"):
         predict(images[0], images, masks, MeanMask(), SMALL)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -125,7 +125,7 @@ def test_an_ensemble_averages_named_draws():
         for member in draws(5, choice)
     ]
     assert np.abs(together - np.mean(alone, axis=0)).max() < 1e-5
-    with pytest.raises(ImageError, match="there are 5, and --support-size is 64"):
+    with pytest.raises(ImageError, match="more support images \\(5\\) than --support-size \\(64\\)"):
         draws(5, Settings(ensemble=2))
 
 
@@ -140,7 +140,7 @@ def test_everything_wrong_with_the_support_is_one_error():
         predict(images[0], images[:1], masks[:1], MeanMask(), Settings(label=9))
     with pytest.raises(ImageError, match="got 2 and 1"):
         predict(images[0], images[:2], masks[:1], MeanMask())
-    with pytest.raises(ImageError, match="for a volume give its file"):
+    with pytest.raises(ImageError, match="for a volume pass its file"):
         predict(np.zeros((9, 9, 9)), images[:1], masks[:1], MeanMask())
 
 
@@ -192,7 +192,7 @@ def test_volumes_come_back_in_their_own_frame(people, stand_in, slices):
         inside, truth = inside[:, 7], truth[:, 7]
     else:
         (result,) = json.loads((people / "out/report.json").read_text())["results"]
-        assert "slices left empty: no support mask marks anything" in result["warnings"][0]
+        assert "slices stay empty: all support masks are empty" in result["warnings"][0]
     assert 2 * (inside & truth).sum() / (inside.sum() + truth.sum()) > 0.85
 
 
@@ -213,18 +213,18 @@ def test_warnings_are_told_and_reported(people, stand_in, capsys):
     command("-q")
     told = capsys.readouterr()
     assert told.out == ""
-    assert "warning: a.png: this image is also a support image (support/0.bmp)" in told.err
-    assert "warning: support: 1 of 5 masks are empty where they are looked at: support/1.bmp" in told.err
+    assert "warning: a.png: this image is also in the support set (support/0.bmp)" in told.err
+    assert "warning: support: 1 of 5 support masks are empty in the slices that are used: support/1.bmp" in told.err
     assert len(json.loads((people / "out/report.json").read_text())["results"][0]["warnings"]) == 2
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("-o", "support"), "support: holds the images or masks themselves"),
-        (("-o", "new"), "new: holds the images or masks themselves"),
+        (("-o", "support"), "support: is the folder of the input images"),
+        (("-o", "new"), "new: is the folder of the input images"),
         (("--label", "3"), "no support mask has the value 3"),
-        (("--ensemble", "2"), "make it smaller, or leave out --ensemble"),
+        (("--ensemble", "2"), "make --support-size smaller, or leave out --ensemble"),
         (("-w", "gone.safetensors"), "gone.safetensors: no such file"),
         (("-s", "gone"), "gone: no such folder"),
         (("--device", "nonsense"), "try --device cpu"),
@@ -244,7 +244,7 @@ def test_pictures_and_volumes_do_not_mix(people, stand_in, capsys):
     nib.save(nib.Nifti1Image(RNG.random((8, 8, 8)), np.eye(4)), people / "v.nii.gz")
     with pytest.raises(SystemExit):
         command(images="v.nii.gz")
-    assert "v.nii.gz: the image is a volume, the support are pictures" in capsys.readouterr().err
+    assert "v.nii.gz: the image is a volume, the support images are pictures" in capsys.readouterr().err
 
 
 def test_help_teaches(capsys):

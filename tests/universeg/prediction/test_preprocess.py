@@ -66,10 +66,10 @@ def test_a_volume_comes_back_whole_or_only_its_middle(axis):
 def test_support_slices_are_at_the_same_relative_height():
     tall = preprocess(blob((20, 20, 40))[0], replace(SMALL, slices="all"))
     short = preprocess(blob((20, 20, 5))[0], replace(SMALL, slices="all"))
-    rows = [short.beside(tall, row) for row in range(len(tall.images))]
+    rows = [short.slice_at_height(tall, row) for row in range(len(tall.images))]
     assert rows == sorted(rows)
     assert (rows[0], rows[-1]) == (0, len(short.images) - 1)
-    assert [tall.beside(tall, row) for row in range(32)] == list(range(32))
+    assert [tall.slice_at_height(tall, row) for row in range(32)] == list(range(32))
 
 
 @pytest.mark.parametrize(
@@ -91,17 +91,17 @@ def test_doubts_in_plain_words():
     support = [preprocess(blob((40, 40), shift=k)[0], SMALL, mask) for k in (1, 2, 3)]
     query = preprocess(scan, SMALL)
     assert warnings_for(query, support) == []
-    assert "also a support image" in warnings_for(preprocess(blob((40, 40), shift=2)[0], SMALL), support)[0]
+    assert "also in the support set" in warnings_for(preprocess(blob((40, 40), shift=2)[0], SMALL), support)[0]
     assert "contrast looks inverted" in warnings_for(preprocess(replace(scan, values=-scan.values), SMALL), support)[0]
-    assert "is it a mask?" in warnings_for(preprocess(LoadedImage(mask * np.uint8(255), (1.0, 1.0)), SMALL), support)[0]
+    assert "check that it is not a mask" in warnings_for(preprocess(LoadedImage(mask * np.uint8(255), (1.0, 1.0)), SMALL), support)[0]
 
 
 def test_doubts_about_the_support():
     scan, mask = blob((40, 40))
     good, empty = (preprocess(scan, SMALL, found) for found in (mask, mask & False))
     assert support_warnings([good]) == []
-    assert "1 of 2 masks are empty" in support_warnings([good, empty])[0]
-    with pytest.raises(ImageError, match="no support mask marks anything"):
+    assert "1 of 2 support masks are empty" in support_warnings([good, empty])[0]
+    with pytest.raises(ImageError, match="all support masks are empty"):
         support_warnings([empty, empty])
 
 

@@ -1,3 +1,5 @@
+"""Places of records in an LMDB file."""
+
 import os
 
 import numpy as np
@@ -5,14 +7,14 @@ import pytest
 
 from universeg.base.rng import rng_for
 from universeg.store import Record, Store, pack, write_store
-from universeg.store.pages import places
+from universeg.store.pages import record_places
 
 SIDE, SUBJECTS = 64, 150
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Records of more than a page each, in a tree of several levels; and two that are small."""
+    """Records larger than a page, in a tree of several levels, and two small records."""
     path, records = tmp_path_factory.mktemp("pages") / "D.lmdb", []
     for axis in range(2):
         for n in range(SUBJECTS):
@@ -23,8 +25,8 @@ def store(tmp_path_factory):
     return Store(path)
 
 
-def test_each_large_record_lies_where_it_is_said_to(store):
-    data, found = store.path.read_bytes(), places(store.path, b"mid/")
+def test_each_large_record_lies_at_its_place(store):
+    data, found = store.path.read_bytes(), record_places(store.path, b"mid/")
     assert len(found) == 2 * SUBJECTS
     for key, value in store.packed():
         if key in found:
@@ -35,28 +37,28 @@ def test_each_large_record_lies_where_it_is_said_to(store):
 
 
 @pytest.mark.parametrize("prefix", [b"mid/g/m/0/", b"mid/g/m/1/", b"mid/g/m/1/s14", b"a", b"mid/h", b"zzz"])
-def test_a_prefix_gives_what_begins_with_it(store, prefix):
-    whole = places(store.path, b"")
-    assert places(store.path, prefix) == {key: place for key, place in whole.items() if key.startswith(prefix)}
+def test_a_prefix_selects_keys(store, prefix):
+    whole = record_places(store.path, b"")
+    assert record_places(store.path, prefix) == {key: place for key, place in whole.items() if key.startswith(prefix)}
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 9000, os.urandom(9000)])
-def test_of_another_file_nothing_is_said(tmp_path, content):
+def test_another_file_has_no_places(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    assert places(tmp_path / "x", b"mid/") == {}
+    assert record_places(tmp_path / "x", b"mid/") == {}
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system takes no advice")
-def test_what_is_read_is_asked_for_at_once_before(store, monkeypatch):
-    asked, whole = [], places(store.path, b"")
-    monkeypatch.setattr(os, "posix_fadvise", lambda fd, start, length, what: asked.append((start, start + length)))
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no posix_fadvise")
+def test_all_records_are_requested_before_they_are_read(store, monkeypatch):
+    requested, whole = [], record_places(store.path, b"")
+    monkeypatch.setattr(os, "posix_fadvise", lambda fd, start, length, what: requested.append((start, start + length)))
     store.read("D/g/m/a/1", ["s120", "s020", "s021", "tiny", "s120"])
     wanted = [whole[f"mid/g/m/1/s{n}".encode()] for n in ("020", "021", "120")]
     ends = [(start, start + length) for start, length in wanted]
-    assert asked == [(ends[0][0], ends[1][1]), ends[2]]  # neighbours as one
+    assert requested == [(ends[0][0], ends[1][1]), ends[2]]  # neighbours are joined
 
 
-def test_a_store_that_was_moved_is_still_read(store, tmp_path):
+def test_a_moved_store_can_still_be_read(store, tmp_path):
     path = tmp_path / "moved.lmdb"
     path.write_bytes(store.path.read_bytes())
     moved = Store(path)

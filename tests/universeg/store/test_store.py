@@ -1,3 +1,5 @@
+"""Task stores: what is written can be read, and damage is found."""
+
 import multiprocessing
 import pickle
 import subprocess
@@ -29,7 +31,11 @@ def store(tmp_path):
     return Store(tmp_path / "D.lmdb")
 
 
-def test_what_is_written_is_read(store):
+def run_module(*words):
+    return subprocess.run([sys.executable, "-m", "universeg.store", *words], capture_output=True, text=True)
+
+
+def test_reading_returns_what_was_written(store):
     kept = {(r.slicing, r.subject): r for r in records()}
     assert store.tasks == ["D/g/m/a/0", "D/g/m/a/1", "D/g/m/b/0"]
     assert store.subjects(TASK) == ["s0", "s1", "s2"]
@@ -47,7 +53,7 @@ def test_what_is_written_is_read(store):
     assert store.header["splits"]["s1"] == "dev"
 
 
-def test_same_records_same_bytes(tmp_path, store):
+def test_the_same_records_give_the_same_bytes(tmp_path, store):
     write_store(tmp_path / "again.lmdb", HEADER, sorted(map(pack, records())))
     assert (tmp_path / "again.lmdb").read_bytes() == store.path.read_bytes()
 
@@ -62,14 +68,14 @@ def test_same_records_same_bytes(tmp_path, store):
         (lambda s: Task.parse("a/b"), "expected dataset/group/modality/label/axis"),
     ],
 )
-def test_what_is_not_there_is_named(store, call, words):
+def test_a_wrong_request_is_named(store, call, words):
     with pytest.raises(StoreError, match=words):
         call(store)
 
 
-def test_a_subject_twice_leaves_no_file(tmp_path):
+def test_a_repeated_subject_leaves_no_file(tmp_path):
     packed = sorted([*map(pack, records()), pack(next(records()))])
-    with pytest.raises(StoreError, match="mid/g/m/0/s0 is there twice"):
+    with pytest.raises(StoreError, match="mid/g/m/0/s0 occurs twice"):
         write_store(tmp_path / "x.lmdb", HEADER, packed)
     assert list(tmp_path.iterdir()) == []
 
@@ -91,21 +97,19 @@ def test_a_flipped_bit_is_found(store, tmp_path):
     with pytest.raises(StoreError, match=r"mid/g/m/0/s1: the record is damaged \(checksum\)"):
         damaged.read(TASK, ["s0", "s1"])
     assert any("mid/g/m/0/s1" in line for line in problems(damaged))
-    run = subprocess.run([sys.executable, "-m", "universeg.store", "verify", path], capture_output=True, text=True)
+    run = run_module("verify", path)
     assert run.returncode == 1
     assert "mid/g/m/0/s1" in run.stdout
 
 
-def test_verify_is_content_with_a_good_store(store):
-    run = subprocess.run(
-        [sys.executable, "-m", "universeg.store", "verify", store.path], capture_output=True, text=True
-    )
+def test_verify_finds_no_problem_in_a_good_store(store):
+    run = run_module("verify", store.path)
     assert (run.returncode, run.stderr) == (0, "")
-    assert "3 tasks, all records good" in run.stdout
+    assert "3 tasks, no problems found" in run.stdout
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000, 9000])
-def test_a_truncated_file_is_an_error_and_no_crash(store, tmp_path, keep):
+def test_a_truncated_file_is_an_error_and_not_a_crash(store, tmp_path, keep):
     path = tmp_path / "cut.lmdb"
     path.write_bytes(store.path.read_bytes()[:keep])
     with pytest.raises(StoreError, match=r"truncated|not a task store"):
@@ -118,8 +122,8 @@ def test_another_format_says_how_to_rebuild(store, monkeypatch):
         Store(store.path)
 
 
-def test_a_missing_store(tmp_path):
-    with pytest.raises(StoreError, match="stores are made by snakemake"):
+def test_a_missing_store_is_an_error(tmp_path):
+    with pytest.raises(StoreError, match="build stores with snakemake"):
         Store(tmp_path / "gone.lmdb")
 
 
@@ -146,12 +150,31 @@ def test_a_store_works_in_a_child_process(store, method):
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        ({"size": 1 << 20}, "claims images of 1048576 pixels"),
+        ({"size": 1 << 20}, "the header says 1048576 pixels per side, at most 4096"),
         ({"size": "wide"}, "damaged"),
         ({"size": None}, "damaged"),
     ],
 )
-def test_a_header_may_not_claim_anything(tmp_path, header, words):
+def test_a_damaged_header_is_an_error(tmp_path, header, words):
     write_store(tmp_path / "x.lmdb", {**HEADER, **header}, sorted(map(pack, records())))
     with pytest.raises(StoreError, match=words):
         Store(tmp_path / "x.lmdb")
+
+
+def test_info_shows_header_and_tasks(store):
+    run = run_module("info", store.path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert '"dataset": "D"' in run.stdout
+    assert TASK in run.stdout
+
+
+def test_info_of_a_missing_store_is_one_sentence(tmp_path):
+    run = run_module("info", tmp_path / "gone.lmdb")
+    assert run.returncode == 1
+    assert run.stderr.startswith("python -m universeg.store: ")
+    assert run.stderr.count("\n") == 1
+
+
+def test_verify_needs_a_store():
+    run = run_module("verify")
+    assert (run.returncode, run.stderr) == (1, "python -m universeg.store: name at least one store\n")

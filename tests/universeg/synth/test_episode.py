@@ -1,3 +1,5 @@
+"""Episodes of new synthetic tasks, and mixes of families."""
+
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -14,7 +16,7 @@ from universeg.synth.__main__ import draw
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("size", [64, 128])
-def test_episode_has_the_promised_form(name: str, size: int) -> None:
+def test_an_episode_has_the_documented_form(name: str, size: int) -> None:
     for number in range(3):
         images, masks, key = fresh_episode(0, number, 5, size, name)
         assert images.shape == masks.shape == (5, size, size)
@@ -26,13 +28,13 @@ def test_episode_has_the_promised_form(name: str, size: int) -> None:
         assert (task.dataset, task.group, task.label) == ("Synthetic", name, str(number))
 
 
-def test_vessels_too_thin_for_a_small_picture_are_passed_over() -> None:
-    """Task 0 first draws trees none of whose branches can be seen at 16 pixels."""
+def test_vessels_too_thin_for_a_small_picture_are_skipped() -> None:
+    """The first trees of task 0 have no branch that is visible at 16 pixels."""
     _, masks, _ = fresh_episode(0, 0, 2, 16, "vessels")
     assert masks.any((1, 2)).all()
 
 
-def test_an_episode_is_a_function_of_its_arguments() -> None:
+def test_an_episode_depends_only_on_its_arguments() -> None:
     first = fresh_episode(3, 8, 4, 64)
     torch.randn(3)
     np.random.default_rng(0).random()
@@ -43,20 +45,20 @@ def test_an_episode_is_a_function_of_its_arguments() -> None:
         assert not np.array_equal(first[0], other[0])
 
 
-def test_the_same_bytes_beside_other_work_which_keeps_its_threads() -> None:
-    """Made in a thread beside training; torch's number of threads belongs to the thread that asks."""
-    here = [fresh_episode(0, number, 4, 64) for number in range(6)]
-    mine, stop = torch.get_num_threads(), Event()
+def test_other_threads_do_not_change_the_bytes_and_keep_their_number_of_threads() -> None:
+    """Episodes are made in a thread beside training. Torch has a number of threads for each calling thread."""
+    expected = [fresh_episode(0, number, 4, 64) for number in range(6)]
+    threads, stop = torch.get_num_threads(), Event()
     seen = set()
     with ThreadPoolExecutor(1) as pool:
-        there = pool.submit(lambda: [fresh_episode(0, number, 4, 64) for number in range(6)])
-        there.add_done_callback(lambda _: stop.set())
+        found = pool.submit(lambda: [fresh_episode(0, number, 4, 64) for number in range(6)])
+        found.add_done_callback(lambda _: stop.set())
         while not stop.wait(0.001):
             seen.add(torch.get_num_threads())
             torch.randn(200, 200) @ torch.randn(200, 200)
-    assert seen == {mine}
-    assert torch.get_num_threads() == mine
-    for one, other in zip(here, there.result(), strict=True):
+    assert seen == {threads}
+    assert torch.get_num_threads() == threads
+    for one, other in zip(expected, found.result(), strict=True):
         assert all(map(np.array_equal, one, other))
 
 
@@ -66,7 +68,7 @@ def test_families_are_drawn_by_weight() -> None:
     assert weights_of({"validation": 1, "F0": 1}) == {"mosaic": 0.5, "bands": 0.5, "F0": 1}
     assert set(weights_of("train")) == set(FAMILIES) - set(weights_of("validation"))
     assert set(weights_of("all")) == set(FAMILIES)
-    assert weights_of(["F0", "nested", "F0"]) == {"F0": 1, "nested": 1}, "a name said twice counts once"
+    assert weights_of(["F0", "nested", "F0"]) == {"F0": 1, "nested": 1}, "a repeated name counts once"
     assert weights_of({"validation": 1, "F0": 1, "bands": 0}) == {"mosaic": 0.5, "F0": 1}
     groups = [Task.parse(fresh_episode(0, n, 1, 32, {"nested": 9, "F0": 1})[2]).group for n in range(60)]
     assert 0 < groups.count("F0") < 20
@@ -77,7 +79,7 @@ def test_wrong_arguments_are_named() -> None:
         fresh_episode(0, 0, 4, 64, {"nets": 1})
     with pytest.raises(ValueError, match="weight of synthetic family 'F0' must be finite and at least 0, got -1"):
         fresh_episode(0, 0, 4, 64, {"F0": -1})
-    with pytest.raises(ValueError, match=r"'F0' is left out .* nothing named before it has it"):
+    with pytest.raises(ValueError, match="'F0' has the weight 0, which removes it, but no name before it includes it"):
         fresh_episode(0, 0, 4, 64, {"nested": 1, "F0": 0})
     with pytest.raises(ValueError, match="at least one family"):
         fresh_episode(0, 0, 4, 64, [])
@@ -88,9 +90,9 @@ def test_wrong_arguments_are_named() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family])
-def test_blocks_of_subjects_are_of_one_task(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is drawn for the task is the same in every block, what is drawn for a subject is not."""
-    monkeypatch.setattr("universeg.synth.scene.proposals.TOGETHER", 2 * 32**2)
+def test_blocks_of_subjects_belong_to_one_task(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of the task are the same in every block; those of the subjects differ."""
+    monkeypatch.setattr("universeg.synth.scene.candidates.BATCH_PIXELS", 2 * 32**2)
     images, masks, _ = fresh_episode(0, 1, 7, 32, name)
     assert images.shape == masks.shape == (7, 32, 32)
     assert all(not np.array_equal(images[0], image) for image in images[1:])

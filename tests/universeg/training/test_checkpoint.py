@@ -1,3 +1,5 @@
+"""Checkpoints: what they restore, and which ones are refused."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from torch.optim import Adam
 from universeg.model import ModelConfig, UniverSeg
 from universeg.training.checkpoint import State, checkpoints, header, resume, save
 from universeg.training.config import TrainConfig
-from universeg.training.ema import averaged
+from universeg.training.ema import averaged_model
 
 CONFIG = TrainConfig(stores=(Path("a"),), out=Path("x"), model=ModelConfig((2, 2)))
 
@@ -19,7 +21,7 @@ def about(config=CONFIG, precision=torch.float32, data="d"):
 
 def state(seed=0):
     model = UniverSeg(CONFIG.model, seed)
-    return State(model, Adam(model.parameters(), 0.01), averaged(model, 0.9))
+    return State(model, Adam(model.parameters(), 0.01), averaged_model(model, 0.9))
 
 
 def learn(state):
@@ -34,7 +36,7 @@ def learn(state):
     return loss.item()
 
 
-def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path):
+def test_a_resumed_run_equals_one_that_was_not_stopped(tmp_path):
     config = about(replace(CONFIG, out=tmp_path))
     whole = state()
     for _ in range(3):
@@ -51,7 +53,7 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path):
     assert again.network is not again.model
 
 
-def test_the_last_are_kept(tmp_path):
+def test_only_the_last_checkpoints_are_kept(tmp_path):
     config = about(replace(CONFIG, out=tmp_path, keep_checkpoints=2))
     one = state()
     for one.step in (5, 100_000_000, 20):
@@ -60,7 +62,7 @@ def test_the_last_are_kept(tmp_path):
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {p.name for p in checkpoints(tmp_path)}
 
 
-def test_a_new_run_starts_anew(tmp_path):
+def test_a_new_run_has_no_checkpoint_to_resume(tmp_path):
     assert resume(state(), about(replace(CONFIG, out=tmp_path))) is None
 
 
@@ -72,37 +74,38 @@ def test_a_new_run_starts_anew(tmp_path):
         (about(precision=torch.bfloat16), "precision: was float32, is bfloat16"),
         (about(data="e"), "data: was d, is e"),
         (about(replace(CONFIG, ema=0.5)), "ema: was 0.0, is 0.5"),
+        (about(replace(CONFIG, batch_size=2)), "batch_size: was 1, is 2"),
     ],
 )
-def test_another_run_is_refused_with_what_differs(tmp_path, now, words):
+def test_a_checkpoint_of_another_run_is_refused_with_the_differences(tmp_path, now, words):
     save(state(), about(replace(CONFIG, out=tmp_path)))
     with pytest.raises(ValueError, match=f"(?s)another run.*another --out.*{words}"):
         resume(state(), {**now, "out": str(tmp_path)})
 
 
-def test_what_does_not_change_what_is_learned_may_differ(tmp_path):
+def test_settings_that_do_not_change_the_result_may_differ(tmp_path):
     config = replace(CONFIG, out=tmp_path)
     save(state(), about(config))
     moved = replace(config, stores=(Path("elsewhere"),), steps=7, minutes=3, quiet=True, keep_checkpoints=9)
     assert resume(state(), about(moved))
 
 
-def test_a_run_that_knew_fewer_settings_had_their_defaults(tmp_path):
+def test_a_setting_that_is_newer_than_the_checkpoint_had_its_default(tmp_path):
     now = about(replace(CONFIG, out=tmp_path))
-    save(state(), {name: value for name, value in now.items() if name != "turns"})
+    save(state(), {name: value for name, value in now.items() if name != "clip"})
     assert resume(state(), now)
-    with pytest.raises(ValueError, match="turns: was 1, is 2"):
-        resume(state(), {**now, "turns": 2})
+    with pytest.raises(ValueError, match=r"clip: was 0\.0, is 2\.0"):
+        resume(state(), {**now, "clip": 2.0})
 
 
-def test_where_the_rate_falls_its_end_may_not_move(tmp_path):
+def test_with_a_falling_rate_the_number_of_steps_may_not_change(tmp_path):
     config = replace(CONFIG, out=tmp_path, schedule="cosine")
     save(state(), about(config))
     with pytest.raises(ValueError, match="steps: was 100000, is 7"):
         resume(state(), about(replace(config, steps=7)))
 
 
-def test_another_format_is_refused(tmp_path):
+def test_another_checkpoint_format_is_refused(tmp_path):
     config = about(replace(CONFIG, out=tmp_path))
     path = save(state(), config)
     torch.save({**torch.load(path, weights_only=True), "format": 0}, path)
@@ -110,13 +113,13 @@ def test_another_format_is_refused(tmp_path):
         resume(state(), config)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_serves(tmp_path):
+def test_a_damaged_checkpoint_is_named_and_the_previous_one_can_be_used(tmp_path):
     config, one = about(replace(CONFIG, out=tmp_path)), state()
     for one.step in (1, 2):
         save(one, config)
     before, last = checkpoints(tmp_path)
     last.write_bytes(last.read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"step-00000002\.pt is damaged or was cut short; delete it to go on"):
+    with pytest.raises(ValueError, match=r"step-00000002\.pt is damaged or incomplete; delete it to continue"):
         resume(state(), config)
     last.unlink()
     assert resume(state(), config) == before

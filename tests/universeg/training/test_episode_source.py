@@ -1,3 +1,5 @@
+"""The source of training episodes and of validation episodes."""
+
 from collections import Counter
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import pytest
 
 from universeg.synth import MIXES
 from universeg.training.config import TrainConfig
-from universeg.training.episode_source import EpisodeSource, weighed
+from universeg.training.episode_source import EpisodeSource, family_weights
 
 OUT = Path("nowhere")
 
@@ -20,22 +22,22 @@ def config(stores_folder):
     return make
 
 
-def test_held_out_datasets_are_never_drawn_whatever_else_is(config):
+def test_held_out_datasets_are_never_drawn(config):
     source = EpisodeSource(config(synthetic=("F0",), synthetic_share=0.2))
     drawn = Counter(source.draw(step, 0, 2).task.split("/")[0] for step in range(100))
     assert set(drawn) == {"One", "Two", "Synthetic F0"}
-    with pytest.raises(ValueError, match="no task fits the pattern 'Kept"):
+    with pytest.raises(ValueError, match="no task matches the pattern 'Kept"):
         EpisodeSource(config(tasks=("Kept/*",)))
 
 
-def test_both_kinds_are_drawn_in_their_shares(config):
+def test_synthetic_share_is_the_fraction_of_synthetic_episodes(config):
     source = EpisodeSource(config(synthetic=("F0",), synthetic_share=0.3))
     share = np.mean([source._is_synthetic(step, item) for step in range(1500) for item in (0, 1)])
     assert share == pytest.approx(0.3, abs=0.03)
     assert not any(EpisodeSource(config())._is_synthetic(step, 0) for step in range(20))
 
 
-def test_synthetic_tasks_need_no_store(config):
+def test_synthetic_tasks_need_no_stores(config):
     source = EpisodeSource(config(stores=(), synthetic=("F0",), batch_size=2))
     drawn = source.draw(3, 1, 5)
     assert drawn.pixels.images.shape == drawn.pixels.masks.shape == (1, 6, 1, 16, 16)
@@ -53,15 +55,15 @@ def test_synthetic_tasks_need_no_store(config):
 
 
 def test_families_are_drawn_by_their_weights(config):
-    assert weighed(["F0", "nested=3"]) == {"F0": 1, "nested": 3}
-    assert sum(weighed(["train"]).values()) == pytest.approx(1)
+    assert family_weights(["F0", "nested=3"]) == {"F0": 1, "nested": 3}
+    assert sum(family_weights(["train"]).values()) == pytest.approx(1)
     source = EpisodeSource(config(stores=(), synthetic=("F0", "nested=3")))
     drawn = Counter(source.draw(step, 0, 1).task.split("/")[0] for step in range(200))
     assert drawn["Synthetic nested"] / 200 == pytest.approx(0.75, abs=0.1)
     assert set(drawn) == {"Synthetic F0", "Synthetic nested"}
 
 
-def test_progress_is_measured_on_what_is_trained_on_or_on_what_is_asked_for(config, stores_folder):
+def test_validation_uses_the_training_datasets_unless_others_are_requested(config, stores_folder):
     def datasets(**fields):
         return {draw().task.split("/")[0] for draw in EpisodeSource(config(**fields)).dev}
 
@@ -75,7 +77,7 @@ def test_progress_is_measured_on_what_is_trained_on_or_on_what_is_asked_for(conf
     }
 
 
-def test_dev_tasks_are_fixed_and_never_trained_on(config):
+def test_synthetic_dev_episodes_are_fixed_and_never_trained_on(config):
     made = config(stores=(), synthetic=("F0",))
     first, again = ([draw().pixels.images for draw in EpisodeSource(made).dev] for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -83,7 +85,7 @@ def test_dev_tasks_are_fixed_and_never_trained_on(config):
     assert not any(np.array_equal(dev, one) for dev in first for one in trained)
 
 
-def test_what_measures_progress_has_a_digest(config, stores_folder):
+def test_the_dev_digest_depends_on_the_dev_episodes(config, stores_folder):
     digests = [
         EpisodeSource(one).dev_digest
         for one in (config(), config(dev_stores=(stores_folder / "Kept.lmdb",)), config(synthetic=("F0",)))
@@ -92,7 +94,7 @@ def test_what_measures_progress_has_a_digest(config, stores_folder):
     assert EpisodeSource(config()).dev_digest == digests[0]
 
 
-def test_the_support_size_is_drawn_for_each_step(config):
+def test_the_support_size_is_drawn_for_each_step_within_its_limits(config):
     source = EpisodeSource(config(support_size=8, least_support_size=2))
     assert {source.support_size(step) for step in range(200)} == set(range(2, 9))
     assert {EpisodeSource(config(support_size=8)).support_size(step) for step in range(20)} == {8}

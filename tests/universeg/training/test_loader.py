@@ -1,8 +1,11 @@
+"""Data loading: order, prefetching, threads and processes, and how the worker processes end."""
+
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,41 +18,45 @@ from runs import command, rows, wait_for
 
 from universeg.training.checkpoint import checkpoints
 from universeg.training.episode_source import EpisodeSource
-from universeg.training.loader import Loading, loaded
-from universeg.training.prefetch import ahead
+from universeg.training.loader import StepLoader, load_steps, prefetch
 
 
-def test_what_is_made_ahead_comes_in_order_and_errors_come_through():
-    made = []
-
+def test_prefetch_keeps_the_order_and_raises_errors_of_the_pool():
     def make(number):
-        made.append(number)
         return 1 // (5 - number)
 
-    found = ahead(make, range(9), ThreadPoolExecutor(1), depth=2)
-    assert next(found) == 0
-    assert max(made) <= 3
-    assert [next(found) for _ in range(4)] == [0, 0, 0, 1]
+    found = prefetch(make, range(9), ThreadPoolExecutor(2), depth=2)
+    assert [next(found) for _ in range(5)] == [0, 0, 0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(found)
-    closed = ahead(make, range(9), ThreadPoolExecutor(1), depth=2)
-    next(closed)
-    closed.close()
+
+
+def test_prefetch_works_in_the_background_up_to_its_depth():
+    made = {number: threading.Event() for number in range(9)}
+    pool = ThreadPoolExecutor(1)
+    found = prefetch(lambda number: made[number].set(), range(9), pool, depth=2)
+    next(found)
+    assert made[2].wait(30), "while one is in use, the next two are made"
+    pool.submit(lambda: None).result()  # the pool has nothing left to do
+    assert not made[3].is_set()
+    found.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        pool.submit(lambda: None)
 
 
 @pytest.fixture
 def mixed(config):
-    """Half stores, half synthetic tasks."""
+    """Half of the episodes from stores, half synthetic."""
     return replace(config, synthetic=("nested",), size=16, support_size=3, least_support_size=1, batch_size=2)
 
 
-def drawn_by(config, loaders, steps=range(1, 7)):
+def loaded_by(config, loaders, steps=range(1, 7)):
     config = replace(config, loaders=loaders)
-    with closing(loaded(Loading(EpisodeSource(config), range(2)), config, steps)) as episodes:
+    with closing(load_steps(StepLoader(EpisodeSource(config), range(2)), config, steps)) as episodes:
         return list(episodes)
 
 
-def test_an_episode_survives_the_way_between_processes(mixed):
+def test_an_episode_is_the_same_after_transfer_between_processes(mixed):
     before = EpisodeSource(mixed).draw(1, 0, 3)
     sent = pickle.dumps(before)
     after = pickle.loads(sent)
@@ -57,12 +64,12 @@ def test_an_episode_survives_the_way_between_processes(mixed):
     for name in ("images", "masks"):
         np.testing.assert_array_equal(getattr(after.pixels, name), getattr(before.pixels, name))
     pixels = before.pixels
-    assert len(sent) < pixels.images.nbytes + pixels.masks.nbytes / 2, "masks travel as bits"
+    assert len(sent) < pixels.images.nbytes + pixels.masks.nbytes / 2, "masks are sent as bits"
 
 
 @pytest.mark.slow
 def test_threads_and_processes_make_the_same_episodes(mixed):
-    one, several = drawn_by(mixed, 1), drawn_by(mixed, 2)
+    one, several = loaded_by(mixed, 1), loaded_by(mixed, 2)
     assert not active_children()
     assert len(one) == len(several) == 6
     for alone, together in zip(one, several, strict=True):
@@ -74,25 +81,25 @@ def test_threads_and_processes_make_the_same_episodes(mixed):
 
 def test_loaders_of_stores_alone_are_threads(mixed):
     stores = replace(mixed, synthetic=(), loaders=2)
-    episodes = loaded(Loading(EpisodeSource(stores), range(2)), stores, range(1, 7))
+    episodes = load_steps(StepLoader(EpisodeSource(stores), range(2)), stores, range(1, 7))
     next(episodes)
     assert not active_children()
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("loader")]
     episodes.close()
 
 
 @pytest.mark.slow
-def test_a_loader_that_is_killed_ends_the_run_with_what_to_do(mixed):
-    with closing(
-        loaded(Loading(EpisodeSource(mixed), range(2)), replace(mixed, loaders=2), range(1, 100_000))
-    ) as episodes:
+def test_a_killed_loader_ends_the_run_with_advice(mixed):
+    load = StepLoader(EpisodeSource(mixed), range(2))
+    with closing(load_steps(load, replace(mixed, loaders=2), range(1, 100_000))) as episodes:
         next(episodes)
         active_children()[0].kill()
-        with pytest.raises(ValueError, match=r"one of the 2 processes that make episodes was killed.*fewer --loaders"):
+        with pytest.raises(ValueError, match=r"one of the 2 data-loading processes was killed.*fewer --loaders"):
             for _ in episodes:
                 pass
 
 
-def group_is_there(group):
+def group_exists(group):
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -101,31 +108,36 @@ def group_is_there(group):
 
 
 def started(config):
-    words = [sys.executable, "-m", "universeg", "train", *command(config, "--synthetic", "nested", "--loaders", "2")]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for(lambda: (config.out / "metrics.jsonl").exists() and rows(config, "loss"), process)
+    """A training process with two loader processes, in a group of its own, after its first step."""
+    config = replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000)
+    extra = ["--synthetic", "nested", "--loaders", "2", "--size", "16", "--dev-episodes", "1"]
+    words = [sys.executable, "-m", "universeg", "train", *command(config, *extra)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: rows(config, "loss"), process)
     return process
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_all_processes_still_saves(config, number):
-    """As clusters and terminals send them."""
-    config = replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000)
+    """Clusters and terminals send signals to all processes."""
     process = started(config)
     os.killpg(process.pid, number)
     words = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + number, words
     (path,) = checkpoints(config.out)
-    assert f"saved after step {int(path.stem[5:])}" in words
+    step = int(path.stem[5:])
+    assert step == rows(config, "loss")[-1][0]
+    assert f"stopped by {signal.Signals(number).name}, saved after step {step}" in words
 
 
 @pytest.mark.slow
-def test_loaders_end_with_a_training_that_was_killed(config):
-    process = started(replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000))
+def test_loaders_end_if_the_training_is_killed(config):
+    process = started(config)
     process.kill()
-    process.communicate()  # also until the loaders have let go of its stderr
+    process.communicate()  # returns when the loaders have closed its stderr too
     until = time.monotonic() + 30
-    while group_is_there(process.pid):
-        assert time.monotonic() < until, "a loader is left over"
+    while group_exists(process.pid):
+        assert time.monotonic() < until, "a loader process still runs"
         time.sleep(0.05)

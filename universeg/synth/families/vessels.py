@@ -1,116 +1,68 @@
-"""Thin bright or dark lines: vessels with a disc, nerves, cracks, capillary meshes; faint, on uneven ground."""
-
-from math import pi
+"""Family `vessels`: branching trees of thin lines with low contrast, like vessels or nerves."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from universeg.synth.scene.appearance import painted
-from universeg.synth.scene.fields import blurred, related, smooth
-from universeg.synth.scene.pose import Pose, mirrored, posed
+from universeg.synth.scene.fields import blurred
+from universeg.synth.scene.pose import Pose, anatomy_coordinates, mirrored
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
-from universeg.synth.scene.shapes import backdrop, draw_outline, star
-from universeg.synth.scene.trees import TREES, draw_habit, grown, looked_up
+from universeg.synth.scene.shapes import draw_outline, outline_level
+from universeg.synth.scene.thin_lines import line_contrast, low_contrast_background, round_field_of_view, spots
+from universeg.synth.scene.trees import TREES, draw_growth, grow_forest, sample_trees
 
-POSE = Pose(turns=0.3, zoom=(0.8, 1.1), zooms=0.1, shift=0.1, shifts=0.12, bend=(0.01, 0.05))
+POSE = Pose(
+    subject_rotation=0.3,
+    task_scale=(0.8, 1.1),
+    subject_scale=0.1,
+    task_shift=0.1,
+    subject_shift=0.12,
+    deformation=(0.01, 0.05),
+)
 
 
 def vessels(draws: Draws) -> Scene:
-    """Trees; each subject shows another piece, so that only the look gives them away."""
-    habit = draw_habit(draws)
-    forest = draws.once(lambda own: grown(own, habit))
-    x, y = posed(draws, POSE)
+    """Labels are the tree, and in some tasks its thick branches and the disc that it starts from.
+
+    Each subject shows a part of one of several trees, so that only the appearance identifies them.
+    """
+    growth = draw_growth(draws)
+    forest = draws.once(lambda own: grow_forest(own, growth))
+    x, y = anatomy_coordinates(draws, POSE)
     x = mirrored(draws, x)
-    which = draws.own.integers(0, TREES, draws.entries)
-    lines, thickness = looked_up(forest, which, x, y)
-    images = _ground(draws)
+    which = draws.subject_rng.integers(0, TREES, draws.subjects)
+    lines, thickness = sample_trees(forest, which, x, y)
+    images = low_contrast_background(draws)
     parts = dict[str, Tensor]()
-    if habit.origin == "disc":
-        images, disc = _disc(draws, images, x, y, forest.discs[which])
+    if growth.origin == "disc":
+        images, disc = _with_disc(draws, images, x, y, forest.discs[which])
         parts |= {"disc": disc} if draws.chance(0.3) else {}
-    strength = draws.log(0.03, 0.3) * draws.one_of([-1, 1])
-    images = images + _contrast(draws, strength, lines, thickness)
-    images = images + _spots(draws)
-    if draws.chance(0.35):  # a second system: deeper, or of the other kind
-        others, thick = looked_up(forest, (which + 1) % TREES, -y, x)
-        blur = draws.number(0, 2) * draws.size / 128
-        other = blurred(others, blur) if draws.chance(0.5) else others
-        images = images - _contrast(draws, strength * draws.number(0.3, 1), other, thick)
-    parts["tree"] = lines > draws.number(0.3, 0.55)
-    if habit.radius > 1 and draws.chance(0.4):
+    strength = draws.log_uniform(0.03, 0.3) * draws.choice([-1, 1])
+    images = images + line_contrast(draws, strength, lines, thickness)
+    images = images + spots(draws)
+    if draws.chance(0.35):  # a second system of vessels with the opposite contrast, which may be out of focus
+        other_lines, other_thickness = sample_trees(forest, (which + 1) % TREES, -y, x)
+        blur = draws.uniform(0, 2) * draws.size / 128
+        other_lines = blurred(other_lines, blur) if draws.chance(0.5) else other_lines
+        images = images - line_contrast(draws, strength * draws.uniform(0.3, 1), other_lines, other_thickness)
+    parts["tree"] = lines > draws.uniform(0.3, 0.55)
+    if growth.radius > 1 and draws.chance(0.4):
         parts["stems"] = (lines > 0.5) & (thickness > 0.45)
-    images, seen = _pupil(draws, images)
-    return Scene(images, parts, seen)
+    images, visible = round_field_of_view(draws, images)
+    return Scene(images, parts, visible)
 
 
-def mesh(draws: Draws) -> Scene:
-    """Lines of constant width where smooth noise changes its sign: membranes, capillaries, cracks."""
-    fields = smooth(draws, draws.count(5, 22), draws.entries, draws.count(1, 2))
-    steep = torch.stack(torch.gradient(fields, dim=(-2, -1))).square().sum(0).sqrt().clamp(min=1e-3)
-    half = draws.log(0.4, 2) * (draws.size / 128) ** 0.6 * draws.jitter(0.1, 1).exp()
-    lines = (half + 0.5 - fields.abs() / steep).clamp(0, 1).amax(1)
-    if draws.chance(0.5):  # not everywhere
-        lines = lines * (draws.number(-0.5, 1) + smooth(draws, 4, draws.entries) > 0)
-    strength = draws.log(0.05, 0.5) * draws.one_of([-1, 1])
-    images, seen = _pupil(draws, _ground(draws) + _contrast(draws, strength, lines, lines))
-    return Scene(images + _spots(draws), {"mesh": lines > 0.5}, seen)
-
-
-def _ground(draws: Draws) -> Tensor:
-    """A backdrop of little contrast, uneven over the picture."""
-    kinds, count = backdrop(draws, 4)
-    images = painted(draws, kinds, count, count)
-    if draws.chance(0.7):
-        images = blurred(images, draws.log(0.5, 8) * draws.size / 128)
-    images = 0.5 + draws.log(0.08, 0.7) * (images - 0.5)
-    uneven = related(draws, draws.count(1, 3), 1, draws.number(0.2, 1))[:, 0]
-    fine = smooth(draws, draws.count(12, 50), draws.entries)
-    return images + draws.log(0.02, 0.3) * uneven + draws.log(0.003, 0.04) * fine
-
-
-def _contrast(draws: Draws, strength: float, lines: Tensor, thickness: Tensor) -> Tensor:
-    """What lines add: less where they are thin, fading along the way, sometimes with a reflex in the middle."""
-    fading = (draws.number(0.1, 0.6) * smooth(draws, draws.count(3, 6), draws.entries)).exp()
-    faint = draws.number(0.2, 0.8)
-    profile = lines * faint + (1 - faint) * thickness
-    if draws.chance(0.25):
-        profile = profile - draws.number(0.3, 0.7) * (blurred(thickness, 0.7) - 0.45).clamp(min=0)
-    return strength * draws.jitter(0.2).exp() * fading * blurred(profile, draws.log(0.2, 0.8) * draws.size / 128)
-
-
-def _disc(draws: Draws, images: Tensor, x: Tensor, y: Tensor, at: np.ndarray) -> tuple[Tensor, Tensor]:
-    """The disc that trees grow from, with a cup in it, and a dark spot beside it."""
-    column, row = (draws.tensor(at[:, axis])[:, None, None] for axis in (0, 1))
-    size = draws.log(0.07, 0.2)
-    level = star(x - column, y - row, draw_outline(draws, size, (0.01, 0.08), 1.3))
+def _with_disc(draws: Draws, images: Tensor, x: Tensor, y: Tensor, centres: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Add the disc that trees start from, with a cup in it, and a dark spot beside it; return images and disc mask."""
+    column, row = (draws.tensor(centres[:, axis])[:, None, None] for axis in (0, 1))
+    size = draws.log_uniform(0.07, 0.2)
+    level = outline_level(x - column, y - row, draw_outline(draws, size, (0.01, 0.08), 1.3))
     disc = level < 0
-    soft = blurred(disc.float(), draws.number(0.5, 2) * draws.size / 128)
-    cup = blurred((level < -draws.number(0.3, 0.7)).float(), draws.number(0.5, 1.5) * draws.size / 128)
+    soft = blurred(disc.float(), draws.uniform(0.5, 2) * draws.size / 128)
+    cup = blurred((level < -draws.uniform(0.3, 0.7)).float(), draws.uniform(0.5, 1.5) * draws.size / 128)
     sign = 1 if draws.chance(0.75) else -1
-    images = images + sign * (draws.log(0.03, 0.4) * soft + draws.log(0.01, 0.25) * cup)
-    away = draws.number(0.4, 0.8)
-    spot = (-((x - column + away).square() + (y - row).square()) / (2 * draws.number(0.05, 0.2) ** 2)).exp()
-    return images - draws.log(0.01, 0.2) * spot, disc
-
-
-def _spots(draws: Draws) -> Tensor:
-    """Small bright or dark spots, as of lesions and dust; in many tasks none."""
-    amount = draws.one_of([0.0, 0.0, 0.02, 0.06])
-    noise = smooth(draws, draws.count(15, 40), draws.entries)
-    where = blurred((noise > 3 - 12 * amount).float(), draws.log(0.3, 1))
-    return draws.number(-0.25, 0.25) * where if amount else torch.zeros_like(noise)
-
-
-def _pupil(draws: Draws, images: Tensor) -> tuple[Tensor, Tensor | None]:
-    """A round field of view in half of the tasks: darker, or brighter, towards its rim."""
-    if draws.chance(0.5):
-        return images, None
-    x, y = draws.places
-    distance = torch.hypot(x - draws.jitter(0.03), y - draws.jitter(0.03))
-    radius = draws.number(0.8, 1.05) + draws.jitter(0.01)
-    shade = draws.number(-0.3, 0.1) * (distance / radius).square()
-    rim = (-((radius - distance) / draws.log(0.01, 0.06)).clamp(min=0)).exp()
-    fade = 0.5 + 0.5 * torch.cos(torch.atan2(y, x) - draws.each(-pi, pi))  # on one side more
-    return images + shade + draws.number(-0.1, 0.3) * rim * fade, distance < radius
+    images = images + sign * (draws.log_uniform(0.03, 0.4) * soft + draws.log_uniform(0.01, 0.25) * cup)
+    distance = draws.uniform(0.4, 0.8)
+    squared = (x - column + distance).square() + (y - row).square()
+    spot = (-squared / (2 * draws.uniform(0.05, 0.2) ** 2)).exp()
+    return images - draws.log_uniform(0.01, 0.2) * spot, disc

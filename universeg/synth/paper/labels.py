@@ -1,4 +1,4 @@
-"""From shapes on the canvas to labels of a task at its size."""
+"""The labels: masks of the shapes at the size of the task."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ Counts = NDArray[np.int64]
 
 
 def coverage(maps: Tensor, shapes: int, size: int) -> tuple[Pixels, Counts]:
-    """Coverage (shapes, B, size, size) of maps (B, H, H) uint8, and canvas pixels (shapes, B) of each shape.
+    """Coverage (shapes, B, size, size), 0..255, of shape maps (B, H, H) uint8, and each shape's area (shapes, B).
 
-    The same as standardise.resample.Grid makes of each shape's mask, but counted for all shapes at once. H must be a
-    multiple of `size`.
+    Areas are in pixels of the canvas. H must be a multiple of `size`. The coverage equals that of
+    standardise.resample.Grid for each shape's mask, but counting all shapes at once is faster.
     """
     batch, side = maps.shape[0], maps.shape[-1]
     ratio = side // size
@@ -29,23 +29,24 @@ def coverage(maps: Tensor, shapes: int, size: int) -> tuple[Pixels, Counts]:
     return pixels.cpu().numpy(), inside.sum((2, 3)).cpu().numpy()
 
 
-def named(shape: int) -> str:
+def shape_name(shape: int) -> str:
+    """The name of a shape; shapes count from 0, names from 1."""
     return f"shape {shape + 1:02d}"
 
 
-def kept(
-    masks: Pixels, shares: NDArray[np.float64], least_area: float
+def labels_by_area(
+    masks: Pixels, areas: NDArray[np.float64], min_area: float
 ) -> tuple[Mapping[str, Pixels], Mapping[str, str]]:
-    """Masks (shapes, S, size, size) that are large enough in every subject, and why the others are no labels.
+    """The masks, by name, of shapes that are large enough in every subject; and for the others the reason.
 
-    `shares` (shapes, S) is each shape's share of the canvas. The driver skips the shape after one that it drops; here
-    every shape is checked.
+    Masks are (shapes, S, size, size); `areas` (shapes, S) are fractions of the canvas. The driver does not check the
+    shape after one that it drops; here every shape is checked.
     """
-    least = shares.min(1)
-    large = {named(k): masks[k] for k in range(len(masks)) if least[k] >= least_area}
-    small = {named(k): _too_small(least[k]) for k in range(len(masks)) if least[k] < least_area}
+    smallest = areas.min(1)
+    large = {shape_name(k): masks[k] for k in range(len(masks)) if smallest[k] >= min_area}
+    small = {shape_name(k): _too_small(smallest[k]) for k in range(len(masks)) if smallest[k] < min_area}
     return large, small
 
 
-def _too_small(share: float) -> str:
-    return f"covers only {share:.3%} of some subject's image: too small for a task"
+def _too_small(area: float) -> str:
+    return f"too small for a task: covers only {area:.3%} of the image in one subject"

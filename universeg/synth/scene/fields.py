@@ -1,4 +1,4 @@
-"""Smooth random fields and textures, made from few random numbers."""
+"""Smooth random fields, Gaussian blur and textures."""
 
 from functools import lru_cache
 from math import cos, sin
@@ -9,12 +9,12 @@ from torch.nn.functional import avg_pool2d
 
 from universeg.synth.scene.random_draws import Draws
 
-TILE = 1.75  # a texture is this many times as large as an image, so that each subject can have another piece
+TILE = 1.75  # side of a texture, in sides of an image; larger than 1, so that each subject can have another crop
 
 
 @lru_cache(64)
 def _splines(cells: int, size: int, device: torch.device) -> Tensor:
-    """Cubic B-splines (size, cells + 3) over `cells` intervals; sums weighted by normal numbers have variance 1."""
+    """Cubic B-splines (size, cells + 3) over `cells` intervals, scaled for `from_control_points`."""
     place = (torch.arange(size, dtype=torch.float64) + 0.5) * (cells / size)
     first = place.floor().clamp(max=cells - 1)
     t = place - first
@@ -24,48 +24,55 @@ def _splines(cells: int, size: int, device: torch.device) -> Tensor:
     return (basis / weights.square().sum(1).mean().sqrt()).float().to(device)
 
 
-def stretched(grid: Tensor, size: int) -> Tensor:
-    """Control points (..., cells + 3, cells + 3), unit normal numbers, as fields (..., size, size) of unit variance."""
+def from_control_points(grid: Tensor, size: int) -> Tensor:
+    """Spline fields (..., size, size) through control points (..., cells + 3, cells + 3).
+
+    Standard normal control points give fields with a variance of about 1.
+    """
     basis = _splines(grid.shape[-1] - 3, size, grid.device)
     return basis @ grid @ basis.T
 
 
-def smooth(draws: Draws, cells: int, *lead: int) -> Tensor:
-    """Fields (*lead, H, W) of about unit variance that change over 1/cells of the image."""
-    return stretched(draws.tensor(draws.own.standard_normal((*lead, cells + 3, cells + 3))), draws.size)
+def smooth_noise(draws: Draws, cells: int, *leading: int) -> Tensor:
+    """Fields (*leading, H, W) with a variance of about 1 that vary over about 1/cells of the image side."""
+    grid = draws.subject_rng.standard_normal((*leading, cells + 3, cells + 3))
+    return from_control_points(draws.tensor(grid), draws.size)
 
 
-def related(draws: Draws, cells: int, channels: int, own: float) -> Tensor:
-    """Fields (M, channels, H, W) that subjects share, but for a share `own` (0 to 1) of their variance."""
+def shared_noise(draws: Draws, cells: int, channels: int, own: float) -> Tensor:
+    """Smooth noise (M, channels, H, W) that is similar in all subjects.
+
+    A fraction `own` (0 to 1) of the variance belongs to each subject; the rest is common to all.
+    """
     shape = (channels, cells + 3, cells + 3)
-    common = draws.tensor(draws.numbers.standard_normal(shape))
-    apart = draws.tensor(draws.own.standard_normal((draws.entries, *shape)))
-    return stretched((1 - own) ** 0.5 * common + own**0.5 * apart, draws.size)
+    common = draws.tensor(draws.task_rng.standard_normal(shape))
+    each = draws.tensor(draws.subject_rng.standard_normal((draws.subjects, *shape)))
+    return from_control_points((1 - own) ** 0.5 * common + own**0.5 * each, draws.size)
 
 
-def largest(fields: Tensor) -> Tensor:
-    """Which of fields (M, C, H, W) is largest at each pixel: (M, H, W). Faster than argmax over strides."""
+def index_of_largest(fields: Tensor) -> Tensor:
+    """Index (M, H, W) of the largest of fields (M, C, H, W) at each pixel. Faster than argmax along this axis."""
     best = fields[:, 0].clone()
-    which = torch.zeros(best.shape, dtype=torch.long, device=fields.device)
+    index = torch.zeros(best.shape, dtype=torch.long, device=fields.device)
     for number in range(1, fields.shape[1]):
-        more = fields[:, number] > best
-        best = torch.where(more, fields[:, number], best)
-        which.masked_fill_(more, number)
-    return which
+        larger = fields[:, number] > best
+        best = torch.where(larger, fields[:, number], best)
+        index.masked_fill_(larger, number)
+    return index
 
 
 @lru_cache(256)
 def _blur(side: int, sd: float, device: torch.device) -> Tensor:
-    away = torch.arange(side, device=device)
-    weights = torch.exp(-0.5 * ((away[:, None] - away) / max(sd, 1e-3)) ** 2)
-    weights[weights < 1e-5] = 0  # not seen, and the tiniest floats slow sums down ten times
+    place = torch.arange(side, device=device)
+    weights = torch.exp(-0.5 * ((place[:, None] - place) / max(sd, 1e-3)) ** 2)
+    weights[weights < 1e-5] = 0  # invisible, and subnormal floats make sums ten times slower
     return weights / weights.sum(1, keepdim=True)
 
 
 def blurred(images: Tensor, sd_rows: float, sd_columns: float | None = None) -> Tensor:
-    """Gaussian blur of (..., H, W), in pixels; what would be outside is left out, so edges do not darken."""
+    """Gaussian blur of images (..., H, W); standard deviations in pixels. Borders are normalised and do not darken."""
     sd_columns = sd_rows if sd_columns is None else sd_columns
-    # steps of 5 % are not seen and keep the matrices few
+    # standard deviations are rounded to 0.05 pixels, so that the cached matrices are few
     rows, columns = (
         _blur(side, round(sd * 20) / 20, images.device)
         for side, sd in zip(images.shape[-2:], (sd_rows, sd_columns), strict=True)
@@ -73,70 +80,71 @@ def blurred(images: Tensor, sd_rows: float, sd_columns: float | None = None) -> 
     return rows @ images @ columns.T
 
 
-def texture(draws: Draws) -> Tensor:
-    """A texture (side, side) of zero mean and unit variance, TILE times as large as an image."""
+def draw_texture(draws: Draws) -> Tensor:
+    """A random texture (side, side) with mean 0 and variance 1; its side is TILE times that of an image."""
     side = int(draws.size * TILE) // 4 * 4
-    made = TEXTURES[draws.count(0, len(TEXTURES) - 1)](draws, side)
-    return (made - made.mean()) / made.std().clamp(min=1e-4)
+    values = TEXTURES[draws.integer(0, len(TEXTURES) - 1)](draws, side)
+    return (values - values.mean()) / values.std().clamp(min=1e-4)
 
 
-def pieces(draws: Draws, tile: Tensor) -> Tensor:
-    """A random piece (M, H, W) of a texture for each subject, some mirrored."""
-    free = tile.shape[-1] - draws.size
-    corners = draws.own.integers(0, free, (draws.entries, 2), endpoint=True).tolist()
-    mirrored = tile.flip(1)
-    tiles = [(tile, mirrored)[flip] for flip in draws.own.integers(0, 2, draws.entries)]
-    cut = [t[r : r + draws.size, c : c + draws.size] for t, (r, c) in zip(tiles, corners, strict=True)]
-    return torch.stack(cut)
+def texture_crops(draws: Draws, texture: Tensor) -> Tensor:
+    """A random crop (M, H, W) of a texture for each subject; half of them are mirrored."""
+    free = texture.shape[-1] - draws.size
+    corners = draws.subject_rng.integers(0, free, (draws.subjects, 2), endpoint=True).tolist()
+    mirrored = texture.flip(1)
+    sources = [(texture, mirrored)[flip] for flip in draws.subject_rng.integers(0, 2, draws.subjects)]
+    return torch.stack(
+        [source[r : r + draws.size, c : c + draws.size] for source, (r, c) in zip(sources, corners, strict=True)]
+    )
 
 
 def _grain(draws: Draws, side: int) -> Tensor:
-    """White to soft noise."""
-    return blurred(draws.pixels(side, side), draws.log(0.05, 2.5) * draws.size / 128)
+    """White noise, blurred a little or not at all."""
+    return blurred(draws.noise(side, side), draws.log_uniform(0.05, 2.5) * draws.size / 128)
 
 
 def _clouds(draws: Draws, side: int) -> Tensor:
-    """Several scales of smooth noise."""
-    cells = [draws.count(4, 60) for _ in range(draws.count(1, 3))]
-    grids = [draws.tensor(draws.numbers.standard_normal((n + 3, n + 3))) for n in cells]
-    return torch.stack([draws.number(0.2, 1) * stretched(grid, side) for grid in grids]).sum(0)
+    """Smooth noise of one to three scales."""
+    cells = [draws.integer(4, 60) for _ in range(draws.integer(1, 3))]
+    grids = [draws.tensor(draws.task_rng.standard_normal((n + 3, n + 3))) for n in cells]
+    return torch.stack([draws.uniform(0.2, 1) * from_control_points(grid, side) for grid in grids]).sum(0)
 
 
 def _brushed(draws: Draws, side: int) -> Tensor:
-    """Noise along one direction."""
-    along, across = draws.log(1.5, 8) * draws.size / 128, draws.log(0.2, 1)
-    made = blurred(draws.pixels(side, side), along, across)
-    return made.T if draws.chance(0.5) else made
+    """Noise that is stretched along one axis."""
+    along, across = draws.log_uniform(1.5, 8) * draws.size / 128, draws.log_uniform(0.2, 1)
+    values = blurred(draws.noise(side, side), along, across)
+    return values.T if draws.chance(0.5) else values
 
 
 def _ridges(draws: Draws, side: int) -> Tensor:
-    """Lines where smooth noise changes its sign: fibres, wrinkles."""
-    return -(_clouds(draws, side).abs() ** draws.number(0.3, 1))
+    """Lines where smooth noise changes its sign, like fibres and wrinkles."""
+    return -(_clouds(draws, side).abs() ** draws.uniform(0.3, 1))
 
 
 def _patches(draws: Draws, side: int) -> Tensor:
-    """Two or three flat levels in smooth patches."""
-    made = _clouds(draws, side)
-    return (made > 0).float() + (made > draws.number(0.5, 1.2)).float()
+    """Smooth patches with three intensities."""
+    values = _clouds(draws, side)
+    return (values > 0).float() + (values > draws.uniform(0.5, 1.2)).float()
 
 
 def _dots(draws: Draws, side: int) -> Tensor:
-    """Grains, vacuoles: sparse spots."""
-    made = blurred(draws.pixels(side, side), draws.log(0.6, 2) * draws.size / 128)
-    return (made > draws.number(1, 2.2) * made.std()).float()
+    """Sparse spots, like grains and vacuoles."""
+    values = blurred(draws.noise(side, side), draws.log_uniform(0.6, 2) * draws.size / 128)
+    return (values > draws.uniform(1, 2.2) * values.std()).float()
 
 
 def _stripes(draws: Draws, side: int) -> Tensor:
-    """Waves that bend."""
-    line = torch.arange(side, device=draws.device) * (6.28 * draws.log(4, 40) / side)
-    turn = draws.number(0, 3.14)
-    waves = cos(turn) * line + sin(turn) * line[:, None]
-    return torch.sin(waves + draws.number(0, 4) * _clouds(draws, side))
+    """Curved stripes."""
+    line = torch.arange(side, device=draws.device) * (6.28 * draws.log_uniform(4, 40) / side)
+    angle = draws.uniform(0, 3.14)
+    waves = cos(angle) * line + sin(angle) * line[:, None]
+    return torch.sin(waves + draws.uniform(0, 4) * _clouds(draws, side))
 
 
 def _coarse(draws: Draws, side: int) -> Tensor:
-    """Speckle of large grains with sharp edges."""
-    small = draws.pixels(1, 1, side // 2, side // 2)
+    """Speckle with large grains."""
+    small = draws.noise(1, 1, side // 2, side // 2)
     return avg_pool2d(small.repeat_interleave(2, -1).repeat_interleave(2, -2), 3, 1, 1)[0, 0]
 
 

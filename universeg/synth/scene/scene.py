@@ -1,15 +1,20 @@
-"""What a family hands on: images before the camera, and the parts that may be asked for."""
+"""The result of a family: clean images, and masks of the parts of the anatomy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from universeg.synth.scene.random_draws import Draws
+
 
 @dataclass(frozen=True)
 class Scene:
-    """M subjects of one invented anatomy."""
+    """M subjects with one invented anatomy, before the simulated image acquisition."""
 
-    images: Tensor  # (M, H, W) about 0 to 1
-    parts: Mapping[str, Tensor]  # name -> (M, H, W) bool; parts may overlap
-    seen: Tensor | None = None  # (M, H, W) bool: outside it the picture is black and nothing is labelled
+    images: Tensor  # (M, H, W) intensity, about 0 to 1
+    parts: Mapping[str, Tensor]  # name -> mask (M, H, W) bool; masks may overlap
+    field_of_view: Tensor | None = None  # (M, H, W) bool; outside it images are black and masks are empty
+
+
+Family = Callable[[Draws], Scene]

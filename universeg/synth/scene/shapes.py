@@ -1,4 +1,4 @@
-"""Outlines: levels (M, H, W) that are negative inside, -1 at the middle and 0 at the edge."""
+"""Shapes: outlines as levels (M, H, W), which are -1 at the centre, 0 at the edge and positive outside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from universeg.synth.scene.fields import largest, related
+from universeg.synth.scene.fields import index_of_largest, shared_noise
 from universeg.synth.scene.random_draws import Draws
 
 ANGLES = 512
@@ -16,29 +16,33 @@ ANGLES = 512
 
 @dataclass(frozen=True)
 class Outline:
-    """A star-convex shape: its radius by angle, for each subject."""
+    """A star-convex shape: for each subject the radius at each angle."""
 
     radii: Tensor  # (M, ANGLES), from -pi to pi
-    aspect: float
-    angle: float
+    aspect: float  # of width to height, before the rotation
+    angle: float  # of the rotation
 
 
 def draw_outline(
     draws: Draws, radius: float, waves: tuple[float, float] = (0.02, 0.25), aspect: float = 1.6
 ) -> Outline:
-    """One outline for the task whose subjects differ a little; a few are jagged, most are round."""
-    count = draws.count(3, 6)
-    common = draws.numbers.standard_normal((1, 2 * count)) * draws.log(*waves)
-    own = draws.own.standard_normal((draws.entries, 2 * count)) * draws.log(0.005, 0.06)
+    """An outline with a mean radius of `radius`; subjects differ a little.
+
+    `waves` is the range of its roughness: most outlines are round, a few are jagged. `aspect` is the largest ratio of
+    width to height.
+    """
+    count = draws.integer(3, 6)
+    common = draws.task_rng.standard_normal((1, 2 * count)) * draws.log_uniform(*waves)
+    differences = draws.subject_rng.standard_normal((draws.subjects, 2 * count)) * draws.log_uniform(0.005, 0.06)
     theta = np.linspace(-pi, pi, ANGLES, endpoint=False)
-    numbers = np.arange(2, count + 2)[:, None]
-    around = np.concatenate([np.cos(numbers * theta), np.sin(numbers * theta)]) / np.tile(numbers - 1, (2, 1))
-    radii = radius * np.maximum(1 + (common + own) @ around, 0.2)
-    return Outline(draws.tensor(radii), draws.log(1 / aspect, aspect), draws.number(0, pi))
+    orders = np.arange(2, count + 2)[:, None]  # of a Fourier series in the angle
+    series = np.concatenate([np.cos(orders * theta), np.sin(orders * theta)]) / np.tile(orders - 1, (2, 1))
+    radii = radius * np.maximum(1 + (common + differences) @ series, 0.2)
+    return Outline(draws.tensor(radii), draws.log_uniform(1 / aspect, aspect), draws.uniform(0, pi))
 
 
-def star(x: Tensor, y: Tensor, outline: Outline) -> Tensor:
-    """The level of an outline around the origin of x and y."""
+def outline_level(x: Tensor, y: Tensor, outline: Outline) -> Tensor:
+    """The level of an outline around the origin, at coordinates x and y (M, H, W)."""
     c, s, stretch = cos(outline.angle), sin(outline.angle), outline.aspect**0.5
     across = torch.add(x * (c * stretch), y, alpha=s * stretch)
     along = torch.sub(y * (c / stretch), x, alpha=s / stretch)
@@ -47,14 +51,14 @@ def star(x: Tensor, y: Tensor, outline: Outline) -> Tensor:
     return torch.hypot(across, along).div_(radii).sub_(1)
 
 
-def backdrop(draws: Draws, most: int = 5) -> tuple[Tensor, int]:
-    """What lies around: kinds (M, H, W) and how many of them. In half of the tasks each subject has its own."""
-    count = draws.count(1, most)
-    own = 1.0 if draws.chance(0.5) else draws.log(0.03, 0.5)
-    return largest(related(draws, draws.count(2, 6), count, own)), count
+def background(draws: Draws, max_kinds: int = 5) -> tuple[Tensor, int]:
+    """A background: a map of kinds (M, H, W), and their number. In half of the tasks subjects do not share it."""
+    count = draws.integer(1, max_kinds)
+    own = 1.0 if draws.chance(0.5) else draws.log_uniform(0.03, 0.5)
+    return index_of_largest(shared_noise(draws, draws.integer(2, 6), count, own)), count
 
 
-def put(kinds: Tensor, masks: Sequence[tuple[Tensor, int]]) -> None:
-    """Write each kind where its mask is, in order."""
+def fill(kinds: Tensor, masks: Sequence[tuple[Tensor, int]]) -> None:
+    """Set each kind where its mask is true, in this order; `kinds` is changed in place."""
     for mask, kind in masks:
         kinds.masked_fill_(mask, kind)

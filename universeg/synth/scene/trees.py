@@ -1,4 +1,4 @@
-"""Branching trees, grown step by step on a fine grid, so that a vessel may be thinner than a pixel of the picture."""
+"""Branching trees, grown step by step on a fine grid, so that vessels can be thinner than a pixel of the picture."""
 
 from dataclasses import dataclass
 from math import pi
@@ -11,92 +11,93 @@ from torch.nn.functional import grid_sample
 
 from universeg.synth.scene.random_draws import Draws
 
-FINE = 2  # grid points per pixel of the picture
-REACH = 1.25  # trees fill [-REACH, REACH], so that a picture may be turned and moved
-TREES = 4  # grown per task; each subject shows a piece of one of them
-MOST = 56  # branches per tree
-LEAST_RADIUS = 0.28  # in pixels of the picture
+POINTS_PER_PIXEL = 2  # grid points per pixel of the picture
+EXTENT = 1.25  # trees fill [-EXTENT, EXTENT], more than a picture, because subjects are rotated and shifted
+TREES = 4  # per task; each subject shows a part of one of them
+MAX_BRANCHES = 56  # branches per tree
+MIN_RADIUS = 0.28  # in pixels of the picture; thinner branches end
 
 Table = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Habit:
-    """How the trees of a task grow; radii in pixels of the picture."""
+class Growth:
+    """How the trees of a task grow. Radii are in pixels of the picture, angles in radians."""
 
     origin: str  # "disc", "border", "scattered" or "parallel"
     roots: int
-    radius: float
-    wiggle: float  # turn per step, sd
-    curl: float  # turn per step that a branch keeps, sd
-    branching: float  # per branch and step
-    decay: float  # of the radius, per step
+    radius: float  # of a root, on average
+    wiggle: float  # standard deviation of the change of direction in each step
+    curl: float  # standard deviation of a branch's constant change of direction per step
+    branching: float  # probability per branch and step
+    decay: float  # relative decrease of the radius per step
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Drawn trees: what each grid point holds, and where each tree's disc is."""
+    """Trees on the fine grid, and the position of the disc that each may start from."""
 
-    maps: Tensor  # (TREES, 2, side, side): coverage, and coverage times thickness (0 to 1)
+    maps: Tensor  # (TREES, 2, side, side): coverage, and coverage times relative thickness; both 0 to 1
     discs: NDArray[np.float64]  # (TREES, 2) x and y
 
 
-def draw_habit(draws: Draws) -> Habit:
-    origin = draws.one_of(["disc", "disc", "border", "scattered", "parallel"])
-    return Habit(
-        origin,
-        draws.count(4, 9),
-        draws.log(0.4, 1.6) * (draws.size / 128) ** 0.6,
-        draws.log(0.012, 0.09),
-        draws.log(0.001, 0.012),
-        draws.log(0.01, 0.04) * 128 / draws.size,
-        draws.number(0.0005, 0.004) * 128 / draws.size,
+def draw_growth(draws: Draws) -> Growth:
+    """Growth parameters for one task."""
+    origin = draws.choice(["disc", "disc", "border", "scattered", "parallel"])
+    return Growth(
+        origin=origin,
+        roots=draws.integer(4, 9),
+        radius=draws.log_uniform(0.4, 1.6) * (draws.size / 128) ** 0.6,
+        wiggle=draws.log_uniform(0.012, 0.09),
+        curl=draws.log_uniform(0.001, 0.012),
+        branching=draws.log_uniform(0.01, 0.04) * 128 / draws.size,
+        decay=draws.uniform(0.0005, 0.004) * 128 / draws.size,
     )
 
 
-def grown(draws: Draws, habit: Habit) -> Forest:
-    """Trees of one habit; every branch moves, turns, thins and may split at each step."""
-    rng = draws.numbers
-    side = int(FINE * REACH * draws.size) // 2 * 2
-    step = 1.3 * 2 * REACH / side
-    discs = np.tile([draws.number(-0.6, 0.6), draws.number(-0.4, 0.4)], (TREES, 1)) + rng.normal(0, 0.08, (TREES, 2))
-    x, y, heading, radius = _roots(rng, habit, discs)
-    curl = rng.normal(0, habit.curl, (TREES, MOST))
-    free = np.full(TREES, habit.roots)
-    trail = []
+def grow_forest(draws: Draws, growth: Growth) -> Forest:
+    """Grow TREES trees. In each step every branch moves, changes direction, gets thinner and may split."""
+    rng = draws.task_rng
+    side = int(POINTS_PER_PIXEL * EXTENT * draws.size) // 2 * 2
+    step = 1.3 * 2 * EXTENT / side
+    discs = np.tile([draws.uniform(-0.6, 0.6), draws.uniform(-0.4, 0.4)], (TREES, 1)) + rng.normal(0, 0.08, (TREES, 2))
+    x, y, heading, radius = _roots(rng, growth, discs)
+    curl = rng.normal(0, growth.curl, (TREES, MAX_BRANCHES))
+    n_branches = np.full(TREES, growth.roots)
+    history = []
     for _ in range(int(2.2 / step)):
-        alive = radius > LEAST_RADIUS
+        alive = radius > MIN_RADIUS
         if not alive.any():
             break
-        heading += habit.wiggle * rng.standard_normal((TREES, MOST)) + curl
+        heading += growth.wiggle * rng.standard_normal((TREES, MAX_BRANCHES)) + curl
         x += step * np.cos(heading)
         y += step * np.sin(heading)
-        radius *= 1 - habit.decay
-        radius[(np.abs(x) > REACH) | (np.abs(y) > REACH)] = 0
-        trail.append((x.copy(), y.copy(), radius.copy()))
-        splits = alive & (rng.random((TREES, MOST)) < habit.branching)
-        for tree, branch in zip(*np.nonzero(splits & (radius > LEAST_RADIUS)), strict=True):
-            _split(rng, (x, y, heading, radius), tree, branch, free)
-    return Forest(_drawn(draws, trail or [(x, y, radius)], side), discs)  # in small pictures all may be too thin
+        radius *= 1 - growth.decay
+        radius[(np.abs(x) > EXTENT) | (np.abs(y) > EXTENT)] = 0
+        history.append((x.copy(), y.copy(), radius.copy()))
+        splits = alive & (rng.random((TREES, MAX_BRANCHES)) < growth.branching)
+        for tree, branch in zip(*np.nonzero(splits & (radius > MIN_RADIUS)), strict=True):
+            _split(rng, (x, y, heading, radius), tree, branch, n_branches)
+    return Forest(_rasterised(draws, history or [(x, y, radius)], side), discs)  # no step if all roots are too thin
 
 
-def _roots(rng: np.random.Generator, habit: Habit, discs: Table) -> tuple[Table, Table, Table, Table]:
-    """x, y, heading and radius (TREES, MOST); branches that do not exist yet have radius 0."""
-    shape, n = (TREES, MOST), habit.roots
+def _roots(rng: np.random.Generator, growth: Growth, discs: Table) -> tuple[Table, Table, Table, Table]:
+    """x, y, heading and radius (TREES, MAX_BRANCHES). Branches that do not exist yet have radius 0."""
+    shape, n = (TREES, MAX_BRANCHES), growth.roots
     heading = rng.uniform(-pi, pi, shape)
-    if habit.origin == "disc":  # mostly up and down
+    if growth.origin == "disc":  # mostly upwards and downwards
         heading = rng.choice([-pi / 2, pi / 2], shape) + rng.normal(0, 0.7, shape)
         x, y = (discs[:, [axis]] + rng.normal(0, 0.03, shape) for axis in (0, 1))
-    elif habit.origin == "border":
-        x, y = REACH * 0.98 * np.cos(heading + pi), REACH * 0.98 * np.sin(heading + pi)
+    elif growth.origin == "border":
+        x, y = EXTENT * 0.98 * np.cos(heading + pi), EXTENT * 0.98 * np.sin(heading + pi)
         heading += rng.normal(0, 0.5, shape)
-    elif habit.origin == "scattered":
+    elif growth.origin == "scattered":
         x, y = (rng.uniform(-1, 1, shape) for _ in range(2))
     else:
-        x, y = np.full(shape, -REACH * 0.98), rng.uniform(-REACH, REACH, shape)
+        x, y = np.full(shape, -EXTENT * 0.98), rng.uniform(-EXTENT, EXTENT, shape)
         heading = rng.normal(0, 0.25, shape)
     radius = np.zeros(shape)
-    radius[:, :n] = habit.radius * np.exp(rng.normal(0, 0.3, (TREES, n)))
+    radius[:, :n] = growth.radius * np.exp(rng.normal(0, 0.3, (TREES, n)))
     return x, y, heading, radius
 
 
@@ -105,13 +106,13 @@ def _split(
     state: tuple[Table, Table, Table, Table],
     tree: int,
     branch: int,
-    free: NDArray[np.int_],
+    n_branches: NDArray[np.int_],
 ) -> None:
-    """A thinner branch to one side, while the branch itself gives way a little."""
-    child = free[tree]
-    if child == MOST:
+    """Start a thinner branch to one side; the parent turns a little to the other side. Arrays are changed in place."""
+    child = n_branches[tree]
+    if child == MAX_BRANCHES:
         return
-    free[tree] += 1
+    n_branches[tree] += 1
     x, y, heading, radius = state
     side, share = rng.choice([-1, 1]), rng.uniform(0.5, 0.95)
     x[tree, child], y[tree, child] = x[tree, branch], y[tree, branch]
@@ -121,15 +122,15 @@ def _split(
     radius[tree, branch] *= rng.uniform(0.8, 1)
 
 
-def _drawn(draws: Draws, trail: list[tuple[Table, Table, Table]], side: int) -> Tensor:
-    """Discs at every place that a branch has been, thin ones first."""
-    x, y, radius = (np.stack(column) for column in zip(*trail, strict=True))
+def _rasterised(draws: Draws, history: list[tuple[Table, Table, Table]], side: int) -> Tensor:
+    """Maps of a forest: a disc at each position of each branch, with thin discs first."""
+    x, y, radius = (np.stack(column) for column in zip(*history, strict=True))
     tree = np.broadcast_to(np.arange(TREES)[:, None], x.shape)
-    there = radius > LEAST_RADIUS
-    x, y, radius, tree = x[there], y[there], radius[there], tree[there]
-    per_pixel = side / (2 * REACH) * 2 / draws.size
-    column, row = (((place / REACH + 1) / 2 * side).astype(np.int64) for place in (x, y))
-    rank = np.round(radius * per_pixel * 2).astype(np.int64)  # radius in half grid points
+    alive = radius > MIN_RADIUS
+    x, y, radius, tree = x[alive], y[alive], radius[alive], tree[alive]
+    points_per_pixel = side / (2 * EXTENT) * 2 / draws.size
+    column, row = (((place / EXTENT + 1) / 2 * side).astype(np.int64) for place in (x, y))
+    rank = np.round(radius * points_per_pixel * 2).astype(np.int64)  # radius in half grid points
     maps = np.zeros((2, TREES, side, side), np.float32)
     for half in np.unique(rank):
         these, reach = rank == half, half // 2 + 1
@@ -139,20 +140,20 @@ def _drawn(draws: Draws, trail: list[tuple[Table, Table, Table]], side: int) -> 
         columns = np.clip(column[these, None] + right[stamp], 0, side - 1)
         trees = np.broadcast_to(tree[these, None], rows.shape)
         maps[0, trees, rows, columns] = 1
-        maps[1, trees, rows, columns] = min(1, half / (2 * per_pixel * 1.6))
-    # averaged over about a pixel of the picture: what remains can be looked up at single points
+        maps[1, trees, rows, columns] = min(1, half / (2 * points_per_pixel * 1.6))
+    # smoothed over about one pixel of the picture, so that sampling at single points does not alias
     for _ in range(2):
         maps[..., 1:-1] = 0.5 * maps[..., 1:-1] + 0.25 * (maps[..., :-2] + maps[..., 2:])
         maps = maps.swapaxes(-1, -2)
     return draws.tensor(maps).transpose(0, 1)
 
 
-def looked_up(forest: Forest, which: NDArray[np.int_], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Coverage and thickness-weighted coverage (M, H, W) of each subject's tree at places x, y (M, H, W)."""
-    at = torch.stack([x, y], -1) / REACH
-    found = torch.zeros(len(x), 2, *x.shape[1:], device=x.device)
+def sample_trees(forest: Forest, which: NDArray[np.int_], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Coverage, and coverage times thickness, of tree `which` (M,) at x and y; all (M, H, W)."""
+    at = torch.stack([x, y], -1) / EXTENT
+    sampled = torch.zeros(len(x), 2, *x.shape[1:], device=x.device)
     for tree in range(TREES):
-        own = torch.as_tensor(np.flatnonzero(which == tree), device=x.device)
-        maps = forest.maps[tree].expand(len(own), -1, -1, -1)
-        found[own] = grid_sample(maps, at[own], align_corners=False)
-    return found[:, 0], found[:, 1]
+        subjects = torch.as_tensor(np.flatnonzero(which == tree), device=x.device)
+        maps = forest.maps[tree].expand(len(subjects), -1, -1, -1)
+        sampled[subjects] = grid_sample(maps, at[subjects], align_corners=False)
+    return sampled[:, 0], sampled[:, 1]

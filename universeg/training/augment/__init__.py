@@ -1,9 +1,9 @@
-"""The paper's augmentations (section 3.2, table 4): more subjects of a task, and more tasks.
+"""The paper's augmentations (section 3.2, table 4): more variety within tasks, and more tasks.
 
     augmentation = Augmentation(AugmentConfig(preset="paper").rows)
     images, masks = augmentation(images, masks, [rng_for("augment", seed, step, item) for item in range(batch)])
 
-docs/augmentation.md shows each of them.
+docs/explanation/augmentation.md shows an example of each.
 """
 
 from universeg.training.augment.augmentation import Augmentation

@@ -1,4 +1,4 @@
-"""A picture of every augmentation: `python -m universeg.training.augment --out docs/augmentation.png`."""
+"""A picture of every augmentation: `python -m universeg.training.augment --out docs/explanation/augmentation.png`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,18 +18,20 @@ from universeg.training.augment import ROWS, Augmentation, AugmentConfig
 
 SIDE = 128  # of images and of panels, in pixels
 ENTRIES = 3
-MASK = np.array([40, 225], np.uint8)  # background and foreground, both distinct from the paper
-SHADES = 96  # grey levels and outlines; more only make the file larger
+MASK = np.array([40, 225], np.uint8)  # grey levels of background and foreground, both distinct from the white page
+SHADES = 96  # colours of the file: enough for grey levels and outlines
 
 
-def main(out: Path = Path("docs/augmentation.png"), task: int = 14, seed: int = 0) -> None:
-    """Write a sheet of a synthetic task: as it is, after each row of Table 4 alone, and after all at their chances."""
+def main(out: Path = Path("docs/explanation/augmentation.png"), task: int = 14, seed: int = 0) -> None:
+    """Write a sheet of a synthetic task: unchanged, after each row of Table 4 alone, and after all with their p."""
     images, masks = _episode(task)
-    rows = [_panels(images, masks, "as it is")]
+    columns = ["unchanged:\nquery", "its mask", "support image", "its mask", "support image", "its mask"]
+    rows = [[replace(panel, caption=name) for panel, name in zip(_panels(images, masks), columns, strict=True)]]
     for name, augmentation in _each():
         changed = augmentation(images, masks, [rng_for("augment", seed, name)])
-        rows.append(_panels(*changed, name.replace("/", "\n")))
-    title = "Augmentations of one task: the query and its mask, then two support entries and theirs"
+        first, *others = _panels(*changed)
+        rows.append([replace(first, caption=name.replace("/", "\n")), *others])
+    title = "Augmentations of one task"
     picture = sheet(rows, title).quantize(SHADES, dither=Image.Dither.NONE)
     with atomic_write(out) as part:
         picture.save(part, "PNG", optimize=True)
@@ -50,12 +52,13 @@ def _episode(task: int) -> tuple[Tensor, Tensor]:
     return images[None, :, None], masks[None, :, None]
 
 
-def _panels(images: Tensor, masks: Tensor, caption: str) -> list[Panel]:
+def _panels(images: Tensor, masks: Tensor) -> list[Panel]:
+    """An outlined image and a mask for each entry."""
     panels = list[Panel]()
     for image, mask in zip(images[0, :, 0].numpy(), masks[0, :, 0].numpy() > 0, strict=True):
         grey = (image * 255).round().astype(np.uint8)
         panels += [Panel(outlined(grey, {"mask": mask}, SIDE)), Panel(Image.fromarray(MASK[mask.astype(int)]))]
-    return [replace(panels[0], caption=caption), *panels[1:]]
+    return panels
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which of the augmentations a training uses."""
+"""The choice of augmentations for a training run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ PRESETS: Mapping[str, tuple[Scope, ...]] = {
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Table 4 of the paper, or a part of it."""
+    """Augmentations: those of Table 4 of the paper, or a part of them."""
 
     preset: Literal["none", "in-task", "task", "paper"] = "paper"
-    """in-task changes each image of an episode in its own way, task all in the same way; paper does both."""
+    """in-task: change each image of an episode differently; task: change all its images alike; paper: both."""
     without: tuple[str, ...] = ()
-    """Rows to leave out, as in docs/augmentation.md: in-task/affine task/flip-labels ..."""
+    """Augmentations to leave out, by their names in docs/explanation/augmentation.md, for example task/flip-labels."""
 
     def __post_init__(self) -> None:
         choose(PRESETS, self.preset, "preset of augmentations")
@@ -31,5 +31,5 @@ class AugmentConfig:
 
     @property
     def rows(self) -> tuple[Table4Row, ...]:
-        """What is left, in the order in which it is applied."""
+        """The rows of the table to apply, in their order."""
         return tuple(row for row in ROWS if row.scope in PRESETS[self.preset] and row.name not in self.without)

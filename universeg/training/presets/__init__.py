@@ -1,4 +1,4 @@
-"""The command line of training, over the settings of a file: those in `presets/` by name, a user's own by path."""
+"""The command line of training, and its presets: TOML files with some flags, in this folder or the user's own."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,21 +11,24 @@ from tyro.conf import FlagCreatePairsOff
 
 from universeg.training.config import TrainConfig
 
-FOLDER = Path(__file__).parent / "presets"
+FOLDER = Path(__file__).parent
 FLAG = "--preset"
 
 
-def parsed(args: Sequence[str], prog: str, description: str) -> TrainConfig:
-    """The config of a command line; exits with a message where that is not one, or shows the help if asked."""
-    name = named_in(args)
-    # With a preset as the default, the help shows its settings.
-    default = preset(name) if name else tyro.MISSING_NONPROP
+def parse_args(args: Sequence[str], prog: str, description: str) -> TrainConfig:
+    """The config of a command line; exits with a message if it is wrong, and after `--help`.
+
+    Raises ValueError for an unknown preset or one that is not valid TOML.
+    """
+    name = _preset_name(args)
+    # The preset is the default, so --help shows its settings.
+    default = load_preset(name) if name else tyro.MISSING_NONPROP
     settings = (FlagCreatePairsOff,)
     return tyro.cli(TrainConfig, prog=prog, description=description, args=args, default=default, config=settings)
 
 
-def named_in(args: Sequence[str]) -> str:
-    """The preset that a command line asks for, or nothing."""
+def _preset_name(args: Sequence[str]) -> str:
+    """The value of --preset on a command line, or an empty string."""
     for word, following in zip(args, [*args[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name == FLAG:
@@ -33,8 +36,8 @@ def named_in(args: Sequence[str]) -> str:
     return ""
 
 
-def preset(name: str) -> TrainConfig:
-    """The settings of a preset, all but `out`. Raises ValueError for none, exits where a setting does not fit."""
+def load_preset(name: str) -> TrainConfig:
+    """The config of a preset, without `out`; raises ValueError if it cannot be read, exits if a setting is wrong."""
     path = _path(name)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -55,7 +58,7 @@ def _path(name: str) -> Path:
 
 
 def _words(table: Mapping[str, Any], prefix: str = "--") -> Iterator[str]:
-    """The command line that says what a table says: `x = 1` is --x 1, `y` of the table `[x]` is --x.y."""
+    """A table as a command line: `x = 1` becomes --x 1, `y = 2` in the table `[x]` becomes --x.y 2."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _words(value, f"{prefix}{key}.")

@@ -1,0 +1,1 @@
+"""From matched scans, or from a generator, to one store per dataset."""
