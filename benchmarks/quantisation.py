@@ -1,7 +1,7 @@
-"""What keeping images as uint8 does to Dice: python benchmarks/quantisation.py --weights RUN/best.safetensors
+"""Measure how storing images as uint8 changes Dice: python -m benchmarks.quantisation --weights RUN/best.safetensors
 
-The scans of datasets that the workflow has unpacked below `data` go through the pipeline twice: as it is, and with its
-last step, rounding to 256 steps, left out. A network then segments the same queries by the same supports from both.
+The scans of datasets that the workflow has unpacked below `data` are processed twice: by the pipeline as it is, and
+without its last step, rounding to 256 values. A network then segments the same queries with the same support sets.
 """
 
 import json
@@ -33,17 +33,17 @@ class Settings:
     """What to measure."""
 
     weights: tuple[Path, ...]
-    """Networks, or baselines."""
+    """Weights files, or names of baselines."""
     data: Path = Path("data")
-    """The workflow's folder, with scans/ and raw/."""
+    """The folder of the workflow, with scans/ and raw/."""
     datasets: tuple[str, ...] = ("WBC-CV", "WBC-JTSC", "MSD-Hippocampus", "BBBC003")
     support_size: int = 8
     queries: int = 12
-    """At most so many of each task."""
+    """Largest number of queries per task."""
 
 
 def unrounded(dataset: str, data: Path) -> Mapping[str, Pairs]:
-    """The middle slices of every task, with images as they are before they are rounded."""
+    """The middle slices of every task, with images before they are rounded."""
     manifest = load_manifest(Path(f"dataset_manifests/{dataset}.yaml"))
     root = Path(json.loads((data / "scans" / f"{dataset}.json").read_text())["root"])
     groups, (found, _) = {group.name: group for group in manifest.groups}, scans_of(manifest, root)

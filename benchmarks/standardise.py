@@ -1,10 +1,10 @@
-"""What it costs to make slices of one CT scan, and how close they are to the original builder's.
+"""Measure how long it takes to make slices of a CT scan, and compare slices with those of the original builder.
 
     python -m benchmarks.standardise                         one scan of 512 x 512 x 180 with three labels, one thread
-    python -m benchmarks.standardise --agree FOLDER          slices of the images below FOLDER (.nii.gz), both ways
+    python -m benchmarks.standardise --agree FOLDER          compare slices of the images (.nii.gz) below FOLDER
 
-Reading alone is nibabel with gzip. The naive way is the original builder's: cubic resampling to 1 mm, padding, Gaussian
-blur with sigma = ratio / 4 and zooming, of the volume and of every label.
+"Reading" is nibabel with gzip. The naive method is that of the original builder: cubic resampling to 1 mm, padding,
+Gaussian blur with sigma = ratio / 4 and zooming, of the volume and of every label.
 """
 
 import tempfile
@@ -40,7 +40,7 @@ GROUP = Group.model_validate(
 
 
 def scan(folder: Path) -> tuple[Path, Path]:
-    """A body with organs and noise that compresses about as a real scan does."""
+    """Write an image and a label map: a body with organs, and noise that compresses about as well as a real scan."""
     x, y, z = np.ogrid[-1 : 1 : SHAPE[0] * 1j, -1 : 1 : SHAPE[1] * 1j, -1 : 1 : SHAPE[2] * 1j]
     body = np.broadcast_to(x**2 + y**2 < 0.6, SHAPE)
     values = np.where(body, 40, -1000).astype(np.int16)
@@ -75,7 +75,7 @@ def naive(image: Path, seg: Path) -> None:
 
 
 def resampled(image: nib.Nifti1Image, order: int) -> nib.Nifti1Image:
-    """To cubes of 1 mm around the lower of two middle samples."""
+    """The image at isotropic voxels of 1 mm, around the lower of the two middle samples."""
     steps = nib.affines.voxel_sizes(image.affine)
     if np.allclose(steps, 1):
         return image
@@ -91,7 +91,7 @@ def shrunk(values: np.ndarray, order: int) -> np.ndarray:
 
 
 def original(image: nib.Nifti1Image) -> np.ndarray:
-    """Percentiles of what is above 0, as the original builder; what is outside is far below."""
+    """The image as in the original builder: at 1 mm, scaled by percentiles of the values above 0."""
     values = np.asarray(resampled(image, 3).dataobj)
     return normalised(values, "mr", tuple(map(float, np.percentile(values[values > 0], (0.5, 99.5)))))
 
@@ -113,14 +113,14 @@ def speed() -> None:
         peak = peak_bytes(*files)
         slow = seconds(naive, *files, repeats=1)
     volume = np.prod(SHAPE) * 4
-    print(f"reading and decompressing alone  {reading:7.2f} s")
-    print(f"all of it, here                  {mine:7.2f} s   {mine / reading:.2f} x reading")
-    print(f"the naive way                    {slow:7.2f} s   {slow / mine:.0f} x ours")
-    print(f"peak memory                      {peak / volume:7.2f} x the float32 volume")
+    print(f"read and decompress              {reading:7.2f} s")
+    print(f"complete                         {mine:7.2f} s   {mine / reading:.2f} times reading")
+    print(f"naive method                     {slow:7.2f} s   {slow / mine:.0f} times ours")
+    print(f"peak memory                      {peak / volume:7.2f} times the float32 volume")
 
 
 def peak_bytes(*files: Path) -> int:
-    """Most memory of Python and NumPy at one time."""
+    """Peak memory of Python and NumPy."""
     tracemalloc.start()
     ours(*files)
     peak = tracemalloc.get_traced_memory()[1]
@@ -128,10 +128,11 @@ def peak_bytes(*files: Path) -> int:
     return peak
 
 
-def agreement(folder: Path, most: int) -> None:
+def agreement(folder: Path, max_images: int) -> None:
+    """Print the correlation of middle slices with those of the original builder."""
     files = sorted(path for path in folder.rglob("*.nii.gz") if "image" in path.parent.name)
     correlations = []
-    for path in files[:: max(1, len(files) // most)]:
+    for path in files[:: max(1, len(files) // max_images)]:
         image = nib.as_closest_canonical(nib.load(path))
         volume = np.asarray(image.dataobj)
         grid = Grid(volume.shape, tuple(map(float, nib.affines.voxel_sizes(image.affine))), SIZE)
@@ -143,15 +144,15 @@ def agreement(folder: Path, most: int) -> None:
           f" median {np.median(correlations):.4f}")  # fmt: skip
 
 
-def main(agree: Path | None = None, most: int = 30) -> None:
+def main(agree: Path | None = None, max_images: int = 30) -> None:
     """Measure speed and memory, or agreement with the original builder.
 
     Args:
-        agree: A folder with images in NIfTI.
-        most: So many of them.
+        agree: A folder with NIfTI images. If given, agreement is measured.
+        max_images: Compare about this number of images, spread over the folder.
     """
     if agree:
-        agreement(agree, most)
+        agreement(agree, max_images)
     else:
         speed()
 

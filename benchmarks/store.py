@@ -1,12 +1,12 @@
-"""Reading random support sets from a store against the usual forms, all in one run: python benchmarks/store.py
+"""Compare the speed of reading random support sets from a store and from usual file formats: python benchmarks/store.py
 
-The data: tasks of 128 x 128 images, smooth noise with a shape in it, and one binary mask each (or eight, where said).
-One read is 65 random pairs of one task, a query and its support of 64, drawn with replacement. The forms take turns
-within each round, in random order; the table has medians over the rounds and, since machines are shared, ratios within
-rounds. One process, one thread.
+The data are tasks of 128 x 128 images, smooth noise with a shape in it, with one binary mask each (or eight, where the
+table says so). One read is 65 random image-mask pairs of one task, drawn with replacement: a query and a support set of
+64. In each round all formats are measured, in random order. The table has medians over the rounds, and ratios within
+rounds, because machines may be shared. One process, one thread.
 
-Warm: everything is in memory. Cold: before a form's turn its files are closed and the kernel is told to forget them;
-each read is of another task. What was then read from the disk is counted, which shows that it was cold.
+Warm: all files are in memory. Cold: before a format is measured, its files are closed and removed from the page cache,
+and each read is of another task. The bytes that were read from the disk are counted, to show that it was cold.
 """
 
 import gc
@@ -38,24 +38,26 @@ class Settings:
 
     tasks: int = 40
     subjects: int = 100
+    """Per task."""
     rounds: int = 7
     reads: int = 20
-    """Random support sets per form and round."""
+    """Random support sets per format and round."""
     folder: Path = Path(tempfile.gettempdir())
-    """On the disk that cold reads are measured of; a memory file system cannot be cold."""
+    """A folder on the disk to measure. A file system in memory cannot be cold."""
     plot: Path | None = None
-    """Draw the medians here."""
+    """Write a plot of the medians to this PNG file."""
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One form in one round."""
+class Measurement:
+    """One format in one round."""
 
     rate: float  # pairs per second
     kilobytes: float  # read from the disk, per pair
 
 
 def pairs(task: int, subjects: int) -> Iterator[Pair]:
+    """Image and eight masks of each subject of one task."""
     rng = rng_for("benchmark", task)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     for _ in range(subjects):
@@ -68,7 +70,7 @@ def pairs(task: int, subjects: int) -> Iterator[Pair]:
 
 
 def check(forms: Mapping[str, Form], tasks: Sequence[Sequence[Pair]]) -> None:
-    """Every form holds the same pairs."""
+    """Check that every format holds the same pairs."""
     for name, form in forms.items():
         images, masks = form.open()(1, [3, 0, 3])
         scale = 255 if images.dtype == np.uint8 else 1
@@ -78,76 +80,81 @@ def check(forms: Mapping[str, Form], tasks: Sequence[Sequence[Pair]]) -> None:
             assert np.array_equal(masks[row], all_masks[0]), name
 
 
-def timed(read: Read, sets: Sequence[tuple[int, list[int]]]) -> Turn:
+def measured_read(read: Read, sets: Sequence[tuple[int, list[int]]]) -> Measurement:
     before, start = from_disk(), time.perf_counter()
     for task, subjects in sets:
         read(task, subjects)
     count = PAIRS * len(sets)
-    return Turn(count / (time.perf_counter() - start), (from_disk() - before) / 1024 / count)
+    return Measurement(count / (time.perf_counter() - start), (from_disk() - before) / 1024 / count)
 
 
-def warm(forms: Mapping[str, Form], settings: Settings) -> dict[str, list[Turn]]:
-    turns: dict[str, list[Turn]] = {name: [] for name in forms}
+def warm(forms: Mapping[str, Form], settings: Settings) -> dict[str, list[Measurement]]:
+    measurements: dict[str, list[Measurement]] = {name: [] for name in forms}
     reads = {name: form.open() for name, form in forms.items()}
     for number in range(settings.rounds + 1):  # the first warms up
         rng = rng_for("warm", number)
         for name in rng.permutation(list(forms)):
             tasks = rng.integers(settings.tasks, size=settings.reads)
-            turn = timed(reads[name], [(int(task), draw(rng, settings)) for task in tasks])
-            turns[name] += [turn] if number else []
-    return turns
+            measurement = measured_read(reads[name], [(int(task), draw(rng, settings)) for task in tasks])
+            measurements[name] += [measurement] if number else []
+    return measurements
 
 
-def cold(forms: Mapping[str, Form], settings: Settings) -> dict[str, list[Turn]]:
-    turns: dict[str, list[Turn]] = {name: [] for name in forms}
+def cold(forms: Mapping[str, Form], settings: Settings) -> dict[str, list[Measurement]]:
+    measurements: dict[str, list[Measurement]] = {name: [] for name in forms}
     for number in range(settings.rounds):
         rng = rng_for("cold", number)
         for name in rng.permutation(list(forms)):
             tasks = rng.permutation(settings.tasks)[: settings.reads]
-            gc.collect()  # what is mapped into memory is not forgotten
+            gc.collect()  # the page cache keeps files that are still mapped into memory
             for path in forms[name].paths:
-                forget(path)
-            turns[name].append(timed(forms[name].open(), [(int(task), draw(rng, settings)) for task in tasks]))
-    return turns
+                drop_from_cache(path)
+            measurements[name].append(
+                measured_read(forms[name].open(), [(int(task), draw(rng, settings)) for task in tasks])
+            )
+    return measurements
 
 
 def draw(rng: np.random.Generator, settings: Settings) -> list[int]:
     return [int(n) for n in rng.integers(settings.subjects, size=PAIRS)]
 
 
-def forget(path: Path) -> None:
+def drop_from_cache(path: Path) -> None:
+    """Remove a file from the page cache, so that the next read is from the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def from_disk() -> int:
-    """Bytes that this process has had read from disks so far."""
+    """Bytes that were read from disks for this process so far."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
 
 
-def times(turns: Mapping[str, list[Turn]], name: str, base: str) -> str:
-    ratios = sorted(own.rate / other.rate for own, other in zip(turns[name], turns[base], strict=True))
+def ratio_to(measurements: Mapping[str, list[Measurement]], name: str, base: str) -> str:
+    ratios = sorted(own.rate / other.rate for own, other in zip(measurements[name], measurements[base], strict=True))
     return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
-def middle(turns: list[Turn]) -> Turn:
-    return Turn(*(statistics.median(getattr(turn, field) for turn in turns) for field in ("rate", "kilobytes")))
+def median(measurements: list[Measurement]) -> Measurement:
+    return Measurement(
+        *(statistics.median(getattr(one, field) for one in measurements) for field in ("rate", "kilobytes"))
+    )
 
 
-def table(turns: Mapping[str, list[Turn]], bases: Sequence[str], disk: bool) -> None:
+def table(measurements: Mapping[str, list[Measurement]], bases: Sequence[str], disk: bool) -> None:
     columns = ["pairs/s", *(["KB from disk, per pair"] if disk else []), *(f"times {base}" for base in bases)]
     print(f"| form | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
-    for name, own in sorted(turns.items(), key=lambda item: middle(item[1]).rate):
-        rate = [f"{middle(own).rate:,.0f}", *([f"{middle(own).kilobytes:.1f}"] if disk else [])]
-        print(f"| {name} | {' | '.join([*rate, *(times(turns, name, base) for base in bases)])} |")
+    for name, own in sorted(measurements.items(), key=lambda item: median(item[1]).rate):
+        rate = [f"{median(own).rate:,.0f}", *([f"{median(own).kilobytes:.1f}"] if disk else [])]
+        print(f"| {name} | {' | '.join([*rate, *(ratio_to(measurements, name, base) for base in bases)])} |")
 
 
-def plot(measured: Mapping[str, Mapping[str, list[Turn]]], path: Path) -> None:
+def plot(measured: Mapping[str, Mapping[str, list[Measurement]]], path: Path) -> None:
     figure = Figure(figsize=(11, 4.5), layout="constrained")
-    for axes, (title, turns) in zip(figure.subplots(1, len(measured)), measured.items(), strict=True):
-        ordered = sorted((middle(own).rate, name) for name, own in turns.items())
+    for axes, (title, measurements) in zip(figure.subplots(1, len(measured)), measured.items(), strict=True):
+        ordered = sorted((median(own).rate, name) for name, own in measurements.items())
         bars = axes.barh([name for _, name in ordered], [rate for rate, _ in ordered], log=True)
         bars_of = {name: bar for (_, name), bar in zip(ordered, bars, strict=True)}
         for name in OURS:

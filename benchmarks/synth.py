@@ -30,7 +30,7 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
-    print("| family | ms per image | relative to F0 as stored |\n| --- | ---: | ---: |")
+    print("| family | ms per image | relative to the paper's task as stored |\n| --- | ---: | ---: |")
     stored_times = [stored_task(settings, WARM_UP)]
     ratios = {}
     for family in FAMILIES:
@@ -47,7 +47,9 @@ def main(settings: Settings) -> None:
     per_image = sum(stored_times) / len(stored_times)
     print(f"| mix `train` | {1000 * mean * per_image:.2f} | {mean:.2f} |")
     minutes = PAPER_IMAGES * per_image / CORES / 60
-    print(f"\nstored F0: {1000 * per_image:.2f} ms per image, {PAPER_IMAGES:,} on {CORES} cores in {minutes:.1f} minutes")
+    print(
+        f"\nstored F0: {1000 * per_image:.2f} ms per image, {PAPER_IMAGES:,} on {CORES} cores in {minutes:.1f} minutes"
+    )
 
 
 def episode(settings: Settings, family: str, number: int) -> float:

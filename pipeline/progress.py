@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 _CONSOLE = Console(stderr=True)
 
@@ -24,8 +33,8 @@ def progress_bar(
     title: str, total: int | None, done: int = 0, of_bytes: bool = False, progress: bool | None = None
 ) -> Iterator[Callable[[int], None]]:
     """Show a bar while the block runs. It yields a function: call it with the number of new items (or bytes)."""
-    count = DownloadColumn() if of_bytes else MofNCompleteColumn()
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), count, TimeRemainingColumn()
+    counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if of_bytes else [MofNCompleteColumn()]
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), *counts, TimeRemainingColumn()
     with Progress(*columns, console=_CONSOLE, disable=not is_shown(progress)) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda added: bar.advance(task, added)

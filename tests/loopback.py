@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 that serves bytes from memory and misbehaves on request. For tests only."""
+"""A web server on 127.0.0.1 for tests. It serves bytes from memory, and makes errors where a test wants them."""
 
 import contextlib
 import re
@@ -10,28 +10,32 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Fault = Callable[["Handler"], None]
-PIECE = 1 << 14
+PIECE = 1 << 14  # bytes
 
 
 class Server(ThreadingHTTPServer):
-    """`files` by path (and query); `faults` by path, each for one request; `seen`: (path, Range, If-Range)."""
+    """What it serves, the errors it makes, and the requests it received.
+
+    `files` and `headers` are keyed by path (and query, if given). `faults` has a list per path; each is used for one
+    request. `seen` has one entry per request: path, and the headers Range and If-Range.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
-        self.headers: dict[str, dict[str, str]] = {}  # default: a strong ETag
+        self.headers: dict[str, dict[str, str]] = {}  # of the response; default: a strong ETag
         self.faults: dict[str, list[Fault]] = {}
         self.seen: list[tuple[str, str | None, str | None]] = []
         self.ranges = True
-        self.pause_s = 0.0  # between pieces
+        self.pause_s = 0.0  # between two pieces of a body
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}{path}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is what some tests are about."""
+        """No message: some tests kill the client."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -77,22 +81,22 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(self.server.pause_s)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent."""
+        """No message per request."""
 
 
 def status(code: int, **headers: str) -> Fault:
-    """Answer with a status and nothing else."""
+    """Respond with a status and an empty body."""
     return lambda handler: handler.answer(code, {name.replace("_", "-"): v for name, v in headers.items()}, b"")
 
 
 def drop(handler: Handler) -> None:
-    """Reset the connection before any answer."""
+    """Reset the connection without a response."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
 
 
 def cut(after: int) -> Fault:
-    """Promise the whole file, and hang up after some bytes of what was asked for."""
+    """Announce the whole rest of the file, and close the connection after `after` bytes."""
 
     def fault(handler: Handler) -> None:
         path = handler.path.partition("?")[0]
@@ -106,16 +110,18 @@ def cut(after: int) -> Fault:
 
 
 def wrong_length(body: bytes, length: int, **headers: str) -> Fault:
-    """Announce `length`, send `body`."""
+    """Announce `length` bytes, but send `body`."""
     return lambda handler: handler.answer(200, {name.replace("_", "-"): v for name, v in headers.items()}, body, length)
 
 
 def redirect(to: str) -> Fault:
+    """Redirect to another URL."""
     return status(302, Location=to)
 
 
 @contextlib.contextmanager
 def running() -> Iterator[Server]:
+    """A server that runs in a thread until the block ends."""
     server = Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

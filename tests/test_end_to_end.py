@@ -147,7 +147,7 @@ def test_damaged_files_are_reported_and_the_rest_is_built(built):
         ("hippocampus_001", "cannot be read as nifti", "imagesTr/hippocampus_001.nii.gz"),
         ("hippocampus_003", "no label file", "imagesTr/hippocampus_003.nii.gz"),
         ("hippocampus_999", "label without an image", "labelsTr/hippocampus_999.nii.gz"),
-        ("hippocampus_005", "there 2 times", "hippocampus_005.nii.gz"),
+        ("hippocampus_005", "the subject has 2 images", "hippocampus_005.nii.gz"),
         ("hippocampus_007", "the label has 3 x 3 x 3 samples", "labelsTr/hippocampus_007.nii.gz"),
         ("hippocampus_009", "0 of 32 x 32 pixels", "labelsTr/hippocampus_009.nii.gz"),
         ("", "6 usable scans, the manifest expects 10", ""),

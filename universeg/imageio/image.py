@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Affine = NDArray[np.float64]  # (4, 4): from indices to millimetres, to the right, to the front, up
+MOST_SHEAR_DEGREES = 1.5  # by which the axes of a volume may differ from perpendicular
 SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same
 
 
@@ -37,6 +38,7 @@ class RawImage:
     order: tuple[int, ...] | None = None  # of a stack: which of its files each slice along the last axis is
     header: Any = None  # of a NIfTI file, so that results can be written in its frame
     shape: tuple[int, ...] | None = None  # of the samples in the file, axes of one sample included
+    notes: tuple[str, ...] = ()  # what had to be decided while reading, for the user
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class LoadedImage:
     order: tuple[int, ...] | None = None
     header: Any = None
     stored_shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()  # what had to be decided while reading, for the user
 
     def __post_init__(self) -> None:
         axes = len(self.spacing)
@@ -124,7 +127,9 @@ def upright(
         given = spacing or raw.spacing or (1.0, 1.0)
         if len(given) != 2:
             raise ImageError(f"is a picture, but {len(given)} spacings are given", remedy="give two: row, column")
-        return LoadedImage(raw.values, given, where, palette=raw.palette, header=raw.header, stored_shape=raw.shape)
+        return LoadedImage(
+            raw.values, given, where, palette=raw.palette, header=raw.header, stored_shape=raw.shape, notes=raw.notes
+        )
     from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
     affine = like if like is not None else _affine(raw, orientation, spacing)
@@ -132,9 +137,8 @@ def upright(
     values = apply_orientation(raw.values, turn)
     canonical = affine @ inv_ornt_aff(turn, raw.values.shape[:3])
     steps = tuple(float(step) for step in voxel_sizes(canonical))
-    return LoadedImage(
-        values, steps, where, canonical, raw.palette, affine, raw.order, raw.header, raw.shape or raw.values.shape[:3]
-    )
+    shape = raw.shape or raw.values.shape[:3]
+    return LoadedImage(values, steps, where, canonical, raw.palette, affine, raw.order, raw.header, shape, raw.notes)
 
 
 def grid_distance(one: LoadedImage, other: LoadedImage) -> float:
@@ -164,7 +168,20 @@ def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] |
         raise ImageError(
             "has an invalid affine (zero or not finite)", remedy="give 'orientation' and 'spacing' in the manifest"
         )
+    shear = _shear_degrees(affine)
+    if shear > MOST_SHEAR_DEGREES:
+        raise ImageError(
+            f"its axes are not perpendicular: {shear:.1f} degrees of shear, as of a CT with a tilted gantry",
+            remedy="resample it upright first, for example with dcm2niix",
+        )
     return affine
+
+
+def _shear_degrees(affine: Affine) -> float:
+    """The largest difference of an angle between two axes from 90 degrees."""
+    directions = affine[:3, :3] / voxel_sizes(affine)
+    products = directions.T @ directions
+    return float(np.degrees(np.arcsin(np.abs(products[np.triu_indices(3, 1)]).clip(max=1).max())))
 
 
 def _axis_aligned(orientation: str, steps: NDArray[np.float64]) -> Affine:

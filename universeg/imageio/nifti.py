@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from universeg.imageio.image import Affine, ImageError, RawImage, voxel_sizes
+from universeg.imageio.image import SAME_GRID, Affine, ImageError, RawImage, voxel_sizes
 
 SLACK = 1 << 20  # bytes that may follow the samples
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
@@ -42,10 +42,28 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
         raise ImageError(f"has samples of type {values.dtype}; expected one number per voxel", remedy="save it in grey")
     shape = values.shape
     values, affine = _squeezed(values), with_true_sizes(image.affine, image.header.get_zooms())
+    notes = _affine_notes(image)
     if values.ndim == 2:  # pictures have rows first, and no patient around them
         steps = voxel_sizes(affine)
-        return RawImage(values.T, spacing=(float(steps[1]), float(steps[0])), header=image.header, shape=shape)
-    return RawImage(values, affine, is_volume=True, header=image.header, shape=shape)
+        return RawImage(
+            values.T, spacing=(float(steps[1]), float(steps[0])), header=image.header, shape=shape, notes=notes
+        )
+    return RawImage(values, affine, is_volume=True, header=image.header, shape=shape, notes=notes)
+
+
+def _affine_notes(image: Any) -> tuple[str, ...]:
+    """A note if the header holds two affines that place a corner of the image half a voxel apart or more."""
+    header = image.header
+    if not hasattr(header, "get_qform"):
+        return ()
+    sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+    if sform is None or qform is None:
+        return ()
+    ends = np.array(np.meshgrid(*[(0, n - 1) for n in (*image.shape, 1, 1)[:3]], [1])).reshape(4, -1)
+    apart = np.linalg.norm(((sform - qform) @ ends)[:3], axis=0).max() / voxel_sizes(sform).min()
+    if apart < SAME_GRID:
+        return ()
+    return (f"its sform and qform place the image {apart:.1f} voxels apart; the sform was used",)
 
 
 def with_true_sizes(affine: NDArray[np.generic], sizes: Sequence[float]) -> Affine:

@@ -1,4 +1,8 @@
-"""Pictures (PNG, BMP, JPEG, TIFF, GIF, PPM ..., also gzipped), through Pillow, with the values that the file stores."""
+"""Pictures (PNG, BMP, JPEG, TIFF, GIF, PPM ..., also gzipped) with the values that the file stores, at full depth.
+
+Pillow reads what it can hold exactly. It has no mode for colour or transparency at 16 bits, for some TIFF sample types,
+and for PPM with another maximum than 255: there it would drop bits without a word, so other readers take over.
+"""
 
 import gzip
 import io
@@ -8,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from universeg.imageio.image import ImageError, RawImage
 
@@ -18,44 +22,75 @@ MOST_PIXELS = 1 << 28  # a file of a few bytes may claim any size
 MOST_BYTES = 1 << 30  # of the content of a gzipped file
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 
+Values = NDArray[Any]
+Frame = tuple[Values, NDArray[np.uint8] | None]  # values and palette
+
 
 def raster(path: Path, index: int | None = None) -> RawImage:
     """Pixels (row, column), with colour channels last. Palette indices stay indices; one-bit values become 0 and 1.
 
-    Of a file with several pictures, `index` chooses one; without it they are the slices of a volume. A picture is turned
-    as its EXIF orientation says, as every viewer does.
+    Of a file with several pictures, `index` chooses one; without it they are the slices of a volume. A picture is
+    turned as its EXIF orientation says, as every viewer does.
     """
-    with _opened(path) as image:
-        pictures = getattr(image, "n_frames", 1)
-        if image.width * image.height * pictures > MOST_PIXELS:
-            raise ImageError(
-                f"claims {pictures} x {image.width} x {image.height} pixels, more than {MOST_PIXELS}",
-                remedy="crop or shrink it first",
-            )
-        if index is not None and not 0 <= index < pictures:
-            raise ImageError(f"holds {pictures} pictures, number {index} is wanted")
-        if index is None and pictures > 1:
-            slices = [_frame(image, number)[0].swapaxes(0, 1) for number in range(pictures)]
-            return RawImage(np.stack(slices, axis=2), is_volume=True)
-        values, palette = _frame(image, index or 0)
+    source = io.BytesIO(_inflated(path)) if path.suffix.lower() == ".gz" else path
+    frames = _tiff(source, index) or _netpbm(source) or _pillow(source, index)
+    if len(frames) > 1:
+        shapes = {values.shape for values, _ in frames}
+        if len(shapes) > 1:
+            raise ImageError(f"its {len(frames)} pictures differ in size: {', '.join(map(str, sorted(shapes)))}")
+        return RawImage(np.stack([values.swapaxes(0, 1) for values, _ in frames], axis=2), is_volume=True)
+    values, palette = frames[0]
     return RawImage(values, palette=palette)
 
 
-def _opened(path: Path) -> Image.Image:
-    """The picture, not decoded yet. Pillow only warns of a size above its limit; the caller refuses it."""
+def oriented(values: Values, orientation: int) -> Values:
+    """Values (row, column, ...) as they are to be looked at, by the EXIF orientation 1 to 8; others change nothing."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return values
+
+
+def _pillow(source: Any, index: int | None) -> list[Frame]:
+    """One frame, or all if no index is given."""
+    with _opened(source) as image:
+        count = getattr(image, "n_frames", 1)
+        _check(index, count, image.width, image.height)
+        numbers = range(count) if index is None else [index]
+        return [_frame(image, number, source) for number in numbers]
+
+
+def _opened(source: Any) -> Image.Image:
+    """The picture, not decoded yet. Pillow only warns of a size above its limit; _check refuses it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(_inflated(path)) if path.suffix.lower() == ".gz" else path)
+            return Image.open(source)
     except Image.DecompressionBombError as error:
         raise ImageError(f"claims more than {MOST_PIXELS} pixels", remedy="crop or shrink it first") from error
 
 
-def _frame(image: Image.Image, number: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _check(index: int | None, count: int, width: int, height: int) -> None:
+    if width * height * (count if index is None else 1) > MOST_PIXELS:
+        raise ImageError(
+            f"claims {count} x {width} x {height} pixels, more than {MOST_PIXELS}", remedy="crop or shrink it first"
+        )
+    if index is not None and not 0 <= index < count:
+        raise ImageError(f"holds {count} pictures, number {index} is wanted")
+
+
+def _frame(image: Image.Image, number: int, source: Any) -> Frame:
     """Values and palette of one picture of a file."""
     if number:
         image.seek(number)
-    image = ImageOps.exif_transpose(image)
+    orientation = int(image.getexif().get(274, 1))
+    if image.format == "PNG" and _png_is_deep(source):
+        from imagecodecs import png_decode
+
+        return oriented(png_decode(_bytes(source)), orientation), None
     palette = None
     if image.mode == "P":
         given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
@@ -63,7 +98,85 @@ def _frame(image: Image.Image, number: int) -> tuple[NDArray[Any], NDArray[Any] 
         palette[: len(given)] = given[:256]
     palette = BLACK_WHITE if image.mode == "1" else palette
     values = np.asarray(image if image.mode in PLAIN or palette is not None else image.convert("RGB"))
-    return (values.astype(np.uint8) if values.dtype == bool else values), palette
+    return oriented(values.astype(np.uint8) if values.dtype == bool else values, orientation), palette
+
+
+def _png_is_deep(source: Any) -> bool:
+    """Whether a PNG has 16 bits per sample and more than one sample per pixel."""
+    header = _bytes(source, 26)
+    return header[24:25] == b"\x10" and header[25:26] in (b"\x02", b"\x04", b"\x06")
+
+
+def _tiff(source: Any, index: int | None) -> list[Frame]:
+    """The pictures of a TIFF that Pillow cannot hold exactly; nothing for other files."""
+    if _bytes(source, 4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return []
+    import tifffile
+
+    with tifffile.TiffFile(source) as file:
+        first: Any = file.pages[0]
+        if _pillow_is_exact(first):
+            return []
+        _check(index, len(file.pages), first.imagewidth, first.imagelength)
+        pages = list(file.pages) if index is None else [file.pages[index]]
+        return [(_tiff_page(page), None) for page in pages]
+
+
+def _pillow_is_exact(page: Any) -> bool:
+    """Whether Pillow holds what the page stores: samples of at most 8 bits without sign."""
+    return page.bitspersample in (1, 2, 4, 8) and page.sampleformat == 1
+
+
+def _tiff_page(page: Any) -> Values:
+    """The samples of one page (row, column[, channel]); white-is-zero is turned to black-is-zero."""
+    import tifffile
+
+    kind = tifffile.PHOTOMETRIC
+    if page.photometric not in (kind.MINISWHITE, kind.MINISBLACK, kind.RGB):
+        name = getattr(page.photometric, "name", page.photometric)
+        raise ImageError(f"has {page.bitspersample} bits per sample in {name}", remedy="save it as RGB or grey")
+    values: Values = page.asarray()
+    if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim != 2 + (page.samplesperpixel > 1) or values.dtype.kind not in "biuf":
+        raise ImageError(f"has samples of shape {values.shape} and type {values.dtype}; expected a picture")
+    if page.photometric == kind.MINISWHITE:
+        if values.dtype.kind != "u":
+            raise ImageError(f"has white as 0 in {values.dtype} samples", remedy="save it with black as 0")
+        values = values.dtype.type((1 << page.bitspersample) - 1) - values
+    tag = page.tags.get(274)
+    return oriented(values, int(tag.value) if tag else 1)
+
+
+def _netpbm(source: Any) -> list[Frame]:
+    """A PGM or PPM with another maximum than 255, which Pillow would scale; nothing for other files."""
+    head = _bytes(source, 512)
+    if head[:2] not in (b"P2", b"P3", b"P5", b"P6"):
+        return []
+    lines = b" ".join(line.partition(b"#")[0] for line in head.splitlines()[:32])
+    words = lines.split()[:4]
+    width, height, most = (int(word) for word in words[1:4])
+    if most == 255:
+        return []
+    _check(None, 1, width, height)
+    shape = (height, width, 3) if head[:2] in (b"P3", b"P6") else (height, width)
+    data = _bytes(source)
+    if head[:2] in (b"P2", b"P3"):
+        text = b" ".join(line.partition(b"#")[0] for line in data.splitlines()).split()[4:]
+        return [(np.array([int(word) for word in text], np.uint16).reshape(shape), None)]
+    kind = np.dtype(">u2") if most > 255 else np.dtype(np.uint8)
+    size = int(np.prod(shape)) * kind.itemsize
+    return [(np.frombuffer(data[len(data) - size :], kind).reshape(shape).astype(kind.newbyteorder("=")), None)]
+
+
+def _bytes(source: Any, most: int = MOST_BYTES) -> bytes:
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
+        data = source.read(most)
+        source.seek(0)
+        return data
+    with Path(source).open("rb") as file:
+        return file.read(most)
 
 
 def _inflated(path: Path) -> bytes:

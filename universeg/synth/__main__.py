@@ -58,7 +58,7 @@ def statistics(families: tyro.conf.Positional[tuple[str, ...]] = (), tasks: int 
         config = SynthConfig(family=family)
         found = summary([make_task(0, number, subjects, SIDE, config) for number in range(tasks)])
         table.add_row(family, *(f"{found[name]:.3g}" for name in MEASURES))
-        table.add_row("  expected", *(f"{low:g} to {high:g}" for low, high in map(BANDS[family].__getitem__, MEASURES)))
+        table.add_row("expected", *(f"{low:g} to {high:g}" for low, high in map(BANDS[family].__getitem__, MEASURES)))
         wrong += outside(family, found)
     console = Console()
     console.print(table)

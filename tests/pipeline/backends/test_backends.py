@@ -1,4 +1,4 @@
-"""Each backend downloads the right bytes from a local server, with its real client where that can be redirected to it."""
+"""Each backend downloads the right bytes from a local server, with its real client where that can be redirected."""
 
 import hashlib
 import importlib.util
@@ -19,7 +19,7 @@ import loopback
 import pytest
 import requests
 
-from pipeline.backends import BACKENDS, google_drive, http, manual_steps, page, tcia, zenodo
+from pipeline.backends import BACKENDS, http, manual_steps, page, tcia, zenodo
 from pipeline.backends.base import FetchError
 from pipeline.config import Config
 from pipeline.fetch import fetch

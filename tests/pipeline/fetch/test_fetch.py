@@ -363,20 +363,20 @@ def test_an_announced_length_that_is_too_small(server, tmp_path):
 
 
 def test_a_body_without_length_is_limited_by_the_manifest(server, tmp_path):
-    arrived = []
+    sent = []
 
     def endless(handler):
         handler.send_response(200)
         handler.end_headers()
         for _ in range(1000):
             handler.wfile.write(b"x" * 100_000)
-        arrived.append("all of it")
+        sent.append("the whole body")
 
     server.faults["/a.zip"] = [endless]
     with pytest.raises(FetchError, match=f"expected {len(DATA)} bytes, got more"):
         fetch.fetch([source(server)], tmp_path)
     assert not (partial_folder(tmp_path) / ".body").exists()
-    assert arrived == []
+    assert sent == []
 
 
 @pytest.mark.parametrize("digest", ["sha256:" + "0" * 64, "md5:" + "0" * 32])
@@ -449,7 +449,7 @@ def test_no_secret_is_shown_or_stored(server, tmp_path, capsys):
         assert path.is_dir() or b"hush" not in path.read_bytes()
 
 
-def test_a_host_that_does_not_exist_shows_no_secret(tmp_path):
+def test_a_host_that_refuses_the_connection_shows_no_secret(tmp_path):
     with pytest.raises(FetchError, match="gave up") as error:
         fetch.fetch([source(url="http://anna:hush@127.0.0.1:1/a?token=hush", get=None)], tmp_path)
     assert "hush" not in str(error.value)
@@ -527,9 +527,10 @@ def test_an_interrupt_after_the_file_has_its_final_name_keeps_the_origin(server,
     def interrupt(_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", interrupt)
-        fetch.fetch([source(server)], tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            fetch.fetch([source(server)], tmp_path)
     (got,) = fetch.fetch([source(server)], tmp_path)
     assert (got.origin, got.place) == ("url", server.url("/a.zip"))
     assert len(server.seen) == 1

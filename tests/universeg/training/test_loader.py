@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -50,12 +49,6 @@ def mixed(config):
     return replace(config, synthetic=("nested",), size=16, support_size=3, least_support_size=1, batch_size=2)
 
 
-def loaded_by(config, loaders, steps=range(1, 7)):
-    config = replace(config, loaders=loaders)
-    with closing(load_steps(StepLoader(EpisodeSource(config), range(2)), config, steps)) as episodes:
-        return list(episodes)
-
-
 def test_an_episode_is_the_same_after_transfer_between_processes(mixed):
     before = EpisodeSource(mixed).draw(1, 0, 3)
     sent = pickle.dumps(before)
@@ -68,15 +61,22 @@ def test_an_episode_is_the_same_after_transfer_between_processes(mixed):
 
 
 @pytest.mark.slow
-def test_threads_and_processes_make_the_same_episodes(mixed):
-    one, several = loaded_by(mixed, 1), loaded_by(mixed, 2)
-    assert not active_children()
-    assert len(one) == len(several) == 6
-    for alone, together in zip(one, several, strict=True):
-        assert [(each.task, each.query) for each in alone] == [(each.task, each.query) for each in together]
-        for each, other in zip(alone, together, strict=True):
-            np.testing.assert_array_equal(each.pixels.images, other.pixels.images)
-            np.testing.assert_array_equal(each.pixels.masks, other.pixels.masks)
+def test_processes_make_the_same_episodes_as_threads_and_a_killed_one_ends_the_run(mixed):
+    load = StepLoader(EpisodeSource(mixed), range(2))
+    one, several = (load_steps(load, replace(mixed, loaders=loaders), range(1, 100_000)) for loaders in (1, 2))
+    with closing(one), closing(several):
+        for step in range(1, 7):
+            alone, together = next(one), next(several)
+            assert len(active_children()) == 2
+            assert [(each.task, each.query) for each in alone] == [(each.task, each.query) for each in together]
+            for each, other in zip(alone, together, strict=True):
+                np.testing.assert_array_equal(each.pixels.images, other.pixels.images, err_msg=f"step {step}")
+                np.testing.assert_array_equal(each.pixels.masks, other.pixels.masks, err_msg=f"step {step}")
+        active_children()[0].kill()
+        with pytest.raises(ValueError, match=r"one of the 2 data-loading processes was killed.*fewer --loaders"):
+            for _ in several:
+                pass
+        assert not active_children()
 
 
 def test_loaders_of_stores_alone_are_threads(mixed):
@@ -89,40 +89,15 @@ def test_loaders_of_stores_alone_are_threads(mixed):
 
 
 @pytest.mark.slow
-def test_a_killed_loader_ends_the_run_with_advice(mixed):
-    load = StepLoader(EpisodeSource(mixed), range(2))
-    with closing(load_steps(load, replace(mixed, loaders=2), range(1, 100_000))) as episodes:
-        next(episodes)
-        active_children()[0].kill()
-        with pytest.raises(ValueError, match=r"one of the 2 data-loading processes was killed.*fewer --loaders"):
-            for _ in episodes:
-                pass
-
-
-def group_exists(group):
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def started(config):
-    """A training process with two loader processes, in a group of its own, after its first step."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_all_processes_still_saves(config, number):
+    """Clusters and terminals send signals to all processes."""
     config = replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000)
     extra = ["--synthetic", "nested", "--loaders", "2", "--size", "16", "--dev-episodes", "1"]
     words = [sys.executable, "-m", "universeg", "train", *command(config, *extra)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: rows(config, "loss"), process)
-    return process
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_all_processes_still_saves(config, number):
-    """Clusters and terminals send signals to all processes."""
-    process = started(config)
     os.killpg(process.pid, number)
     words = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + number, words
@@ -130,14 +105,3 @@ def test_a_signal_to_all_processes_still_saves(config, number):
     step = int(path.stem[5:])
     assert step == rows(config, "loss")[-1][0]
     assert f"stopped by {signal.Signals(number).name}, saved after step {step}" in words
-
-
-@pytest.mark.slow
-def test_loaders_end_if_the_training_is_killed(config):
-    process = started(config)
-    process.kill()
-    process.communicate()  # returns when the loaders have closed its stderr too
-    until = time.monotonic() + 30
-    while group_exists(process.pid):
-        assert time.monotonic() < until, "a loader process still runs"
-        time.sleep(0.05)

@@ -42,8 +42,8 @@ def anatomy_coordinates(draws: Draws, pose: Pose = POSE) -> tuple[Tensor, Tensor
     x, y = (place + amount * fields[:, axis] for axis, place in enumerate((x, y)))
     shift_sd = 0.02 + pose.subject_shift * variation
     x, y = (place - draws.uniform(-pose.task_shift, pose.task_shift) - draws.normal_each(shift_sd) for place in (x, y))
-    angle = draws.uniform(-pose.task_rotation, pose.task_rotation)
-    angle = angle + draws.normal_each(0.02 + pose.subject_rotation * variation)
+    common_angle = draws.uniform(-pose.task_rotation, pose.task_rotation)
+    angle = common_angle + draws.normal_each(0.02 + pose.subject_rotation * variation)
     if pose.task_rotation == pi and draws.chance(0.15):  # subjects in any direction
         angle = draws.uniform_each(-pi, pi)
     scale = draws.log_uniform(*pose.task_scale) * draws.normal_each(0.03 + pose.subject_scale * variation).exp()
