@@ -37,7 +37,7 @@ format: .venv/ready ## format the code, and correct what lint can correct
 	$(BIN)/snakefmt Snakefile
 
 docs: .venv/ready ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove the environment and what the demo made
 	rm -rf .venv demo/work

@@ -1,4 +1,4 @@
-"""What share of a training step augmentation takes: `python benchmarks/augment.py --support-size 16`."""
+"""The time of augmentation as a part of a training step: `python benchmarks/augment.py --support-size 16`."""
 
 import time
 from collections.abc import Callable
@@ -24,9 +24,10 @@ def main(
     threads: int = 1,
     augment: AugmentConfig = DEFAULT,
 ) -> None:
-    """Print CPU seconds of a step of the default network at batch 1, and of augmenting it (mean of `draws`).
+    """Print the CPU time of a training step of the default network at batch size 1, and of its augmentation.
 
-    CPU time, not wall time: other work on the machine changes it less. Each round measures both.
+    The time of augmentation is the mean over `draws` draws. CPU time depends less on other programs than wall time.
+    Each round measures both.
     """
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(seed_for("benchmark"))

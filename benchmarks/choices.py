@@ -1,4 +1,4 @@
-"""What each choice of a training recipe gives.
+"""Compare choices of a training recipe by the Dice of the trained networks.
 
 python benchmarks/choices.py FILE.toml --init WEIGHTS --dev-stores DIR --out DIR
 """
@@ -24,8 +24,8 @@ from universeg.training.config import TrainConfig
 from universeg.training.episode_source import EpisodeSource
 from universeg.training.validation import validate
 
-Dices = Mapping[str, Sequence[float]]  # of each family and dataset, its episodes in their order
-TRAINED, HELD = "trained families", "held-back families"
+Dices = Mapping[str, Sequence[float]]  # of each family and dataset: the Dice of its episodes, in order
+TRAINED, VALIDATION = "training families", "validation families"
 
 
 def main(
@@ -40,9 +40,9 @@ def main(
 ) -> None:
     """Train with each choice of FILE from the same weights, score all on the same episodes, print a Markdown table.
 
-    `episodes` new tasks of each family and as many dev queries of each store are segmented, each by `support_size`
-    examples at `size` pixels. Goes on after a kill; what was trained and scored is not done again. `only` names the
-    choices to make, so that several processes can share.
+    The episodes are `episodes` new tasks of each family and as many dev queries of each store, with `support_size`
+    support images of `size` pixels per side. After a kill, the same command continues; finished training and scoring
+    is not repeated. `only` selects choices, so that several processes can share the work.
     """
     words = tomllib.loads(file.read_text(encoding="utf-8"))
     for name in only or words["choices"]:
@@ -63,7 +63,7 @@ def _weights(run: Path) -> Path:
 def _scores(
     weights: Path, out: Path, stores: Sequence[Path], size: int, support_size: int, episodes: int
 ) -> dict[str, list[float]]:
-    """Dice of every episode; kept in `out` under what it was computed of, and read from there."""
+    """Dice of every episode; cached in `out` under the digest of the weights and the settings."""
     kept = out / f"scores-{weights_digest(weights)[:16]}-{size}-{support_size}-{episodes}.json"
     if kept.is_file():
         found: dict[str, list[float]] = json.loads(kept.read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def _scores(
 
 def _show(found: Mapping[str, Dices], base: str) -> None:
     stores = [name for name in found[base] if name not in FAMILIES]
-    print(f"| | {TRAINED} | {HELD} | {' | '.join(stores)} |\n| --- |{' ---: |' * (2 + len(stores))}")
+    print(f"| | {TRAINED} | {VALIDATION} | {' | '.join(stores)} |\n| --- |{' ---: |' * (2 + len(stores))}")
     for name, dices in found.items():
         cells = [_cell(_over(dices, names), _over(found[base], names), name == base) for names in _columns(stores)]
         print(f"| {name} | {' | '.join(cells)} |")
@@ -103,11 +103,11 @@ def _over(dices: Dices, names: Sequence[str]) -> np.ndarray:
 
 
 def _cell(dices: np.ndarray, base: np.ndarray, is_base: bool) -> str:
-    """The mean; and how far it is from the base, with the standard error of the paired difference."""
+    """The mean of the base; for others the mean difference from the base, with its (paired) standard error."""
     if is_base:
         return f"{dices.mean():.1f}"
-    apart = dices - base
-    return f"{apart.mean():+.1f} ± {apart.std(ddof=1) / np.sqrt(len(apart)):.1f}"
+    difference = dices - base
+    return f"{difference.mean():+.1f} ± {difference.std(ddof=1) / np.sqrt(len(difference)):.1f}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How a run went, by the minute: `python benchmarks/curve.py RUN --plot curve.png`."""
+"""Plot loss and validation Dice of a run over time: `python benchmarks/curve.py RUN --plot curve.png`."""
 
 import json
 from itertools import accumulate
@@ -16,7 +16,7 @@ WINDOW = 50  # steps over which the loss is averaged
 
 
 def main(run: Annotated[Path, tyro.conf.Positional], plot: Path) -> None:
-    """Plot the loss and the dev Dice of a run of universeg-train against the minutes its steps took."""
+    """Plot the loss and the dev Dice of a run of universeg-train over the minutes of its steps."""
     lines = [json.loads(line) for line in (run / METRICS).read_text(encoding="utf-8").splitlines()]
     steps = [line for line in lines if "loss" in line]
     minutes = list(accumulate(line["seconds"] / 60 for line in steps))
@@ -40,7 +40,7 @@ def main(run: Annotated[Path, tyro.conf.Positional], plot: Path) -> None:
     with atomic_write(plot) as part:
         figure.savefig(part, format="png", dpi=90)
     waited = sum(line["waited"] for line in steps) / sum(line["seconds"] for line in steps)
-    print(f"{len(steps)} steps in {minutes[-1]:.1f} minutes, {100 * waited:.2f} % of them waiting for data")
+    print(f"{len(steps)} steps in {minutes[-1]:.1f} minutes, {100 * waited:.2f} % of the time waiting for data")
 
 
 if __name__ == "__main__":

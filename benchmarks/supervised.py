@@ -1,4 +1,4 @@
-"""What training on a dataset itself would give: a small 2-D U-Net, trained on the support split of one store.
+"""The result of training on the dataset itself: a small 2-D U-Net, trained on the support split of one store.
 
 python benchmarks/supervised.py data/stores/MSD-Hippocampus.lmdb
 """
@@ -53,8 +53,8 @@ def main(
 ) -> None:
     """Train one network on all tasks of STORE at `size` pixels, print the Dice of each on a split.
 
-    Images are turned, scaled, moved and changed in brightness and noise while training. The mean over tasks is to be
-    compared with what universeg-evaluate gives for the dataset.
+    In training, images are rotated, scaled, shifted, and changed in brightness and noise. Compare the mean over tasks
+    with the result of universeg-evaluate for the dataset.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -77,8 +77,10 @@ def main(
     network.eval()
     images, masks, tasks = _pixels(data, split, size)
     with torch.inference_mode():
-        answers = torch.cat([network(part) for part in torch.split(images, 16)])[torch.arange(len(images)), tasks] > 0
-    dices = [dice(a, m) for a, m in zip(answers.numpy(), masks[:, 0].numpy() > 0, strict=True)]
+        predictions = (
+            torch.cat([network(part) for part in torch.split(images, 16)])[torch.arange(len(images)), tasks] > 0
+        )
+    dices = [dice(a, m) for a, m in zip(predictions.numpy(), masks[:, 0].numpy() > 0, strict=True)]
     means = list[float]()
     for number, task in enumerate(data.tasks):
         if found := [value for value, of in zip(dices, tasks, strict=True) if of == number]:
@@ -95,7 +97,7 @@ def _block(inputs: int, outputs: int) -> nn.Module:
 
 
 def _pixels(store: Store, split: str, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images and masks (n, 1, H, W) of the middle slices of all tasks, and each one's task."""
+    """Images and masks (n, 1, H, W) of the middle slices of all tasks, and the number of the task of each."""
     images, masks, tasks = list[Tensor](), list[Tensor](), list[int]()
     for number, task in enumerate(store.tasks):
         pixels = store.read(task, store.subjects(task, split))

@@ -1,1 +1,1 @@
-"""The whole path in a few minutes: `make demo`, or `python -m demo --help`."""
+"""Building, training, evaluating and segmenting, in a few minutes: `make demo`, or `python -m demo --help`."""

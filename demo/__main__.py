@@ -1,8 +1,9 @@
-"""`make demo`: build tasks with Snakemake, train briefly, segment unseen tasks from their examples, draw the result.
+"""`make demo`: build tasks with Snakemake, train for a few minutes, segment new tasks, and draw a picture.
 
-The same is done with the weights in the package; and on real datasets, if the workflow has built any.
+The new tasks are also segmented with the weights in the package. If the workflow has already built real datasets, the
+weights in the package segment these too.
 
-Each step is a command that you can type yourself; it is shown before it runs. Everything lands in demo/work.
+Each step is a command that you can also type yourself; it is printed before it runs. All files are in demo/work.
 """
 
 import shlex
@@ -24,50 +25,50 @@ from universeg.model.registry import DEFAULT
 WORK = Path("demo/work")
 SUPPORT_OF_REAL = 16
 STORES, RUN = WORK / "data" / "stores", WORK / "run"
-REAL = Path("data/stores")  # where the workflow puts datasets that were built before
-UNSEEN = "Synthetic/task005*"  # ten of the sixty synthetic tasks are kept from training
+REAL = Path("data/stores")  # the workflow's own folder, with datasets that were built before
+UNSEEN = "Synthetic/task005*"  # 10 of the 60 synthetic tasks, which are not used for training
 NEXT = f"""
 Try next:
-  .venv/bin/tensorboard --logdir {RUN}      how training went
+  .venv/bin/tensorboard --logdir {RUN}      the log of the training
   make demo DATASETS=WBC-JTSC                     real white blood cells (downloads 23 MB)
   .venv/bin/universeg-predict --help              your own images
-  .venv/bin/snakemake --cores 32                  every dataset that can be had without asking"""
+  .venv/bin/snakemake --cores 32                  every dataset that can be downloaded without an access request"""
 console = Console(highlight=False)
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What to demonstrate on."""
+    """The settings of the demo."""
 
     datasets: tuple[str, ...] = ("Synthetic",)
-    """Datasets whose tasks are segmented without having been trained on; Synthetic is always built, to train on."""
+    """Datasets to segment without training on them. Synthetic is always built, because it is the training set."""
     mirror: str | None = None
-    """Folder or URL that has the datasets' files, if not their owners."""
+    """Folder or URL to download the datasets from, instead of their owners' servers."""
     minutes: float = 4
-    """How long to train."""
+    """Training time in minutes."""
     support_size: int = 8
-    """Examples shown for each segmentation."""
+    """Labelled examples in each support set."""
     out: Path = Path("demo/result.png")
-    """The picture; that of real datasets is real.png beside it."""
+    """The picture. The one of real datasets is real.png in the same folder."""
 
 
 def run(title: str, *command: str) -> None:
-    """Show a command, run it, stop the demo if it fails."""
+    """Print a command and run it. If it fails, stop the demo."""
     console.rule(title)
     console.print(f"$ {shlex.join(command)}\n", style="dim", soft_wrap=True)
     start = time.monotonic()
     if subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:]], check=False).returncode:
-        sys.exit(f"the demo stops here: '{command[0]}' failed, see above")
+        sys.exit(f"the demo stops: '{command[0]}' failed, see its message above")
     console.print(f"[dim]{time.monotonic() - start:.0f} s[/dim]")
 
 
-def look(
+def draw_and_print(
     networks: Mapping[str, UniverSeg], stores: Sequence[Path], tasks: Sequence[str], support_size: int, out: Path
 ) -> None:
-    """Draw some queries of some tasks, and tell how well each network does on them."""
+    """Draw a query of some of the tasks, and print the mean Dice of each network."""
     for name, dice in draw(networks, stores, tasks, support_size, out).items():
-        console.print(f"Mean Dice of the queries in the picture, {name}: [bold]{dice:.1f}[/bold] (0 to 100)")
-    console.print(f"The picture: [bold]{out}[/bold]")
+        console.print(f"Mean Dice (0 to 100) of the queries in the picture, network {name}: [bold]{dice:.1f}[/bold]")
+    console.print(f"Picture: [bold]{out}[/bold]")
 
 
 def main(demo: Demo) -> None:
@@ -80,25 +81,25 @@ def main(demo: Demo) -> None:
     (WORK / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     run("1. Build tasks", "snakemake", "--cores", "2", "--configfile", f"{WORK}/config.yaml", "--quiet", "all")
     run(
-        "2. Train on synthetic tasks, but not on ten of them",
+        "2. Train on 50 of the 60 synthetic tasks",
         *("universeg-train", "--stores", f"{STORES}/Synthetic.lmdb", "--out", str(RUN)),
         *("--exclude-tasks", UNSEEN, "--minutes", str(demo.minutes), "--support-size", str(demo.support_size)),
-        *("--augment.preset", "none"),  # these pay off in longer runs
+        *("--augment.preset", "none"),  # augmentation helps only in longer runs
     )
     tasks = [UNSEEN if name == "Synthetic" else f"{name}/*" for name in demo.datasets]
     trained = RUN / "best.safetensors"
     run(
-        "3. Segment tasks that neither network has seen, from their examples alone",
+        "3. Evaluate on tasks that no network was trained on",
         *("universeg-evaluate", "--weights", str(trained), DEFAULT, "--out", f"{WORK}/evaluation"),
         *("--stores", str(STORES), "--datasets", *demo.datasets, "--tasks", *tasks),
         *("--support-size", str(demo.support_size), "--ensemble", "1"),
     )
-    console.rule("4. Look")
+    console.rule("4. Draw a picture")
     networks = {"just trained": load_model(trained), "in the package": load_model()}
-    look(networks, [STORES / f"{name}.lmdb" for name in demo.datasets], tasks, demo.support_size, demo.out)
+    draw_and_print(networks, [STORES / f"{name}.lmdb" for name in demo.datasets], tasks, demo.support_size, demo.out)
     if real := sorted(set(REAL.glob("*.lmdb")) - {REAL / "Synthetic.lmdb"}):
         shipped = {"in the package": networks["in the package"]}
-        look(shipped, real, ["*"], SUPPORT_OF_REAL, demo.out.with_name("real.png"))
+        draw_and_print(shipped, real, ["*"], SUPPORT_OF_REAL, demo.out.with_name("real.png"))
     console.print(NEXT, soft_wrap=True)
 
 

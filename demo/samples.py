@@ -1,4 +1,4 @@
-"""Make the sample images in examples/: `python -m demo.samples`. They are synthetic, so anybody may use them."""
+"""Make the sample images in examples/: `python -m demo.samples`. They are synthetic, so they can be used freely."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from PIL import Image
 
 from universeg.synth import fresh_episode
 
-SEED, NUMBER, FAMILY, SIDE = 7, 9, "nested", 256  # one synthetic task: a ring among look-alikes
+SEED, NUMBER, FAMILY, SIDE = 7, 9, "nested", 256  # a synthetic task: a ring among similar shapes
 LABELLED, NEW = 8, 5
 
 
 def main(out: Path = Path("examples")) -> None:
-    """Write LABELLED images with their masks, and NEW images without.
+    """Write images with their masks, and new images without masks.
 
     Args:
-        out: The folder; labelled/images, labelled/masks and new go below it.
+        out: The folder. The images are in labelled/images, labelled/masks and new.
     """
     images, masks, _ = fresh_episode(SEED, NUMBER, LABELLED + NEW, SIDE, FAMILY)
     for folder in ("labelled/images", "labelled/masks", "new"):

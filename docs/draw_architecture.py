@@ -7,11 +7,12 @@ import ast
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
+from textwrap import wrap
 
 OUT = Path("docs/explanation/architecture.svg")
 PACKAGES = {"universeg": "#e6f2ec", "pipeline": "#e8eef8"}  # and the colour of their rooms
 FACES = {"universeg", "pipeline.__main__", "universeg.__main__"}  # they load everything by name, and are not drawn
-WIDE, HIGH, GAP_X, GAP_Y, MARGIN = 168, 46, 18, 62, 24
+WIDE, HIGH, GAP_X, GAP_Y, MARGIN = 178, 58, 16, 46, 20
 INK, LINE = "#20242a", "#8a94a3"
 
 Graph = Mapping[str, set[str]]  # room -> rooms that it imports
@@ -114,18 +115,20 @@ def without_implied(graph: Graph) -> dict[str, set[str]]:
 
 
 def drawing(graph: Graph, says: Mapping[str, str]) -> str:
-    """The drawing as SVG: rooms on floors, and an arrow from each room to those that it imports."""
+    """The drawing as SVG: rooms on floors, the pipeline to the left, and a line from each room to those it imports."""
     rows = _ordered(floors(graph), graph)
-    width = max(len(row) for row in rows) * (WIDE + GAP_X) - GAP_X + 2 * MARGIN
-    height = len(rows) * (HIGH + GAP_Y) - GAP_Y + 2 * MARGIN
-    place = {
-        room: (
-            (width - len(row) * (WIDE + GAP_X) + GAP_X) / 2 + n * (WIDE + GAP_X),
-            height - MARGIN - HIGH - floor * (HIGH + GAP_Y),
-        )
-        for floor, row in enumerate(rows)
-        for n, room in enumerate(row)
+    halves = {
+        package: [[room for room in row if room.startswith(f"{package}.")] for row in rows] for package in PACKAGES
     }
+    columns = {package: max(map(len, half)) for package, half in halves.items()}
+    step, height = WIDE + GAP_X, len(rows) * (HIGH + GAP_Y) - GAP_Y + 2 * MARGIN
+    width = sum(columns.values()) * step + GAP_X + 2 * MARGIN
+    place = dict[str, tuple[float, float]]()
+    for package, left in (("pipeline", MARGIN), ("universeg", MARGIN + columns["pipeline"] * step + GAP_X)):
+        for floor, row in enumerate(halves[package]):
+            start = left + (columns[package] - len(row)) * step / 2
+            y = height - MARGIN - HIGH - floor * (HIGH + GAP_Y)
+            place |= {room: (start + number * step, y) for number, room in enumerate(row)}
     arrows = [_arrow(place[room], place[use]) for room, uses in without_implied(graph).items() for use in sorted(uses)]
     boxes = [_box(room, *place[room], says.get(room, "")) for row in rows for room in row]
     head = (
@@ -147,11 +150,11 @@ def _ordered(rows: list[list[str]], graph: Graph) -> list[list[str]]:
 
 def _box(room: str, x: float, y: float, text: str) -> str:
     package, _, name = room.partition(".")
-    lines = [text[:27] + "…" if len(text) > 28 else text] if text else []
+    lines = wrap(text, 33, max_lines=2, placeholder=" …")
     words = "".join(
-        f'<text x="{x + WIDE / 2:.0f}" y="{y + 34:.0f}" font-size="9.5" fill="#5a6472" text-anchor="middle">'
-        f"{escape(line)}</text>"
-        for line in lines
+        f'<text x="{x + WIDE / 2:.0f}" y="{y + 34 + 12 * number:.0f}" font-size="9.5" fill="#5a6472"'
+        f' text-anchor="middle">{escape(line)}</text>'
+        for number, line in enumerate(lines)
     )
     return (
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{WIDE}" height="{HIGH}" rx="6" fill="{PACKAGES[package]}"'
@@ -170,13 +173,13 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
 
 
 def captions(rooms: Iterable[str], root: Path = Path()) -> dict[str, str]:
-    """The first clause of each room's docstring."""
+    """The first sentence of each room's docstring, or what stands before its first colon."""
     found = dict[str, str]()
     for room in rooms:
         path = root / room.replace(".", "/")
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         text = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
-        found[room] = text[0].split(":")[0].rstrip(".") if text else ""
+        found[room] = text[0].split(":")[0].split(". ")[0].rstrip(".") if text else ""
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the parts of a manifest are made of: strict models, and the few kinds of text that occur everywhere."""
+"""The base class of all parts of a manifest, and the kinds of text that many of them use."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Strict(BaseModel):
-    """A part of a manifest: a key that it does not know is a mistake."""
+    """A part of a manifest or config. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -19,5 +19,10 @@ def _yes_or_no(value: Any) -> Any:
 Name = Annotated[str, Field(pattern=r"^[^/@~\x00-\x1f]+$", max_length=80)]
 FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=200)]
 YesNo = Annotated[Literal["yes", "no", "unknown"], BeforeValidator(_yes_or_no)]  # YAML reads yes and no as booleans
-Pattern = Annotated[str, Field(min_length=1, description="Path pattern: {part}, * within a name, ** over folders")]
+Pattern = Annotated[
+    str,
+    Field(
+        min_length=1, description="Path pattern: {part} is a named part, * is any text without '/', **/ is any folders"
+    ),
+]
 PartName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]

@@ -1,32 +1,66 @@
-"""What the demo draws, on a store of fakes; `make demo` itself takes minutes and CI runs it beside the tests."""
+"""What the demo draws, on a store of fake cells. `make demo` itself takes minutes; CI runs it beside the tests."""
 
 import fakes
 import numpy as np
+import pytest
 from PIL import Image
+from torch import nn
 
-from demo.picture import draw
-from universeg.model import ModelConfig, UniverSeg
+from demo import picture
+from universeg.episodes.dice import dice
 from universeg.standardise.normalise import luminance, normalised
 from universeg.standardise.resample import Grid
-from universeg.store import Record, pack, write_store
+from universeg.store import Record, Store, pack, write_store
 
-NAMES = {f"{n:03d}": ("support" if n < 6 else "test") for n in range(8)}
+NAMES = {f"{n:03d}": ("support" if n < 7 else "test") for n in range(8)}  # the one query is 007
+DARK = 0.35
 
 
 def record(name: str) -> Record:
-    picture, labels = fakes.cell(int(name))
+    image, labels = fakes.cell(int(name))
     grid = Grid(labels.shape, (1, 1), 32)
-    image = np.rint(grid.image(normalised(luminance(picture), "unit")) * 255).astype(np.uint8)
+    pixels = np.rint(grid.image(normalised(luminance(image), "unit")) * 255).astype(np.uint8)
     nucleus = np.rint(grid.mask(labels == 255) * 255).astype(np.uint8)
-    return Record("mid", "g", "m", 0, name, image, {"nucleus": nucleus})
+    return Record("mid", "g", "m", 0, name, pixels, {"nucleus": nucleus})
 
 
-def test_the_demo_draws_a_query_its_examples_and_the_answer(tmp_path):
+class Dark(nn.Module):
+    """Marks dark pixels, which are those of the nucleus."""
+
+    def forward(self, target_image, support_images, support_labels):
+        return (DARK - target_image) * 100
+
+
+class FirstMask(nn.Module):
+    def forward(self, target_image, support_images, support_labels):
+        return support_labels[:, 0] * 2 - 1
+
+
+@pytest.fixture
+def store(tmp_path):
     header = {"dataset": "Cells", "size": 32, "splits": NAMES, "role": "held-out"}
     write_store(tmp_path / "Cells.lmdb", header, sorted(pack(record(name)) for name in NAMES))
-    networks = {name: UniverSeg(ModelConfig(widths=(4, 4)), seed) for seed, name in enumerate(["one", "other"])}
-    dice = draw(networks, [tmp_path / "Cells.lmdb"], ["Cells/*"], 4, tmp_path / "result.png")
-    assert dice.keys() == networks.keys()
-    assert all(0 <= value <= 100 for value in dice.values())
-    with Image.open(tmp_path / "result.png") as picture:
-        assert picture.width > 8 * 192, "query, three examples, truth, two predictions, and how sure the last one is"
+    return Store(tmp_path / "Cells.lmdb")
+
+
+def test_the_picture_has_labelled_columns_and_the_dice_is_that_of_the_query(store, tmp_path, monkeypatch):
+    sheets, original = [], picture.sheet
+    monkeypatch.setattr(picture, "sheet", lambda *given: sheets.append(given) or original(*given))
+    networks = {"one": Dark(), "other": FirstMask()}
+    found = picture.draw(networks, [store.path], ["Cells/*"], 4, tmp_path / "result.png")
+    images, masks = store.read("Cells/g/m/nucleus/0", ["007"])
+    assert found["one"] == dice(images[0] < DARK * 255, masks[0] > 0)
+    assert found["one"] > 60
+    (row,) = sheets[0][0]
+    assert [panel.caption for panel in row] == [
+        "query: Cells/g/m/nucleus/0",
+        "example 1 of 4",
+        "example 2 of 4",
+        "example 3 of 4",
+        "ground truth",
+        f"prediction, network one: Dice {found['one']:.0f}",
+        f"prediction, network other: Dice {found['other']:.0f}",
+        "confidence map, network other",
+    ]
+    with Image.open(tmp_path / "result.png") as drawn:
+        assert drawn.width > len(row) * picture.SIDE

@@ -37,7 +37,7 @@ class KilledRun:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        end = time.monotonic() + 120
+        end = time.monotonic() + 240
         while not (shards := list((root / "shards").rglob("*.lmdb*"))) and time.monotonic() < end:
             time.sleep(0.002)
         self.was_running = run.poll() is None

@@ -4,7 +4,7 @@ import fakes
 import numpy as np
 import pytest
 from layouts import writers
-from layouts.expected import solid
+from layouts.expected import fake_volume
 
 from pipeline.attrition import Dropped
 from pipeline.build.records import Recipe, records_of
@@ -27,8 +27,8 @@ def stored(dataset, root, size):
 
 def acdc(root):
     """A patient whose volumes' affines have steps of 1 beside their true sizes."""
-    image, masks = solid("ACDC", ["inside"])
-    _, affine = writers.turned(image, (1, 1, 1), "LPS")
+    image, masks = fake_volume("ACDC", ["inside"])
+    _, affine = writers.stored_as(image, (1, 1, 1), "LPS")
     for name, values in (("frame01", image), ("frame01_gt", masks["inside"].astype(np.uint8))):
         path = root / "patient001" / f"patient001_{name}.nii.gz"
         writers.nifti(path, values, (1.4, 1.4, 10.0), "LPS", affine=affine)

@@ -88,7 +88,7 @@ def _read_masks(scan: ScanFiles, group: Group, root: Path, image: LoadedImage) -
         form.orientation,
         form.spacing,
         scan.parts,
-        may_lack=group.unlabelled == "skip",
+        may_be_unlabelled=group.unlabelled == "skip",
     )
     return masks(labels, request, image)
 

@@ -1,6 +1,6 @@
-"""The label kinds: one file each, with its model (what a manifest says) and its decoder (from label files to masks).
+"""The label kinds: one file each, with its model (the keys of the manifest) and its decoder (label files to masks).
 
-To add a label kind: one file here with both, one line in LABELS and one name in `Labels`.
+To add a label kind: write one file with both, then add it to LABELS and to `Labels`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,43 +10,45 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.labels.colours import ColourLabels, colours
-from pipeline.labels.contours import ContourLabels, contours
-from pipeline.labels.files import FileLabels, files
+from pipeline.labels.colours import ColourLabels, decode_colours
+from pipeline.labels.contours import ContourLabels, decode_contours
+from pipeline.labels.files import FileLabels, decode_files
 from pipeline.labels.label_map import LabelRequest
-from pipeline.labels.polygons import PolygonLabels, polygons
-from pipeline.labels.ranges import RangeLabels, ranges
-from pipeline.labels.rle import RunLabels, rle
-from pipeline.labels.values import ValueLabels, values
+from pipeline.labels.polygons import PolygonLabels, decode_polygons
+from pipeline.labels.ranges import RangeLabels, decode_ranges
+from pipeline.labels.rle import RunLabels, decode_runs
+from pipeline.labels.values import ValueLabels, decode_values
 from universeg.imageio.image import LoadedImage
 
-Mask = NDArray[np.bool_]
-Masks = Iterator[tuple[str, Mask]]
+Masks = Iterator[tuple[str, NDArray[np.bool_]]]  # label name and mask; the mask has the shape of the image
 
 Labels = Annotated[
     ValueLabels | RangeLabels | ColourLabels | FileLabels | ContourLabels | PolygonLabels | RunLabels,
     Field(discriminator="kind"),
 ]
 LABELS: Mapping[type[Any], Callable[[Any, LabelRequest, LoadedImage], Masks]] = {
-    ValueLabels: values,
-    RangeLabels: ranges,
-    ColourLabels: colours,
-    FileLabels: files,
-    ContourLabels: contours,
-    PolygonLabels: polygons,
-    RunLabels: rle,
+    ValueLabels: decode_values,
+    RangeLabels: decode_ranges,
+    ColourLabels: decode_colours,
+    FileLabels: decode_files,
+    ContourLabels: decode_contours,
+    PolygonLabels: decode_polygons,
+    RunLabels: decode_runs,
 }
 
 
 def masks(spec: Labels, request: LabelRequest, image: LoadedImage) -> Masks:
-    """Each label with its mask on the image's grid; raises BadScan for label files that cannot be used."""
-    pairs = LABELS[type(spec)](spec, request, image)
+    """Each label of a scan with its mask on the grid of the image.
+
+    Raises BadScan, which names the file, if a label file cannot be used.
+    """
+    decoded = LABELS[type(spec)](spec, request, image)
     if spec.combine is None:
-        yield from pairs
+        yield from decoded
         return
-    made = dict(pairs)
-    for name, parts in spec.combine.items():
+    by_name = dict(decoded)
+    for label, parts in spec.combine.items():
         mask = np.zeros(image.shape, bool)
         for part in parts:
-            mask = mask & ~made[part[1:]] if part.startswith("-") else mask | made[part]
-        yield name, mask
+            mask = mask & ~by_name[part[1:]] if part.startswith("-") else mask | by_name[part]
+        yield label, mask

@@ -1,9 +1,11 @@
-"""One colour picture per scan, each of its colours a label."""
+"""Label kind `colours`: one colour picture per scan; each of its colours is a label."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
+import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from pipeline.attrition import BadScan
 from pipeline.fields import Name
@@ -13,17 +15,19 @@ from universeg.imageio.image import LoadedImage
 
 
 class ColourLabels(OneFile):
-    """One colour picture per scan; each label has a colour."""
+    """One colour picture per scan. Each label is a colour; other colours are background."""
 
     kind: Literal["colours"]
-    names: dict[Name, tuple[int, int, int]]
+    names: dict[Name, tuple[int, int, int]] = Field(description="Label to red, green and blue")
 
 
-def colours(spec: ColourLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Test for equality with each named colour; whatever else occurs is background."""
-    labels = label_map(spec, found, "", image)
-    values = labels.values if labels.palette is None else labels.palette[labels.values]
-    if values.ndim == len(labels.spacing) or values.shape[-1] < 3:
-        raise BadScan("the label has no colours", str(found.paths[""][0]), "use kind: values")
+def decode_colours(
+    spec: ColourLabels, request: LabelRequest, image: LoadedImage
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """The samples that have the label's colour; all other samples are background."""
+    labels = label_map(spec, request, "", image)
+    colours = labels.colours
+    if colours.ndim == len(labels.spacing) or colours.shape[-1] < 3:
+        raise BadScan("the label has no colours", labels.where, "use kind: values")
     for name, colour in spec.names.items():
-        yield name, (values[..., :3] == colour).all(axis=-1)
+        yield name, (colours[..., :3] == colour).all(axis=-1)

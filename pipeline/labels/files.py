@@ -1,35 +1,30 @@
-"""One file per label, so masks may overlap."""
+"""Label kind `files`: one image file per label, so masks may overlap."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.fields import Name, Pattern
-from pipeline.labels.label_files import LabelFiles
+from pipeline.labels.label_files import FilePerLabel
 from pipeline.labels.label_map import LabelRequest, label_map
 from universeg.imageio.image import LoadedImage
 
 
-class FileLabels(LabelFiles):
-    """One file per label: samples brighter than `above` are inside, so masks may overlap."""
+class FileLabels(FilePerLabel):
+    """One image file per label, so masks may overlap."""
 
     kind: Literal["files"]
-    names: dict[Name, Pattern]
-    above: float = 0
-    missing: Literal["error", "absent"] = Field("error", description="What a label without its file means")
-
-    @property
-    def patterns(self) -> Mapping[str, str]:
-        return self.names
+    above: float = Field(0, description="Samples above this value, in any colour channel, are inside the mask")
 
 
-def files(spec: FileLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Samples brighter than the threshold, in any colour; a label without a file is absent from the scan."""
+def decode_files(
+    spec: FileLabels, request: LabelRequest, image: LoadedImage
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """The samples above the threshold, in any colour channel. A label without a file has an empty mask."""
     for name in spec.names:
-        if name in found.paths:
-            yield name, np.greater(label_map(spec, found, name, image).brightness, spec.above)
+        if name in request.paths:
+            yield name, np.greater(label_map(spec, request, name, image).brightness, spec.above)
         else:
             yield name, np.zeros(image.shape, bool)

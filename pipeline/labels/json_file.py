@@ -1,4 +1,4 @@
-"""A JSON file of labels, bounded."""
+"""Read a JSON file of labels. Its size is limited."""
 
 import json
 from functools import lru_cache
@@ -7,16 +7,16 @@ from typing import Any
 
 from pipeline.attrition import BadScan
 
-LARGEST = 1 << 30  # bytes; run lengths of a few hundred large pictures
+MAX_BYTES = 1 << 30  # enough for the run lengths of a few hundred large pictures
 
 
-def load(path: Path) -> Any:
-    """What the file says; raises BadScan."""
+def load_json(path: Path) -> Any:
+    """The content of the file; raises BadScan if it cannot be read as JSON."""
     try:
-        size = path.stat()
-        if size.st_size > LARGEST:
-            raise BadScan(f"is larger than {LARGEST} bytes", str(path), "split it")
-        return _loaded(path, size.st_mtime_ns)
+        status = path.stat()
+        if status.st_size > MAX_BYTES:
+            raise BadScan(f"is larger than {MAX_BYTES} bytes", str(path), "split it")
+        return _cached(path, status.st_mtime_ns)
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, BadScan):
             raise
@@ -24,6 +24,6 @@ def load(path: Path) -> Any:
         raise BadScan(reason, str(path), "fetch the file again") from error
 
 
-@lru_cache(maxsize=1)  # one file often holds the labels of all pictures
-def _loaded(path: Path, saved_ns: int) -> Any:
+@lru_cache(maxsize=1)  # because one file often has the labels of all pictures
+def _cached(path: Path, saved_ns: int) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""What a manifest says of label files, whatever they hold: the part that all label kinds share."""
+"""The keys of a manifest that describe label files: those that all label kinds share."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,40 +9,47 @@ from pipeline.fields import Name, PartName, Pattern, Strict
 
 
 class LabelFiles(Strict):
-    """What is said of label files, whatever they hold."""
+    """The label files of a scan: where they are, and how they are read."""
 
-    stack: PartName | None = Field(None, description="Part that numbers the files of one label: each is one slice")
-    reader: str | None = Field(None, description="The images' reader if not given")
+    names_are_values: ClassVar[bool] = False  # whether `names` maps a code in the file to a label, not the reverse
+
+    names: Mapping[Any, Any]
+    stack: PartName | None = Field(
+        None, description="Part that numbers the files of one label, if each file is one slice"
+    )
+    reader: str | None = Field(None, description="Reader of the label files; default: the reader of the images")
     array: str | None = Field(None, description="Name of the array in a MATLAB or HDF5 file")
     grid: Literal["same", "voxels", "world", "extent"] = Field(
         "same",
-        description="How samples meet the image's: 'same' grid, or it is an error; 'voxels': one by one, whatever the"
-        " label file says of its place; 'world': by physical coordinates; 'extent': the label covers the whole image",
+        description="How the samples of a label are matched with those of its image. 'same': both have the same grid,"
+        " anything else is an error; 'voxels': by index, the position in the header of the label file is ignored;"
+        " 'world': the nearest sample by physical coordinates; 'extent': the label covers the whole image at another"
+        " size",
     )
     frames: Literal["one", "same", "counted"] = Field(
         "one",
-        description="Of images that are frames: 'one' label for each file; the label file's frame of the 'same'"
-        " number; or its frames 'counted' from the image's first chosen one",
+        description="For images that are frames of a file. 'one': each label file has one label for all frames;"
+        " 'same': the frame of the label file with the same number; 'counted': the frames of the label file in order,"
+        " the first for the first frame of the image that is used",
     )
     combine: dict[Name, tuple[str, ...]] | None = Field(
-        None, description="The labels, each made of named masks: united, without those that '-' precedes"
+        None,
+        description="Labels made of the named masks: the union of the masks, without those that start with '-'."
+        " Masks are added and removed in the order of the list",
     )
 
     @property
     def patterns(self) -> Mapping[str, str]:
-        """Path pattern of each mask that has its own file; of "" where one file has all."""
+        """Mask -> path pattern of its file; the mask is "" if one file has all masks."""
         raise NotImplementedError
 
     @property
     def masks(self) -> tuple[str, ...]:
-        """Names of the masks that the files hold."""
-        names = self.names  # type: ignore[attr-defined]
-        return tuple(dict.fromkeys(names.values() if self._named_by_value else names))
-
-    _named_by_value: bool = False
+        """Names of the masks in the files."""
+        return tuple(dict.fromkeys(self.names.values() if self.names_are_values else self.names))
 
     @model_validator(mode="after")
-    def _combines_what_is_there(self) -> Self:
+    def _combines_known_masks(self) -> Self:
         used = {part.removeprefix("-") for parts in (self.combine or {}).values() for part in parts}
         if unknown := used - set(self.masks):
             raise ValueError(f"combine uses {sorted(unknown)}; the masks are {sorted(self.masks)}")
@@ -50,8 +57,24 @@ class LabelFiles(Strict):
 
 
 class OneFile(LabelFiles):
+    """All masks of a scan are in one file."""
+
     path: Pattern
 
     @property
     def patterns(self) -> Mapping[str, str]:
         return {"": self.path}
+
+
+class FilePerLabel(LabelFiles):
+    """Each label has its own file."""
+
+    names: dict[Name, Pattern] = Field(description="Label to path pattern of its file")
+    missing: Literal["error", "absent"] = Field(
+        "error",
+        description="If a label has no file. 'error': the scan is not used; 'absent': the label is not in the image",
+    )
+
+    @property
+    def patterns(self) -> Mapping[str, str]:
+        return self.names

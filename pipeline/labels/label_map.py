@@ -1,4 +1,4 @@
-"""A label file read, and brought to its image's grid as the manifest says."""
+"""A label map: the samples of a label file, brought to the grid of its image as the manifest says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,70 +20,41 @@ REMEDY = "check that label and image belong together; add the scan to known_bad 
 class LabelRequest:
     """The label files of one scan, and how to read them."""
 
-    paths: Mapping[str, tuple[Path, ...]]  # label name -> files; the name is "" for one file with all labels
+    paths: Mapping[str, tuple[Path, ...]]  # label -> its file, or the files of its slices; "": one file with all labels
     reader: str = ""
     pick: Pick = field(default_factory=Pick)
-    orientation: str | None = None  # what the manifest says of the images, in place of the files
-    spacing: tuple[float, ...] | None = None
+    orientation: str | None = None  # of the images, from the manifest; it replaces what the files say
+    spacing: tuple[float, ...] | None = None  # likewise, in millimetres
     parts: Mapping[str, str] = field(default_factory=dict)
-    may_lack: bool = False  # the manifest foresees images without an entry
+    may_be_unlabelled: bool = False  # the manifest expects images without an entry in the label file
 
 
-def label_map(spec: LabelFiles, found: LabelRequest, name: str, image: LoadedImage) -> LoadedImage:
-    """Read the label files of `name`; raises BadScan unless they fit the image in the way that `spec.grid` says."""
-    paths = found.paths[name]
-    stored = read_all(found.reader, paths, found.pick, image.order)
-    alike = spec.grid == "voxels" or (stored.affine is None and stored.is_volume)
+def label_map(spec: LabelFiles, request: LabelRequest, name: str, image: LoadedImage) -> LoadedImage:
+    """Read the label files of `name` on the grid of the image.
+
+    Raises BadScan if they cannot be read, or do not fit the image as `spec.grid` demands.
+    """
+    paths = request.paths[name]
+    stored = read_all(request.reader, paths, request.pick, image.order)
+    by_index = spec.grid == "voxels" or (stored.affine is None and stored.is_volume)
+    where = str(paths[0])
     try:
-        if alike and image.stored is not None and stored.is_volume:
-            labels = upright(stored, like=image.stored)
+        if by_index and image.stored is not None and stored.is_volume:
+            labels = upright(stored, like=image.stored, where=where)
         else:
-            labels = upright(stored, found.orientation, found.spacing)
+            labels = upright(stored, request.orientation, request.spacing, where=where)
         if len(labels.spacing) != len(image.spacing):
             raise BadScan(f"the label has {len(labels.spacing)} axes, its image {len(image.spacing)}", remedy=REMEDY)
-        return _fitted(labels, image, spec.grid)
+        return _on_grid_of(image, labels, spec.grid)
     except ImageError as bad:
-        raise BadScan(bad.reason, bad.file or str(paths[0]), bad.remedy) from bad
+        raise BadScan(bad.reason, bad.file or where, bad.remedy or REMEDY) from bad
 
 
-def _fitted(labels: LoadedImage, image: LoadedImage, grid: str) -> LoadedImage:
-    if grid == "extent":
-        return replace(labels, values=_stretched(labels, image), spacing=image.spacing, affine=image.affine)
-    if grid == "world" and labels.affine is not None and image.affine is not None:
-        return replace(labels, values=_moved(labels, image), spacing=image.spacing, affine=image.affine)
-    if labels.shape != image.shape:
-        raise BadScan(f"the label has {_by(labels.shape)} samples, its image {_by(image.shape)}", remedy=REMEDY)
-    if grid == "same" and labels.affine is not None and image.affine is not None:
-        apart = grid_distance(image, labels)
-        if apart > SAME_GRID:
-            reason = f"the label's grid lies {apart:.1f} voxels away from its image's"
-            raise BadScan(reason, remedy=f"{REMEDY}, or say 'grid: voxels' or 'grid: world' in the manifest")
-    return labels
+def single_channel(labels: LoadedImage) -> NDArray[Any]:
+    """The values of a label map in grey. A colour file with three equal channels counts as grey.
 
-
-def _stretched(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
-    """The nearest of the label's samples, where both cover the same extent."""
-    values = labels.values
-    for axis, (mine, wanted) in enumerate(zip(labels.shape, image.shape, strict=True)):
-        values = values.take(((np.arange(wanted) + 0.5) * mine / wanted).astype(int), axis=axis)
-    return values
-
-
-def _moved(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
-    """The label's sample that is nearest to each of the image's; 0 outside the label's grid."""
-    if labels.coloured:
-        raise BadScan("a label in colour cannot be moved to another grid", remedy="use 'channel' or 'grid: voxels'")
-    from scipy.ndimage import affine_transform
-
-    back = np.linalg.inv(np.asarray(labels.affine)) @ np.asarray(image.affine)
-    values: NDArray[Any] = affine_transform(
-        labels.values, back[:3, :3], back[:3, 3], image.shape, order=0, mode="constant", cval=0
-    )
-    return values
-
-
-def single(labels: LoadedImage, path: Path) -> NDArray[Any]:
-    """The one channel of a label map, where a colour file repeats it."""
+    Raises BadScan if the channels differ.
+    """
     if not labels.coloured:
         return labels.values
     if labels.values.shape[-1] < 3:  # grey with opacity
@@ -91,8 +62,44 @@ def single(labels: LoadedImage, path: Path) -> NDArray[Any]:
         return grey
     first, *others = np.moveaxis(labels.values[..., :3], -1, 0)
     if any(not np.array_equal(first, other) for other in others):
-        raise BadScan("the label is in colour, values were expected", str(path), "use kind: colours")
+        raise BadScan("the label is in colour; expected one value per sample", labels.where, "use kind: colours")
     values: NDArray[Any] = first
+    return values
+
+
+def _on_grid_of(image: LoadedImage, labels: LoadedImage, grid: str) -> LoadedImage:
+    if grid == "extent":
+        return replace(labels, values=_stretched(labels, image), spacing=image.spacing, affine=image.affine)
+    if grid == "world" and labels.affine is not None and image.affine is not None:
+        return replace(labels, values=_resampled(labels, image), spacing=image.spacing, affine=image.affine)
+    if labels.shape != image.shape:
+        raise BadScan(f"the label has {_by(labels.shape)} samples, its image {_by(image.shape)}", remedy=REMEDY)
+    if grid == "same" and labels.affine is not None and image.affine is not None:
+        distance = grid_distance(image, labels)
+        if distance > SAME_GRID:
+            reason = f"the grid of the label is {distance:.1f} voxels away from the grid of its image"
+            raise BadScan(reason, remedy=f"{REMEDY}, or write 'grid: voxels' or 'grid: world' in the manifest")
+    return labels
+
+
+def _stretched(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
+    """The label's samples that are nearest to the image's, if both cover the same extent."""
+    values = labels.values
+    for axis, (count, wanted) in enumerate(zip(labels.shape, image.shape, strict=True)):
+        values = values.take(((np.arange(wanted) + 0.5) * count / wanted).astype(int), axis=axis)
+    return values
+
+
+def _resampled(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
+    """The label's samples that are nearest to the image's in space; 0 outside the grid of the label."""
+    if labels.coloured:
+        raise BadScan("a label in colour cannot be resampled", remedy="use 'channel' or 'grid: voxels'")
+    from scipy.ndimage import affine_transform
+
+    to_label = np.linalg.inv(np.asarray(labels.affine)) @ np.asarray(image.affine)
+    values: NDArray[Any] = affine_transform(
+        labels.values, to_label[:3, :3], to_label[:3, 3], image.shape, order=0, mode="constant", cval=0
+    )
     return values
 
 

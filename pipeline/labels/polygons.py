@@ -1,4 +1,4 @@
-"""Named polygons of a picture in one file: JSON (as labelme writes it, or name to polygons), XML or CSV."""
+"""Label kind `polygons`: named polygons of a picture in one file: JSON (from labelme, or name to polygons), XML or CSV."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
@@ -12,85 +12,94 @@ from pydantic import Field
 
 from pipeline.attrition import BadScan
 from pipeline.fields import Name
-from pipeline.labels.json_file import load
+from pipeline.labels.json_file import load_json
 from pipeline.labels.label_files import OneFile
 from pipeline.labels.label_map import LabelRequest
 from pipeline.labels.outline import Points, filled
 from universeg.imageio.image import LoadedImage
 
-Named = Iterator[tuple[str, Points]]
-LARGEST = 64 << 20  # bytes
+NamedPolygons = Iterator[tuple[str, Points]]
+MAX_BYTES = 64 << 20
+REMEDY = "fetch the file again, or add the scan to known_bad"
 
 
 class PolygonLabels(OneFile):
     """One JSON, XML or CSV file per picture with named polygons."""
 
+    names_are_values = True
+
     kind: Literal["polygons"]
     names: dict[str, Name] = Field(description="Name in the file to label")
-    _named_by_value = True
 
 
-def polygons(spec: PolygonLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The inside of the polygons of each name; a name that the file lacks is absent from the picture."""
-    path = found.paths[""][0]
+def decode_polygons(
+    spec: PolygonLabels, request: LabelRequest, image: LoadedImage
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """The inside of the polygons of each label. A label that is not in the file has an empty mask."""
+    path = request.paths[""][0]
     try:
-        if path.stat().st_size > LARGEST:
-            raise BadScan(f"is larger than {LARGEST} bytes")
-        if path.suffix.lower() not in _READERS:
-            raise BadScan(f"expected one of {', '.join(_READERS)}")
-        named = list(_READERS[path.suffix.lower()](path))
-        masks = [(spec.names[name], filled([points], image)) for name, points in named if name in spec.names]
+        polygons = [(spec.names[name], points) for name, points in _read(path) if name in spec.names]
+        masks = [(label, filled([points], image)) for label, points in polygons]
+    except BadScan as bad:
+        raise BadScan(bad.reason, str(path), bad.remedy or REMEDY) from bad
     except (OSError, ValueError, TypeError, LookupError, AttributeError, ElementTree.ParseError) as error:
-        reason = f"cannot be read as polygons: {error}"
-        raise BadScan(reason, str(path), "fetch the file again, or add the scan to known_bad") from error
+        raise BadScan(f"cannot be read as polygons: {error}", str(path), REMEDY) from error
     for label in spec.masks:
-        mine = [mask for name, mask in masks if name == label]
-        yield label, np.logical_or.reduce(mine) if mine else np.zeros(image.shape, bool)
+        parts = [mask for name, mask in masks if name == label]
+        yield label, np.logical_or.reduce(parts) if parts else np.zeros(image.shape, bool)
 
 
-def _json(path: Path) -> Named:
-    content = load(path)
+def _read(path: Path) -> NamedPolygons:
+    if path.stat().st_size > MAX_BYTES:
+        raise BadScan(f"is larger than {MAX_BYTES} bytes")
+    if path.suffix.lower() not in _READERS:
+        raise BadScan(f"its name does not end with one of {', '.join(_READERS)}")
+    return _READERS[path.suffix.lower()](path)
+
+
+def _read_json(path: Path) -> NamedPolygons:
+    content = load_json(path)
     if "shapes" in content:
-        yield from ((str(shape["label"]), _pairs(shape["points"])) for shape in content["shapes"])
+        yield from ((str(shape["label"]), _points(shape["points"])) for shape in content["shapes"])
     else:
-        yield from ((str(name), _pairs(points)) for name, several in content.items() for points in several)
+        yield from ((str(name), _points(points)) for name, polygons in content.items() for points in polygons)
 
 
-def _xml(path: Path) -> Named:
-    """`<Annotation Name><Region><Vertex X Y>` as slide viewers write it, or `<object><name><polygon><pt><x><y>`."""
+def _read_xml(path: Path) -> NamedPolygons:
+    """`<Annotation Name><Region><Vertex X Y>`, as slide viewers write it, or `<object><name><polygon><pt><x><y>`."""
     text = path.read_text(encoding="utf-8", errors="replace")
-    if "<!ENTITY" in text:
-        raise BadScan("defines entities, which a list of polygons needs not")
+    if "<!ENTITY" in text:  # nested entities can expand to any size
+        raise BadScan("defines XML entities, which are not allowed here")
     tree = ElementTree.fromstring(text)
     for annotation in tree.iter("Annotation"):
         for region in annotation.iter("Region"):
             vertices = [(vertex.attrib["X"], vertex.attrib["Y"]) for vertex in region.iter("Vertex")]
-            yield annotation.attrib.get("Name", ""), _pairs(vertices)
+            yield annotation.attrib.get("Name", ""), _points(vertices)
     for item in tree.iter("object"):
         points = [(point.findtext("x"), point.findtext("y")) for point in item.iter("pt")]
-        yield str(item.findtext("name")).strip(), _pairs(points)
+        yield str(item.findtext("name")).strip(), _points(points)
 
 
-def _csv(path: Path) -> Named:
-    """Name, column, row; consecutive rows with one name are one polygon; a blank row ends it."""
+def _read_csv(path: Path) -> NamedPolygons:
+    """Rows of name, column, row. Consecutive rows with the same name are one polygon; an empty row ends it."""
     name = ""
     points: list[tuple[str, str]] = []
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         for number, row in enumerate(csv.reader(file)):
             if number == 0 and len(row) == 3 and not row[1].strip().replace(".", "").isdigit():
-                continue  # a heading
+                continue  # a header
             if points and (not row or row[0] != name):
-                yield name, _pairs(points)
+                yield name, _points(points)
                 points = []
             if row:
                 name = row[0]
                 points.append((row[1], row[2]))
     if points:
-        yield name, _pairs(points)
+        yield name, _points(points)
 
 
-def _pairs(points: Any) -> Points:
-    return [(float(x), float(y)) for x, y in points]
+def _points(pairs: Any) -> Points:
+    return [(float(x), float(y)) for x, y in pairs]
 
 
-_READERS: Mapping[str, Callable[[Path], Named]] = {".json": _json, ".xml": _xml, ".csv": _csv}
+_READERS: Mapping[str, Callable[[Path], NamedPolygons]] = {".json": _read_json, ".xml": _read_xml, ".csv": _read_csv}

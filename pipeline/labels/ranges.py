@@ -1,25 +1,29 @@
-"""One label map per scan, ranges of its values labels."""
+"""Label kind `ranges`: one label map per scan; each label is a range of its values."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
+import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from pipeline.fields import Name
 from pipeline.labels.label_files import OneFile
-from pipeline.labels.label_map import LabelRequest, label_map, single
+from pipeline.labels.label_map import LabelRequest, label_map, single_channel
 from universeg.imageio.image import LoadedImage
 
 
 class RangeLabels(OneFile):
-    """One label map per scan in which a label is a range of values, ends included."""
+    """One label map per scan. Each label is a range of values."""
 
     kind: Literal["ranges"]
-    names: dict[Name, tuple[float, float]]
+    names: dict[Name, tuple[float, float]] = Field(description="Label to its lowest and highest value, both included")
 
 
-def ranges(spec: RangeLabels, found: LabelRequest, image: LoadedImage) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Samples from low to high, ends included."""
-    labels = single(label_map(spec, found, "", image), found.paths[""][0])
+def decode_ranges(
+    spec: RangeLabels, request: LabelRequest, image: LoadedImage
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """The samples from the lowest to the highest value of the label, both included."""
+    values = single_channel(label_map(spec, request, "", image))
     for name, (low, high) in spec.names.items():
-        yield name, (labels >= low) & (labels <= high)
+        yield name, (values >= low) & (values <= high)

@@ -1,4 +1,4 @@
-"""What a manifest promises, without any data: its modalities, labels, tasks and bytes."""
+"""What to expect of a dataset, from its manifest alone: modalities, labels, and numbers of tasks, scans and bytes."""
 
 from collections.abc import Sequence
 
@@ -7,38 +7,38 @@ from pipeline.manifest.schema import Manifest
 
 
 def modalities(group: Group) -> list[str]:
-    """Names of the modalities that a group's scans have."""
-    found: list[str] = []
+    """Names of the modalities of a group's scans, without repetitions."""
+    names: list[str] = []
     for form in group.scans:
-        several = form.channels if form.channels is not None else form.modality
-        found += [several] if isinstance(several, str) else list((several or {}).values())
-    return list(dict.fromkeys(found))
+        given = form.channels if form.channels is not None else form.modality
+        names += [given] if isinstance(given, str) else list((given or {}).values())
+    return list(dict.fromkeys(names))
 
 
 def labels(group: Group) -> list[str]:
-    """Names of the labels that a group's masks are stored under."""
+    """Names of the labels that are stored for a group."""
     return list(group.labels.combine or group.labels.masks)
 
 
 def tasks(manifest: Manifest) -> int:
-    """Modality, label and axis of each group: at most so many tasks come of it."""
+    """The largest number of tasks: combinations of modality, label and axis in each group."""
     return sum(len(modalities(group)) * len(labels(group)) * len(group.axes) for group in manifest.main_groups)
 
 
 def scans(manifest: Manifest) -> int | None:
-    """Expected scans; None if a group's number is not known."""
+    """The number of scans; None if it is unknown for one of the groups."""
     counts = [group.expect.scans for group in manifest.main_groups]
     return None if None in counts or not counts else sum(count or 0 for count in counts)
 
 
-def size(manifest: Manifest) -> tuple[int, int]:
-    """Bytes of the files whose size is known, and for how many it is not."""
+def download_size(manifest: Manifest) -> tuple[int, int]:
+    """Bytes of all files with a known size, and the number of files with an unknown size."""
     known = [source.bytes for source in manifest.archives if source.bytes is not None]
     return sum(known), len(manifest.archives) - len(known)
 
 
-def shown(known: int, unknown: int) -> str:
-    """Bytes as people read them, and how many files come on top: 23 MB + 2 files."""
+def readable_size(known: int, unknown: int) -> str:
+    """`known` bytes and `unknown` files of unknown size, for people: "23 MB + 2 files"."""
     value, units = float(known), ["bytes", "kB", "MB", "GB"]
     while value >= 1000 and len(units) > 1:
         value /= 1000
@@ -49,5 +49,5 @@ def shown(known: int, unknown: int) -> str:
 
 
 def unique(values: Sequence[str]) -> str:
-    """Distinct values in their order, for a cell of a table."""
+    """The distinct values in order, separated by commas."""
     return ", ".join(dict.fromkeys(values))

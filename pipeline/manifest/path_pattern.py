@@ -1,8 +1,8 @@
-"""Path patterns with named parts: one pattern both finds files and says what their names mean.
+"""Path patterns with named parts: a pattern finds files, and reads the values of its parts from their paths.
 
-`imagesTr/{subject}.nii.gz` matches the end of a path, under any leading folders, so that an archive's own top
-folder, or how somebody unpacked it, does not matter. `*` is anything within one name, `**/` any folders. A part
-that is named twice must read the same both times.
+`imagesTr/{subject}.nii.gz` matches the end of a path, below any leading folders, so it does not matter into which folder
+an archive was unpacked. `*` matches any text without "/", `**/` any folders. A part that occurs twice must have the same
+value both times.
 """
 
 import re
@@ -16,30 +16,34 @@ _ROOT = "root_"
 
 @dataclass(frozen=True)
 class Match:
+    """A path that matches a pattern."""
+
     path: str  # relative to the dataset's folder, with "/"
     root: str  # the leading folders that the pattern does not mention
-    parts: Mapping[str, str]
+    parts: Mapping[str, str]  # values of the named parts
 
 
 @dataclass(frozen=True)
-class Template:
-    """A path pattern; raises ValueError for one that cannot be read."""
+class PathPattern:
+    """A path pattern; raises ValueError if it is malformed."""
 
     text: str
-    parts: Mapping[str, str]  # regular expressions of named parts
+    parts: Mapping[str, str]  # named part -> regular expression; a part without one is any text without "/"
 
     def __post_init__(self) -> None:
         unused = set(self.parts) - self.names
         if unused:
             raise ValueError(f"{self.text!r} has no part {sorted(unused)}")
-        _ = self.regex
+        _ = self.regex  # so that it raises here
 
     @cached_property
     def names(self) -> frozenset[str]:
+        """The named parts."""
         return frozenset(m["part"] for m in _TOKEN.finditer(self.text) if m["part"])
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
+        """The regular expression that a whole path must match."""
         seen: set[str] = set()
         pieces = [rf"(?P<{_ROOT}>(?:.*/)?)"]
         for token in _TOKEN.finditer(self.text):
@@ -51,7 +55,7 @@ class Template:
 
     def _piece(self, token: re.Match[str], seen: set[str]) -> str:
         if token["bad"]:
-            raise ValueError(f"{self.text!r}: {{ and }} only around the name of a part")
+            raise ValueError(f"{self.text!r}: {{ and }} are allowed only around the name of a part")
         if token["part"] in seen:
             return f"(?P={token['part']})"
         if token["part"]:
@@ -60,21 +64,22 @@ class Template:
         return {"deep": "(?:.*/)?", "star": "[^/]*"}.get(token.lastgroup or "", re.escape(token["text"] or ""))
 
     def fits(self, path: str) -> bool:
+        """Whether a path matches the pattern."""
         return self.regex.fullmatch(path) is not None
 
     def matches(self, paths: Iterable[str]) -> Iterator[Match]:
-        """Those of `paths` that the pattern describes."""
+        """Those of `paths` that match the pattern, with the values of their parts."""
         for path in paths:
             if found := self.regex.fullmatch(path):
                 parts = found.groupdict()
                 yield Match(path, parts.pop(_ROOT), parts)
 
 
-def counted(text: str) -> str:
-    """The text without zeros before its numbers: 007 and 7 are one number, however files are named."""
+def without_zeros(text: str) -> str:
+    """The text without leading zeros of its numbers, so that 007 and 7 are equal."""
     return re.sub(r"0*(\d+)", r"\1", text)
 
 
-def natural(text: str) -> list[tuple[int, str]]:
-    """A sort key in which 2 comes before 10."""
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """A sort key that puts 2 before 10."""
     return [(int(digits or 0), other) for other, digits in re.findall(r"(\D*)(\d*)", text)]

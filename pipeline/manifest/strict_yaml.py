@@ -1,4 +1,4 @@
-"""A YAML file read strictly: no repeated keys, and every mistake of a file shown at once with its line."""
+"""Read a YAML file strictly: repeated keys are errors, and all mistakes are shown at once, each with its line."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,25 +9,25 @@ from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 
-LARGEST = 1 << 20  # bytes; a manifest is a few kilobytes
+MAX_BYTES = 1 << 20  # a manifest has a few kilobytes
 
 
 class DocumentError(ValueError):
-    """A YAML file that cannot be used; the message lists file, line, field and what is wrong."""
+    """A YAML file that cannot be used. The message has one line per mistake: file, line, key and what is wrong."""
 
 
-def load(path: Path, model: type[M]) -> M:
-    """Read `path` as `model`; raises DocumentError with all its mistakes."""
+def load_yaml(path: Path, model: type[M]) -> M:
+    """Read a YAML file as `model`; raises DocumentError with all mistakes."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise DocumentError(f"{path}: larger than {LARGEST} bytes; this is not a manifest or config")
+        if path.stat().st_size > MAX_BYTES:
+            raise DocumentError(f"{path}: is larger than {MAX_BYTES} bytes; this is not a manifest")
         text = path.read_text(encoding="utf-8")
         root, content = yaml.compose(text, Loader=yaml.CSafeLoader), yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path}: not YAML: {error}") from error
-    mistakes = [(line, f"{key!r} is given twice") for line, key in _repeated(root, set())]
+        raise DocumentError(f"{path}: is not YAML: {error}") from error
+    mistakes = [(line, f"{key!r} is given twice") for line, key in _repeated_keys(root, set())]
     try:
         value = model.model_validate(content)
     except ValidationError as error:
@@ -37,16 +37,16 @@ def load(path: Path, model: type[M]) -> M:
     return value
 
 
-def _sentence(loc: tuple[int | str, ...], message: str) -> str:
-    where = ".".join(str(part) for part in loc)
-    what = message.removeprefix("Value error, ")
-    return f"{where}: {what}" if where else what
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    key = ".".join(str(part) for part in location)
+    problem = message.removeprefix("Value error, ")
+    return f"{key}: {problem}" if key else problem
 
 
-def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
-    """Line of the deepest part of `loc` that the file has; the schema's own steps are passed over."""
+def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """The line of the deepest part of `location` that is in the file; pydantic also adds steps that are not."""
     line = 1 if node is None else node.start_mark.line + 1
-    for part in loc:
+    for part in location:
         if isinstance(node, yaml.MappingNode):
             pairs = {key.value: (key, value) for key, value in node.value}
             if str(part) in pairs:
@@ -58,18 +58,18 @@ def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
     return line
 
 
-def _repeated(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
-    """Line and name of each repeated key; a node reached again through an alias is not read again."""
+def _repeated_keys(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
+    """Line and name of each repeated key. `seen` has the nodes already visited: an alias leads to the same node."""
     if node is None or id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _repeated(item, seen)
+            yield from _repeated_keys(item, seen)
     if isinstance(node, yaml.MappingNode):
         names: set[Any] = set()
         for key, value in node.value:
             if key.value in names:
                 yield key.start_mark.line + 1, key.value
             names.add(key.value)
-            yield from _repeated(value, seen)
+            yield from _repeated_keys(value, seen)

@@ -1,6 +1,7 @@
-"""The readers that a manifest may name: the formats of `universeg.imageio`, and what only datasets need.
+"""The readers that a manifest can name: the formats of `universeg.imageio`, and formats that only datasets have.
 
-A path in, samples as stored out. To add a format that only datasets need: one file here, and one line in READERS.
+Each takes a path and returns the samples as the file stores them. To add a format that only datasets have: write one
+file here, and add one line to READERS.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,26 +18,26 @@ from universeg.imageio.formats import FORMATS, Format, guarded
 from universeg.imageio.image import ImageError, RawImage
 from universeg.imageio.stack import stacked
 
-Reader = Callable[[Path, str | None, int | None], RawImage]  # path, name of an array, frame
+Reader = Callable[[Path, str | None, int | None], RawImage]  # path, name of an array, frame from 0
 
 REMEDY = "fetch the file again, or add the scan to known_bad with this reason"
 
 
 @dataclass(frozen=True)
 class Pick:
-    """What of a file is wanted."""
+    """Which part of a file to read; None: all of it."""
 
-    array: str | None = None  # name within a MATLAB or HDF5 file
+    array: str | None = None  # name of the array in a MATLAB or HDF5 file
     index: int | None = None  # frame, from 0
-    channel: int | None = None  # along the last axis
+    channel: int | None = None  # index along the last axis, from 0
 
 
-def _image(format: Format, path: Path, array: str | None, index: int | None) -> RawImage:
+def _read_image(format: Format, path: Path, array: str | None, index: int | None) -> RawImage:
     return format.read(path, index)
 
 
 READERS: Mapping[str, Reader] = {
-    **{name: partial(_image, format) for name, format in FORMATS.items()},
+    **{name: partial(_read_image, format) for name, format in FORMATS.items()},
     "matlab": matlab,
     "hdf5": hdf5,
     "video": video,
@@ -44,43 +45,48 @@ READERS: Mapping[str, Reader] = {
 
 
 def read(reader: str, path: Path, pick: Pick | None = None) -> RawImage:
-    """Read a file; raises BadScan, naming the file, if it cannot be read."""
+    """Read a file with the reader of that name. Raises BadScan, which names the file, if it cannot be read."""
     function, pick = choose(READERS, reader, "reader"), pick or Pick()
 
-    def chosen(path: Path, index: int | None) -> RawImage:
-        return _channel(function(path, pick.array, index), pick.channel)
+    def read_part(path: Path, index: int | None) -> RawImage:
+        try:
+            return _take_channel(function(path, pick.array, index), pick.channel)
+        except ImageError as error:
+            raise BadScan(error.reason, error.file or str(path), error.remedy or REMEDY) from error
 
     try:
-        return guarded(chosen, path, reader, pick.index)
-    except (ImageError, OSError) as error:
-        raise _bad(error, path) from error
+        return guarded(read_part, path, reader, pick.index)
+    except BadScan:
+        raise
+    except ImageError as error:  # a library failed
+        raise BadScan(error.reason, str(path), REMEDY) from error
+    except FileNotFoundError as error:
+        raise BadScan("the file does not exist", str(path), REMEDY) from error
 
 
 def read_all(reader: str, paths: Sequence[Path], pick: Pick, order: tuple[int, ...] | None = None) -> RawImage:
-    """Read one file, or several as the slices of a volume; `order` is that of the image, for slices without a place."""
+    """Read one file, or several files as the slices of one volume. Raises BadScan, which names the file or the folder.
+
+    `order` is the order of the slices in the image; it is used for slices whose files do not contain their position.
+    """
     if len(paths) == 1:
         return read(reader, paths[0], pick)
+    slices = [read(reader, path, pick) for path in paths]
     try:
-        return stacked([read(reader, path, pick) for path in paths], paths, order)
+        return stacked(slices, paths, order)
     except ImageError as error:
-        raise _bad(error, paths[0].parent) from error
+        raise BadScan(error.reason, error.file or str(paths[0].parent), error.remedy or REMEDY) from error
 
 
-def _bad(error: ImageError | OSError, path: Path) -> BadScan:
-    if isinstance(error, OSError):
-        return BadScan(f"cannot be read: {error.strerror}", str(path), REMEDY)
-    remedy = error.remedy if error.remedy != "export or fetch the file again" else REMEDY
-    return BadScan(error.reason, error.file or str(path), remedy)
-
-
-def _channel(raw: RawImage, channel: int | None) -> RawImage:
-    values, space = raw.values, 3 if raw.is_volume else 2
-    if values.ndim not in (space, space + 1):
+def _take_channel(raw: RawImage, channel: int | None) -> RawImage:
+    """The image with one of its channels; unchanged if `channel` is None."""
+    values, axes = raw.values, 3 if raw.is_volume else 2
+    if values.ndim not in (axes, axes + 1):
         raise BadScan(f"has shape {values.shape}; expected a {'volume' if raw.is_volume else 'picture'}")
-    if channel is None and raw.is_volume and values.ndim > space:
+    if channel is None and raw.is_volume and values.ndim > axes:
         raise BadScan(f"has shape {values.shape}; expected a volume", remedy="name its channels in the manifest")
     if channel is None:
         return raw
-    if values.ndim == space or not 0 <= channel < values.shape[-1]:
-        raise BadScan(f"has shape {values.shape}, channel {channel} is wanted")
+    if values.ndim == axes or not 0 <= channel < values.shape[-1]:
+        raise BadScan(f"has shape {values.shape}, channel {channel} is wanted", remedy="correct 'channels'")
     return replace(raw, values=values[..., channel])

@@ -1,4 +1,4 @@
-"""MATLAB files: version 7.3 is HDF5 with its axes reversed, older ones are read by SciPy."""
+"""MATLAB files. Version 7.3 is HDF5 with reversed axes; SciPy reads older versions."""
 
 import math
 from pathlib import Path
@@ -6,30 +6,31 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.attrition import BadScan
-from pipeline.readers.hdf5 import MOST_SAMPLES, array_of, part_of, pictured
+from pipeline.readers.hdf5 import MAX_SAMPLES, array_of, as_image, entry_of
 from universeg.imageio.image import RawImage
 
-HDF5_AT = 512  # bytes of MATLAB's own header before the HDF5 signature
+HEADER_BYTES = 512  # MATLAB's own header, before the HDF5 signature
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
 def matlab(path: Path, array: str | None = None, index: int | None = None) -> RawImage:
-    """The named array, or its entry `index` along the first axis, with axes as MATLAB shows them."""
+    """The named array, or its entry `index` along the first axis, with the axes in MATLAB's order."""
     import h5py
     from scipy.io import loadmat, whosmat
 
     with path.open("rb") as file:
-        head = file.read(HDF5_AT + len(SIGNATURE))
-    if SIGNATURE in (head[:8], head[HDF5_AT:]):
+        head = file.read(HEADER_BYTES + len(SIGNATURE))
+    if SIGNATURE in (head[:8], head[HEADER_BYTES:]):
         with h5py.File(path) as stored:
-            values = part_of(array_of(stored, array), None).T
+            values = entry_of(array_of(stored, array), None).T
     else:
-        shapes = {name: (shape, kind) for name, shape, kind in whosmat(path)}
-        if array not in shapes:
-            raise BadScan(f"has no array {array!r}, but {', '.join(sorted(shapes)[:20])}", remedy="correct 'array'")
-        shape, kind = shapes[array]
-        if kind not in NUMBERS or math.prod(shape) > MOST_SAMPLES:
-            raise BadScan(f"{array!r} is {shape} of {kind}; expected numbers, at most {MOST_SAMPLES}")
+        arrays = {name: (shape, kind) for name, shape, kind in whosmat(path)}
+        if array not in arrays:
+            known = ", ".join(sorted(arrays)[:20])
+            raise BadScan(f"has no array {array!r}; its arrays: {known}", remedy="correct 'array'")
+        shape, kind = arrays[array]
+        if kind not in NUMBERS or math.prod(shape) > MAX_SAMPLES:
+            raise BadScan(f"{array!r} has {shape} samples of type {kind}; expected at most {MAX_SAMPLES} numbers")
         values = np.asarray(loadmat(path, variable_names=[array])[array])
-    return pictured(part_of(values, index))
+    return as_image(entry_of(values, index))

@@ -1,9 +1,9 @@
-"""ACDC: two labelled frames and the cine of each patient, one without frame 1; sforms of 1 mm; testing patients."""
+"""ACDC: per patient two labelled frames and the cine; one patient lacks frame 1; sforms say 1 mm; test patients."""
 
 import numpy as np
 
-from layouts.expected import Case, Layout, merged, solid
-from layouts.writers import nifti, text, turned
+from layouts.expected import Case, Layout, fake_volume, label_map
+from layouts.writers import nifti, stored_as, text
 
 VALUES = {"right ventricle cavity": 1, "left ventricle myocardium": 2, "left ventricle cavity": 3}
 SPACING = (1.4, 1.4, 10.0)
@@ -17,11 +17,11 @@ def write(root):
         name = folder[-10:]
         text(base / folder / "Info.cfg", f"ED: {numbers[0]}\nES: {numbers[1]}\n")
         for number in numbers:
-            image, masks = solid(f"{name} {number}", list(VALUES))
+            image, masks = fake_volume(f"{name} {number}", list(VALUES))
             stem = base / folder / f"{name}_frame{number:02d}"
-            affine = turned(image, (1, 1, 1), "LPS")[1] if name == "patient100" else None
+            affine = stored_as(image, (1, 1, 1), "LPS")[1] if name == "patient100" else None
             nifti(stem.with_name(f"{stem.name}.nii.gz"), image, SPACING, "LPS", affine=affine)
-            nifti(stem.with_name(f"{stem.name}_gt.nii.gz"), merged(masks, VALUES), SPACING, "LPS", affine=affine)
+            nifti(stem.with_name(f"{stem.name}_gt.nii.gz"), label_map(masks, VALUES), SPACING, "LPS", affine=affine)
             if number == 1 and "training" in folder:
                 cases.append(Case("Challenge2017", name, "MRI", image, masks, "mr", SPACING, axes=(2,)))
         nifti(base / folder / f"{name}_4d.nii.gz", np.stack([image, image], axis=3), SPACING)

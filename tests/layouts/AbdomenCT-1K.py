@@ -1,9 +1,9 @@
-"""AbdomenCT-1K: two layouts of the same benchmark, one nested deeper; Subtask 2 has other scans under the same ids."""
+"""AbdomenCT-1K: two folder layouts, one nested deeper; Subtask 2 has other scans under the same numbers."""
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, merged, solid
-from layouts.writers import nifti, turned
+from layouts.expected import Case, Layout, fake_volume, label_map, without
+from layouts.writers import nifti, stored_as
 
 VALUES = {"liver": 1, "kidney": 2, "spleen": 3, "pancreas": 4}
 SPACING = (0.8, 0.8, 2.5)
@@ -17,12 +17,12 @@ def write(root):
         (("FLARE21/TrainingImg/TrainingImg", "FLARE21/TrainingMask"), "train_000"),
         (("FLARE21/TrainingImg/TrainingImg", "FLARE21/TrainingMask"), "train_360"),
     ):
-        image, masks = solid(name, list(VALUES), low=-1000, high=900)
-        masks = empty(masks, "spleen") if name == "train_360" else masks
-        _, affine = turned(image, SPACING, "RAS")
+        image, masks = fake_volume(name, list(VALUES), low=-1000, high=900)
+        masks = without(masks, "spleen") if name == "train_360" else masks
+        _, affine = stored_as(image, SPACING, "RAS")
         affine[0, 1] = 0.02 if name == "train_0420" else 0  # not quite at right angles: ITK refuses it
         nifti(root / folders[0] / f"{name}_0000.nii.gz", image, SPACING, affine=affine)
-        nifti(root / folders[1] / f"{name}.nii.gz", merged(masks, VALUES), SPACING, affine=affine)
+        nifti(root / folders[1] / f"{name}.nii.gz", label_map(masks, VALUES), SPACING, affine=affine)
         cases.append(Case("FLARE21", name, "CT", image, masks, "ct", SPACING))
     nifti(root / "Subtask1" / "TestImage" / "test_0001_0000.nii.gz", image, SPACING)
     nifti(root / "Subtask2" / "TrainImage" / "train_0002_0000.nii.gz", image[::-1], SPACING)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, merged, solid
-from layouts.writers import nifti, text, turned
+from layouts.expected import Case, Layout, fake_volume, label_map
+from layouts.writers import nifti, stored_as, text
 
 # value -> name, of some of the values: whose name differs between releases, and two that do not
 OLD = {1: "hippocampus right", 11: "superior temporal gyrus right", 20: "insula left", 54: "orbitofrontal gyri left",
@@ -19,13 +19,13 @@ def write(root):
         ("n30r95", NEW, "a01"), ("n30r95", NEW, "a30"), ("n20r67", OLD, "a01"), ("n20r67", OLD, "a20")
     ):  # fmt: skip
         new = group == "n30r95"
-        image, masks = solid(f"{group} {subject}", list(names.values()))
-        labels = merged(masks, {name: value for value, name in names.items()})
+        image, masks = fake_volume(f"{group} {subject}", list(names.values()))
+        labels = label_map(masks, {name: value for value, name in names.items()})
         if new:
             labels[0, 0, 0], labels[-1, 0, 0] = 20, 95  # parts of the insula
         images = root / ("Hammers_mith-n30r95" if new else "Hammers67n20/images")
         folder = images if new else root / "Hammers67n20" / "segs"
-        _, affine = turned(image, SPACING, "LAS", origin=(90.0, -126.0, -72.0))
+        _, affine = stored_as(image, SPACING, "LAS", origin=(90.0, -126.0, -72.0))
         away = affine + np.array([[0, 0, 0, 16], [0, 0, 0, -30], [0, 0, 0, 20], [0, 0, 0, 0]]) * new
         nifti(images / f"{subject}.nii.gz", image, SPACING, "LAS", affine=affine)
         nifti(folder / f"{subject}-seg.nii.gz", labels, SPACING, "LAS", affine=away, extra=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, solid
+from layouts.expected import Case, Layout, fake_volume
 from layouts.writers import itk, text
 
 SPACING = (0.7, 0.7, 1.5)
@@ -16,7 +16,7 @@ def write(root):
         ("post", "b", 1, 255),
         ("post", "b", 2, 1),
     ):
-        image, masks = solid(f"{when} {number}", ["left atrium"])
+        image, masks = fake_volume(f"{when} {number}", ["left atrium"])
         folder = root / "ISBI_2012" / when / f"p{number}"
         itk(folder / f"de_{letter}_{number}.nrrd", image, SPACING)
         itk(folder / f"la_seg_{letter}_{number}.nrrd", masks["left atrium"].astype(np.uint8) * value, SPACING)

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, flat
-from layouts.writers import raster, runs, text
+from layouts.expected import Case, Layout, fake_picture, without
+from layouts.writers import raster, run_lengths, text
 
 FINDINGS = (
     "Enlarged Cardiomediastinum",
@@ -25,9 +25,9 @@ def write(root):
     valid, cases, entries = root / "CheXpert" / "val", [], {}
     for number, shape in ((64541, (50, 60)), (64600, (64, 52)), (64740, (60, 60))):
         name = f"patient{number}"
-        image, masks = flat(name, FINDINGS, shape)
+        image, masks = fake_picture(name, FINDINGS, shape)
         masks["Enlarged Cardiomediastinum"] |= masks["Cardiomegaly"]
-        masks = empty(masks, "Pneumothorax", "Edema") if number == 64600 else masks
+        masks = without(masks, "Pneumothorax", "Edema") if number == 64600 else masks
         raster(valid / name / "study1" / "view1_frontal.jpg", image, quality=95)
         raster(valid / name / "study1" / "view2_lateral.jpg", image)
         raster(valid / name / "study2" / "view1_frontal.jpg", image)
@@ -38,9 +38,9 @@ def write(root):
         cases.append(Case("CheXplanation", name, "X-ray", image, small, "unit", lossy=True))
     raster(valid / "patient64999" / "study1" / "view1_frontal.jpg", image)
     labels = root / "CheXlocalize"
-    runs(labels / "gt_segmentations_val.json", entries)
+    run_lengths(labels / "gt_segmentations_val.json", entries)
     wrong = {key: dict.fromkeys(masks, np.ones_like(image, bool)) for key, masks in entries.items()}
-    runs(labels / "gradcam_segmentations_val.json", wrong)
+    run_lengths(labels / "gradcam_segmentations_val.json", wrong)
     text(labels / "gt_annotations_val.json", json.dumps({key: {"img_size": [1, 1]} for key in entries}))
     text(root / "CheXpert" / "val_labels.csv", "Path\n")
     return Layout(cases, {("CheXplanation", "patient64999"): "has no entry"})

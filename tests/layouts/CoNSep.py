@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, flat, merged
-from layouts.writers import coloured, matlab, raster, text
+from layouts.expected import Case, Layout, fake_picture, label_map, without
+from layouts.writers import colour_channels, matlab, raster, text
 
 CLASSES = (
     "other",
@@ -21,9 +21,9 @@ def write(root):
     top, cases = root / "CoNSeP", []
     for number, dtype, lacks in ((1, float, []), (2, np.uint8, ["muscle", "other"]), (27, float, ["endothelial"])):
         name = f"train_{number}"
-        image, masks = flat(name, CLASSES, (48, 48))
-        masks = empty(masks, *lacks)
-        types = merged(masks, VALUES)
+        image, masks = fake_picture(name, CLASSES, (48, 48))
+        masks = without(masks, *lacks)
+        types = label_map(masks, VALUES)
         _tile(top / "Train", name, image, types.astype(dtype))
         cases.append(Case("CoNSep", name, "microscopy", image, masks, "unit"))
     _tile(top / "Test", "test_1", image, types)
@@ -32,8 +32,8 @@ def write(root):
 
 
 def _tile(folder, name, image, types):
-    raster(folder / "Images" / f"{name}.png", coloured(image, opacity=True))
-    raster(folder / "Overlay" / f"{name}.png", coloured(255 - image))
+    raster(folder / "Images" / f"{name}.png", colour_channels(image, opacity=True))
+    raster(folder / "Overlay" / f"{name}.png", colour_channels(255 - image))
     nuclei = np.flatnonzero(np.unique(types))
     numbers = np.where(types > 0, np.arange(types.size).reshape(types.shape), 0).astype(float)
     centres = np.ones((len(nuclei), 2))

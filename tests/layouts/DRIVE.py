@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, flat
-from layouts.writers import coloured, palette, raster
+from layouts.expected import Case, Layout, fake_picture
+from layouts.writers import colour_channels, palette, raster
 
 BLACK_WHITE = [(0, 0, 0), (255, 255, 255)]
 
@@ -11,9 +11,9 @@ BLACK_WHITE = [(0, 0, 0), (255, 255, 255)]
 def write(root):
     cases = []
     for number in (21, 29, 30, 40):
-        image, masks = flat(f"DRIVE {number}", ["retinal vessel"])
+        image, masks = fake_picture(f"DRIVE {number}", ["retinal vessel"])
         training = root / "DRIVE" / "training"
-        raster(training / "images" / f"{number}_training.tif", coloured(image))
+        raster(training / "images" / f"{number}_training.tif", colour_channels(image))
         inside, label = masks["retinal vessel"], training / "1st_manual" / f"{number}_manual1.gif"
         if number == 21:
             palette(label, inside, BLACK_WHITE)
@@ -23,7 +23,7 @@ def write(root):
         cases.append(Case("DRIVE", str(number), "retinal", image, masks, "unit"))
     for number in ("01", "20"):
         test = root / "DRIVE" / "test"
-        raster(test / "images" / f"{number}_test.tif", coloured(image))
+        raster(test / "images" / f"{number}_test.tif", colour_channels(image))
         raster(test / "mask" / f"{number}_test_mask.gif", np.full_like(image, 255))
         raster(test / "1st_manual" / f"{number}_manual1.gif", np.full_like(image, 255))
         raster(test / "2nd_manual" / f"{number}_manual2.gif", np.full_like(image, 255))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, flat
-from layouts.writers import coloured, junk, raster
+from layouts.expected import Case, Layout, fake_picture
+from layouts.writers import colour_channels, mac_junk, raster
 
 # Group: folder of pictures, label, and (examination, picture's name, suffix).
 PICTURES = {
@@ -24,13 +24,13 @@ def write(root):
     cases = []
     for group, (folder, label, pictures) in PICTURES.items():
         for number, (exam, name, suffix) in enumerate(pictures):
-            image, masks = flat(f"{exam} {name}", ["exudates", "microaneurysms"], (24 + 4 * number, 30))
-            raster(root / group / folder / exam / f"{name}.{suffix}", coloured(image), quality=95)
+            image, masks = fake_picture(f"{exam} {name}", ["exudates", "microaneurysms"], (24 + 4 * number, 30))
+            raster(root / group / folder / exam / f"{name}.{suffix}", colour_channels(image), quality=95)
             end = "_EX" if folder == "EX" else ""
             mask = masks[label].astype(np.uint8) * 255
             raster(root / group / f"Annotation_{folder}" / exam / f"{name}{end}.png", mask)
             frame = f"{exam}@{name}"
             cases.append(Case(group, frame, "retinal", image, {label: masks[label]}, "unit", lossy=suffix != "png"))
-        raster(root / group / "healthy" / "E0100000" / "C1.jpg", coloured(image))
-    junk(root / "e_optha_MA" / "MA" / "E0000043" / "Thumbs.db")
+        raster(root / group / "healthy" / "E0100000" / "C1.jpg", colour_channels(image))
+    mac_junk(root / "e_optha_MA" / "MA" / "E0000043" / "Thumbs.db")
     return Layout(cases)

@@ -1,6 +1,6 @@
 """FeTA: BIDS with two reconstructions, derivatives of the same subjects, and Vienna's subjects of 2022 beside."""
 
-from layouts.expected import Case, Layout, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import nifti, text
 
 TISSUES = ["external cerebrospinal fluid", "grey matter", "white matter", "ventricles", "cerebellum"]
@@ -17,10 +17,10 @@ def write(root):
         ("feta_2.4", "sub-080", "irtk"),
         ("feta22_Vienna", "sub-101", "nmic"),
     ):
-        image, masks = solid(subject, list(VALUES))
+        image, masks = fake_volume(subject, list(VALUES))
         stem = f"{subject}_rec-{method}"
         nifti(root / version / subject / "anat" / f"{stem}_T2w.nii.gz", image, SPACING)
-        nifti(root / version / subject / "anat" / f"{stem}_dseg.nii.gz", merged(masks, VALUES), SPACING)
+        nifti(root / version / subject / "anat" / f"{stem}_dseg.nii.gz", label_map(masks, VALUES), SPACING)
         if method != "nmic":
             moved = root / version / "derivatives" / "biometry" / subject / "anat"
             nifti(moved / f"{stem}_meas.nii.gz", image, SPACING)

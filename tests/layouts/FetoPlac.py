@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, flat
-from layouts.writers import coloured, raster
+from layouts.expected import Case, Layout, fake_picture, without
+from layouts.writers import colour_channels, raster
 
 
 def write(root):
@@ -12,14 +12,14 @@ def write(root):
         folder = top / "Vessel_segmentation_annotations" / f"video{video:02d}"
         for number in frames:
             name = f"anon{video:03d}_{number:05d}"
-            image, masks = flat(name, ["placental vessel"], (side, side))
-            masks = empty(masks, "placental vessel") if number == 100 else masks
-            raster(folder / "images" / f"{name}.png", coloured(image))
+            image, masks = fake_picture(name, ["placental vessel"], (side, side))
+            masks = without(masks, "placental vessel") if number == 100 else masks
+            raster(folder / "images" / f"{name}.png", colour_channels(image))
             red = masks["placental vessel"].astype(np.uint8) * 255
             mask = np.dstack([red, np.zeros_like(red), np.zeros_like(red), np.full_like(red, 255)])
-            raster(folder / "masks_gt" / f"{name}_mask.png", mask if number == 1 else coloured(red))
+            raster(folder / "masks_gt" / f"{name}_mask.png", mask if number == 1 else colour_channels(red))
             cases.append(Case("FetoPlac", f"video{video:02d}@{name}", "fetoscopy", image, masks, "unit"))
     clip = top / "Vessel_registration_unannotated_clips" / "video01"
-    raster(clip / "images" / "anon001_00851.png", coloured(image))
-    raster(clip / "masks_predicted" / "anon001_00851.png", coloured(image))
+    raster(clip / "images" / "anon001_00851.png", colour_channels(image))
+    raster(clip / "masks_predicted" / "anon001_00851.png", colour_channels(image))
     return Layout(cases)

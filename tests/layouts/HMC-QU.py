@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, flat
+from layouts.expected import Case, Layout, fake_picture
 from layouts.writers import excel, matlab, video
 
 WALL = "left ventricle wall (myocardium)"
@@ -17,7 +17,7 @@ def write(root):
         ("ES0002 _4CH_1", 2, 4, ""),
         ("ES0003 _4CH_1", "", "", ""),
     ):
-        shown = [flat(f"{stem} {n}", [WALL], (24, 32)) for n in range(1, 7)]
+        shown = [fake_picture(f"{stem} {n}", [WALL], (24, 32)) for n in range(1, 7)]
         shown = [(image, _moved(masks[WALL], n)) for n, (image, masks) in enumerate(shown)]
         video(root / "HMC-QU" / "A4C" / f"{stem}.avi", [image for image, _ in shown])
         rows.append([stem, "x", first, last, tick])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, solid
+from layouts.expected import Case, Layout, fake_volume, without
 from layouts.writers import dicom
 
 STRUCTURES = {"prostate": "prostate", "peripheral zone": "pz", "central gland": "cg"}
@@ -14,11 +14,11 @@ def write(root):
     group = "retrieved_2022_03_08"
     for number in ("383", "1036", "428260", "415"):
         patient = root / "Siemens" / f"Patient {number}"
-        image, masks = solid(number, list(STRUCTURES))
+        image, masks = fake_volume(number, list(STRUCTURES))
         masks["prostate"] = masks["peripheral zone"] | masks["central gland"]
         slices = np.flatnonzero(masks["prostate"].any(axis=(0, 1)))
         kept = range(slices.min(), slices.max() + 1) if number != "428260" else [1, 2, 4, 5, 6]
-        masks = empty(masks, "central gland") if number == "415" else masks
+        masks = without(masks, "central gland") if number == "415" else masks
         names = [f"I{n:04d}.dcm" for n in range(image.shape[2])]
         dicom(patient / "T2W", names, image, SPACING)
         dicom(patient / "ADC", names, image[::-1], SPACING)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, flat
-from layouts.writers import coloured, palette, raster
+from layouts.expected import Case, Layout, fake_picture, without
+from layouts.writers import colour_channels, palette, raster
 
 LESIONS = {
     "microaneurysms": ("1. Microaneurysms", "MA"),
@@ -21,10 +21,10 @@ def write(root):
     cases = []
     for number, lacks in ((1, ["soft exudates"]), (3, []), (54, ["haemorrhages", "soft exudates"])):
         name = f"IDRiD_{number:02d}"
-        image, masks = flat(name, list(LESIONS), (48, 60))
+        image, masks = fake_picture(name, list(LESIONS), (48, 60))
         masks["hard exudates"] = masks["hard exudates"] | masks["microaneurysms"]
-        masks = empty(masks, *lacks)
-        raster(images / "a. Training Set" / f"{name}.jpg", coloured(image), quality=95)
+        masks = without(masks, *lacks)
+        raster(images / "a. Training Set" / f"{name}.jpg", colour_channels(image), quality=95)
         for lesion in (lesion for lesion in LESIONS if lesion not in lacks):
             folder, suffix = LESIONS[lesion]
             label = labels / "a. Training Set" / folder / f"{name}_{suffix}.tif"
@@ -33,8 +33,8 @@ def write(root):
             else:
                 palette(label, masks[lesion], RED)
         cases.append(Case("IDRID", name, "retinal", image, masks, "unit", lossy=True))
-    raster(images / "b. Testing Set" / "IDRiD_55.jpg", coloured(image))
+    raster(images / "b. Testing Set" / "IDRiD_55.jpg", colour_channels(image))
     palette(labels / "b. Testing Set" / "1. Microaneurysms" / "IDRiD_55_MA.tif", masks["microaneurysms"], RED)
     other = root / "B. Disease Grading" / "1. Original Images"
-    raster(other / "a. Training Set" / "IDRiD_001.jpg", coloured(image))
+    raster(other / "a. Training Set" / "IDRiD_001.jpg", colour_channels(image))
     return Layout(cases)

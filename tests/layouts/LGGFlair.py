@@ -4,14 +4,14 @@ import shutil
 
 import numpy as np
 
-from layouts.expected import Case, Layout, solid
+from layouts.expected import Case, Layout, fake_volume
 from layouts.writers import raster, slices, text
 
 
 def write(root):
     top, cases = root / "kaggle_3m", []
     for name, shape in (("TCGA_CS_4941_19960909", (24, 24, 12)), ("TCGA_HT_A61B_19991127", (24, 24, 11))):
-        image, masks = solid(name, ["FLAIR abnormality"], shape, high=255)
+        image, masks = fake_volume(name, ["FLAIR abnormality"], shape, high=255)
         image = image.astype(np.uint8)
         before, after = 255 - image, np.roll(image, 5, axis=0)
         if name.startswith("TCGA_HT"):  # not taken

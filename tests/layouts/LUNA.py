@@ -1,6 +1,6 @@
 """LUNA16: raw images and compressed masks under the same long names, one stored the other way, one without trachea."""
 
-from layouts.expected import Case, Layout, empty, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map, without
 from layouts.writers import itk, text
 
 VALUES = {"left lung": 3, "right lung": 4, "trachea": 5}
@@ -17,11 +17,11 @@ def write(root):
         (9, "122763913896761494371822656720", "LPS"),
     ):
         name = UID + number
-        image, masks = solid(name, list(VALUES), low=-1024, high=1400)
-        masks = empty(masks, "trachea") if subset == 9 else masks
+        image, masks = fake_volume(name, list(VALUES), low=-1024, high=1400)
+        masks = without(masks, "trachea") if subset == 9 else masks
         itk(root / f"subset{subset}" / f"{name}.mhd", image, SPACING, orientation)
         mask = root / "seg-lungs-LUNA16" / f"{name}.mhd"
-        itk(mask, merged(masks, VALUES), SPACING, orientation, compressed=True)
+        itk(mask, label_map(masks, VALUES), SPACING, orientation, compressed=True)
         assert mask.with_suffix(".zraw").exists()
         cases.append(Case("retrieved_2022_02_21", name, "CT", image, masks, "ct", SPACING))
     text(root / "annotations.csv", "seriesuid,coordX,coordY,coordZ,diameter_mm\n")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map, without
 from layouts.writers import nifti
 
 VALUES = {"liver": 1, "liver tumor": 2}
@@ -20,11 +20,11 @@ def write(root):
         (28, 2, "RAS", None),
     ):
         folder = root / f"media/nas/01_Datasets/CT/LITS/Training Batch {batch}"
-        image, masks = solid(number, list(VALUES), low=-1200, high=1500)
-        masks = empty(masks, "liver tumor") if number == 130 else masks
+        image, masks = fake_volume(number, list(VALUES), low=-1200, high=1500)
+        masks = without(masks, "liver tumor") if number == 130 else masks
         spacing = (1.0, 1.0, 1.0) if number == 28 else SPACING
         nifti(folder / f"volume-{number}.nii", image, spacing, orientation)
-        labels = merged(masks, VALUES)
+        labels = label_map(masks, VALUES)
         zooms = (1.0, 1.0, 1.0) if dummy is not None else spacing
         nifti(folder / f"segmentation-{number}.nii", labels, zooms, orientation, affine=dummy)
         group = "retreived_2022_03_08"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import dicom, itk
 
 VALUES = {"peripheral zone": 1, "central gland": 2}
@@ -21,10 +21,10 @@ def write(root):
         ("Prostate-3T", "Prostate3T-01-0031", None),
         ("PROSTATE-DIAGNOSIS", "ProstateDx-01-0006", "_correctedLabels"),
     ):
-        image, masks = solid(name, list(VALUES))
+        image, masks = fake_volume(name, list(VALUES))
         series = archive / collection / name / f"{UID}{len(cases)}" / f"{UID}9{len(cases)}"
         dicom(series, [f"1-{n:02d}.dcm" for n in range(image.shape[2], 0, -1)], image, SPACING)
-        labels, finer = merged(masks, VALUES), name.endswith("0002")
+        labels, finer = label_map(masks, VALUES), name.endswith("0002")
         spacing = (0.6, 0.6, 2.0) if finer else SPACING
         if suffix is not None:
             labels = np.repeat(labels, 2, axis=2) if finer else labels

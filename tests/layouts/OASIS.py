@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map, without
 from layouts.writers import nifti, text
 
 SIDED = [
@@ -19,10 +19,10 @@ def write(root):
     cases = []
     for number in (1, 2, 457):
         name = f"OASIS_OAS1_{number:04d}_MR1"
-        image, masks = solid(name, STRUCTURES, (16, 18, 20))
+        image, masks = fake_volume(name, STRUCTURES, (16, 18, 20))
         image = (image / 1000).astype(np.float32)
-        masks = empty(masks, "left vessel", "right vessel") if number == 2 else masks
-        labels = merged(masks, VALUES)
+        masks = without(masks, "left vessel", "right vessel") if number == 2 else masks
+        labels = label_map(masks, VALUES)
         nifti(root / name / "aligned_norm.nii.gz", image, orientation="LIA")
         nifti(root / name / "aligned_seg35.nii.gz", labels, orientation="LIA")
         nifti(root / name / "aligned_seg4.nii.gz", np.minimum(labels, 4), orientation="LIA")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, flat, merged
+from layouts.expected import Case, Layout, fake_picture, label_map
 from layouts.writers import hdf5, raster
 
 FOLDERS = {
@@ -26,12 +26,12 @@ def write(root):
     for field, ids in IDS.items():
         group, shape = field.replace("mm", "M"), (48, 48) if field == "OCTA_6mm" else (40, 40)
         for name in ids:
-            _, masks = flat(name, FOLDERS, shape)
+            _, masks = fake_picture(name, FOLDERS, shape)
             masks["capillary"] |= masks["large vessel"]
             old = {label: masks[label] for label in OLD}
             new_release, old_release = name != "10500", name in ("10399", "10500")
             for folder, modality in PROJECTIONS.items():
-                image, _ = flat(f"{name} {folder}", FOLDERS, shape)
+                image, _ = fake_picture(f"{name} {folder}", FOLDERS, shape)
                 raster(root / PARTS[field] / field / "Projection Maps" / folder / f"{name}.bmp", image)
                 if modality and new_release:
                     cases.append(Case(group, name, modality, image, masks, "unit"))
@@ -43,7 +43,7 @@ def write(root):
             else:
                 reported[group, name] = NO_LABEL
             if old_release:
-                raster(root / PARTS[field] / field / "GroundTruth" / f"{name}.bmp", merged(old, OLD))
+                raster(root / PARTS[field] / field / "GroundTruth" / f"{name}.bmp", label_map(old, OLD))
             else:
                 reported[f"{group}-2022", name] = NO_LABEL
     return Layout(cases, reported)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, solid
+from layouts.expected import Case, Layout, fake_volume
 from layouts.writers import itk
 
 SPACING = (0.6, 0.6, 3.6)
@@ -19,7 +19,7 @@ def write(root):
         (49, "TrainingData_Part3", np.int16),
     ):
         name = f"Case{number:02d}"
-        image, masks = solid(name, ["prostate"])
+        image, masks = fake_volume(name, ["prostate"])
         itk(root / part / f"{name}.mhd", image.astype(dtype), SPACING)
         itk(root / part / f"{name}_segmentation.mhd", masks["prostate"].astype(np.int8), SPACING)
         if number not in (13, 25):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, flat
+from layouts.expected import Case, Layout, fake_picture
 from layouts.writers import raster
 
 LABEL = "retinal vessel"
@@ -12,7 +12,7 @@ def write(root):
     top, cases = root / "ROSE", []
     for plexus, kind in (("SVC", "tif"), ("DVC", "tif"), ("SVC_DVC", "png")):
         for part, number in (("train", "01"), ("train", "30"), ("test", "01")):
-            image, masks = flat(f"{plexus} {part} {number}", [LABEL])
+            image, masks = fake_picture(f"{plexus} {part} {number}", [LABEL])
             _pair(top / "ROSE-1" / plexus / part, "img", number, image, masks, (kind, "tif"))
             cases.append(Case(f"ROSE-1-{plexus}", f"ROSE-1-{part}-{number}", "OCTA", image, masks, "unit"))
         if plexus == "SVC":
@@ -24,7 +24,7 @@ def write(root):
         ("test", 1, "OD_SVP"),
         ("test", 9, "OD_SVP"),
     ):
-        image, masks = flat(f"{part} {number} {eye}", [LABEL], (28, 28))
+        image, masks = fake_picture(f"{part} {number} {eye}", [LABEL], (28, 28))
         _pair(top / "ROSE-2" / part, "original", f"{number}_{eye}", image, masks, ("png", "png"))
         cases.append(Case("ROSE-2", f"ROSE-2-{part}-{number}@{eye}", "OCTA", image, masks, "unit"))
     raster(top / "ROSE-1" / "DVC" / "test" / "img" / "09.tif", image)

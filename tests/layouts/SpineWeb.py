@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import nifti
 
 DISCS = [f"disc {number}" for number in range(1, 8)]
@@ -17,9 +17,9 @@ def write(root):
         ("Patient2", False, "PSR"),
         ("Patient15", False, "RAS"),
     ):
-        image, discs = solid(name, DISCS)
+        image, discs = fake_volume(name, DISCS)
         inside = np.any(list(discs.values()), axis=0)
-        labels = merged(discs, {disc: n for n, disc in enumerate(DISCS, 1)}) if numbered else inside.astype(np.uint8)
+        labels = label_map(discs, {disc: n for n, disc in enumerate(DISCS, 1)}) if numbered else inside.astype(np.uint8)
         nifti(base / name / f"{name}.nii", image, SPACING, orientation)
         nifti(base / name / f"{name}_Label.nii", labels, SPACING, orientation)
         masks = {"intervertebral discs": inside}

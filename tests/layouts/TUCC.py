@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, flat
+from layouts.expected import Case, Layout, fake_picture
 from layouts.writers import hdf5, text
 
 # Clip, its frames, and those that five spread evenly are.
@@ -14,7 +14,7 @@ def write(root):
     cases = []
     for clip, count, chosen in CLIPS:
         for number in range(count):
-            image, masks = flat(f"TUCC {clip} {number}", ["thyroid nodule"])
+            image, masks = fake_picture(f"TUCC {clip} {number}", ["thyroid nodule"])
             if number in chosen:
                 subject = f"{clip.rstrip('_')}@{len(arrays['image'])}"
                 cases.append(Case("TUCC", subject, "ultrasound", image, masks, "unit"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, empty, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map, without
 from layouts.writers import nifti
 
 VALUES = {"white matter hyperintensity": 1, "other pathology": 2}
@@ -13,10 +13,10 @@ def write(root):
     cases = []
     for place, number in (("Utrecht", 0), ("Utrecht", 2), ("Singapore", 50), ("Amsterdam/GE3T", 100)):
         folder = root / "training" / place / str(number)
-        image, masks = solid(number, list(VALUES))
-        masks = masks if number == 50 else empty(masks, "other pathology")
+        image, masks = fake_volume(number, list(VALUES))
+        masks = masks if number == 50 else without(masks, "other pathology")
         _scans(folder, image)
-        nifti(folder / "wmh.nii.gz", merged(masks, VALUES), SPACING, "LAS")
+        nifti(folder / "wmh.nii.gz", label_map(masks, VALUES), SPACING, "LAS")
         cases.append(Case("retrieved_2022_03_10", str(number), "FLAIR", image, masks, "mr", SPACING))
         other = root / "additional_annotations" / "observer_o3" / "training" / place / str(number)
         nifti(other / "result.nii.gz", np.ones_like(image), SPACING, "LAS")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layouts.expected import Case, Layout, merged, solid
+from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import nifti
 
 ORGANS = [
@@ -17,8 +17,8 @@ def write(root):
     base = root / "WORD-V0.1.0"
     cases = []
     for part, name in (("Tr", "word_0002"), ("Tr", "word_0150"), ("Val", "word_0001"), ("Val", "word_0048")):
-        image, masks = solid(name, ORGANS, low=-1024, high=1500)
-        labels = merged(masks, VALUES, np.uint16 if name == "word_0150" else np.uint8)
+        image, masks = fake_volume(name, ORGANS, low=-1024, high=1500)
+        labels = label_map(masks, VALUES, np.uint16 if name == "word_0150" else np.uint8)
         nifti(base / f"images{part}" / f"{name}.nii.gz", image, SPACING, "LPS")
         nifti(base / f"labels{part}" / f"{name}.nii.gz", labels, SPACING, "LPS")
         cases.append(Case("retrieved_2022_05_01", name, "CT", image, masks, "ct", SPACING))

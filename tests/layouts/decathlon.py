@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from layouts.expected import SOLID, Case, Layout, empty, merged, solid
-from layouts.writers import ONE_MM, junk, nifti, text
+from layouts.expected import VOLUME_SHAPE, Case, Layout, fake_volume, label_map, without
+from layouts.writers import ONE_MM, mac_junk, nifti, text
 
 HOUNSFIELD = (-1200, 1500)
 
@@ -34,10 +34,12 @@ def task(
     ct = "CT" in modalities[0]
     cases = []
     for name in names:
-        images = {kind: solid(f"{name} {kind}", list(values), SOLID, *(HOUNSFIELD if ct else (0, 1000)))[0]
+        images = {kind: fake_volume(f"{name} {kind}", list(values), VOLUME_SHAPE, *(HOUNSFIELD if ct else (0, 1000)))[0]
                   for kind in modalities}  # fmt: skip
         images = {kind: image.astype(dtype) * dtype((scale or {}).get(name, 1)) for kind, image in images.items()}
-        masks = empty(solid(name, list(values), SOLID)[1], *[label for who, label in lacking if who == name])
+        masks = without(
+            fake_volume(name, list(values), VOLUME_SHAPE)[1], *[label for who, label in lacking if who == name]
+        )
         cases += [
             Case(group, name, kind, image, masks, "ct" if ct else "mr", spacing, window, axes)
             for kind, image in images.items()
@@ -45,9 +47,9 @@ def task(
         several = np.stack(list(images.values()), axis=-1)
         stored = several if len(modalities) > 1 else several[..., 0]
         nifti(base / "imagesTr" / f"{name}.nii.gz", stored, spacing, orientation)
-        nifti(base / "labelsTr" / f"{name}.nii.gz", merged(masks, values, label_dtype), spacing, orientation)
-        junk(base / "imagesTr" / f"._{name}.nii.gz")
-        junk(base / "labelsTr" / f"._{name}.nii.gz")
+        nifti(base / "labelsTr" / f"{name}.nii.gz", label_map(masks, values, label_dtype), spacing, orientation)
+        mac_junk(base / "imagesTr" / f"._{name}.nii.gz")
+        mac_junk(base / "labelsTr" / f"._{name}.nii.gz")
     stem, _, number = names[0].rpartition("_")
     nifti(base / "imagesTs" / f"{stem}_{int(number) + 1:0{len(number)}d}.nii.gz", stored, spacing, orientation)
     pairs = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in names]

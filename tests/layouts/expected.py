@@ -7,7 +7,7 @@ import numpy as np
 
 from universeg.base.rng import rng_for
 
-SOLID, FLAT = (12, 14, 10), (24, 30)  # voxels right, front, up; pixels down, right
+VOLUME_SHAPE, PICTURE_SHAPE = (12, 14, 10), (24, 30)  # voxels right, front, up; pixels down, right
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,21 @@ class Layout:
     reported: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (group, subject) -> words of the reason
 
 
-def solid(seed: object, labels: Sequence[str], shape: tuple[int, ...] = SOLID, low: int = 0, high: int = 1000):
+def fake_volume(
+    seed: object, labels: Sequence[str], shape: tuple[int, ...] = VOLUME_SHAPE, low: int = 0, high: int = 1000
+):
     """A volume in RAS+ order and a mask for each label, all in different places, none symmetric."""
     masks = dict(zip(labels, _boxes(len(labels), shape), strict=True))
     return _painted(seed, masks, shape, low, high).astype(np.int16), masks
 
 
-def flat(seed: object, labels: Sequence[str], shape: tuple[int, ...] = FLAT):
+def fake_picture(seed: object, labels: Sequence[str], shape: tuple[int, ...] = PICTURE_SHAPE):
     """A grey picture (row, column) and a mask for each label, all in different places."""
     masks = dict(zip(labels, _boxes(len(labels), shape), strict=True))
     return _painted(seed, masks, shape, 0, 255).astype(np.uint8), masks
 
 
-def merged(masks: Mapping[str, np.ndarray], values: Mapping[str, int], dtype=np.uint8) -> np.ndarray:
+def label_map(masks: Mapping[str, np.ndarray], values: Mapping[str, int], dtype=np.uint8) -> np.ndarray:
     """One label map with a value for each label."""
     labels = np.zeros(next(iter(masks.values())).shape, dtype)
     for name, mask in masks.items():
@@ -54,7 +56,7 @@ def merged(masks: Mapping[str, np.ndarray], values: Mapping[str, int], dtype=np.
     return labels
 
 
-def empty(masks: Mapping[str, np.ndarray], *names: str) -> dict[str, np.ndarray]:
+def without(masks: Mapping[str, np.ndarray], *names: str) -> dict[str, np.ndarray]:
     """The masks, with those named empty: structures that this scan lacks."""
     return {name: np.zeros_like(mask) if name in names else mask for name, mask in masks.items()}
 

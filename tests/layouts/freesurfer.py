@@ -1,6 +1,6 @@
 """What FreeSurfer leaves of a scan: conformed volumes and its numbered structures."""
 
-from layouts.expected import Case, empty, merged, solid
+from layouts.expected import Case, fake_volume, label_map, without
 from layouts.writers import mgz
 
 # From FreeSurfer's table of colours.
@@ -59,11 +59,11 @@ def recon(base, group, folder, name):
     values = {label: value for value, label in STRUCTURES.items()}
     cases = []
     for kind, modality in (("orig", "T1"), ("norm", "skull-stripped-T1")):
-        image, masks = solid(f"{folder} {kind}", list(values), SHAPE, high=255)
-        masks = empty(masks, "5th ventricle", "left vessel")
+        image, masks = fake_volume(f"{folder} {kind}", list(values), SHAPE, high=255)
+        masks = without(masks, "5th ventricle", "left vessel")
         mgz(base / folder / "mri" / f"{kind}.mgz", image.astype("u1"))
         cases.append(Case(group, name, modality, image.astype("u1"), masks, "mr", (1, 1, 1)))
-    labels = merged(masks, values)
+    labels = label_map(masks, values)
     labels[labels == 80] = 81  # as old versions have it
     mgz(base / folder / "mri" / "aseg.mgz", labels)
     mgz(base / folder / "mri" / "orig" / "001.mgz", image.astype("u1"))

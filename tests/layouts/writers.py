@@ -27,12 +27,12 @@ RAS = axcodes2ornt("RAS")
 ONE_MM = (1.0, 1.0, 1.0)
 
 
-def made(path: Path) -> Path:
+def with_parent(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def turned(values: np.ndarray, spacing: Sequence[float], orientation: str, origin=(0.0, 0.0, 0.0)):
+def stored_as(values: np.ndarray, spacing: Sequence[float], orientation: str, origin=(0.0, 0.0, 0.0)):
     """Samples and affine as a file stores them whose axes lead where `orientation` says."""
     turn = ornt_transform(RAS, axcodes2ornt(orientation))
     affine = np.diag([*spacing, 1.0])
@@ -48,26 +48,26 @@ def nifti(
     The voxels' sizes stand beside the affine, and stay what `spacing` says whatever affine is given.
     """
     channels = values.shape[3:]
-    stored, true = turned(values.reshape(*values.shape[:3], -1)[..., 0], spacing, orientation)
+    stored, true = stored_as(values.reshape(*values.shape[:3], -1)[..., 0], spacing, orientation)
     if channels:
-        stored = np.stack([turned(values[..., n], spacing, orientation)[0] for n in range(channels[0])], axis=-1)
+        stored = np.stack([stored_as(values[..., n], spacing, orientation)[0] for n in range(channels[0])], axis=-1)
     stored = stored.reshape(*stored.shape, *[1] * extra)
     header = nib.Nifti1Header(endianness=">" if big_endian else "<")
     header.set_data_dtype(stored.dtype)
     header.set_data_shape(stored.shape)
     header.set_zooms([*np.abs(true[:3, :3]).max(axis=0), *[1] * (stored.ndim - 3)])
     header.set_sform(true if affine is None else affine, 1)
-    nib.save(nib.Nifti1Image(stored, None, header), made(path))
+    nib.save(nib.Nifti1Image(stored, None, header), with_parent(path))
 
 
 def nifti_picture(path: Path, picture: np.ndarray, spacing=(1.0, 1.0)) -> None:
     """A picture in two axes: column first, as NIfTI has it. `spacing` is of rows and columns."""
-    nib.save(nib.Nifti1Image(picture.T, np.diag([spacing[1], spacing[0], 1.0, 1.0])), made(path))
+    nib.save(nib.Nifti1Image(picture.T, np.diag([spacing[1], spacing[0], 1.0, 1.0])), with_parent(path))
 
 
 def mgz(path: Path, values: np.ndarray, spacing=ONE_MM, orientation="LIA") -> None:
-    stored, affine = turned(values, spacing, orientation)
-    nib.save(nib.MGHImage(np.ascontiguousarray(stored), affine), made(path))
+    stored, affine = stored_as(values, spacing, orientation)
+    nib.save(nib.MGHImage(np.ascontiguousarray(stored), affine), with_parent(path))
 
 
 def itk(path: Path, values: np.ndarray, spacing=ONE_MM, orientation="LPS", *, compressed=False) -> None:
@@ -76,28 +76,28 @@ def itk(path: Path, values: np.ndarray, spacing=ONE_MM, orientation="LPS", *, co
         image = sitk.GetImageFromArray(values[None])
         image.SetSpacing((float(spacing[1]), float(spacing[0]), 1.0))
     else:
-        stored, affine = turned(values, spacing, orientation)
+        stored, affine = stored_as(values, spacing, orientation)
         affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
         image = sitk.GetImageFromArray(np.ascontiguousarray(stored.swapaxes(0, 2)))
         steps = np.linalg.norm(affine[:3, :3], axis=0)
         image.SetSpacing(steps.tolist())
         image.SetDirection((affine[:3, :3] / steps).ravel().tolist())
         image.SetOrigin(affine[:3, 3].tolist())
-    sitk.WriteImage(image, str(made(path)), useCompression=compressed)
+    sitk.WriteImage(image, str(with_parent(path)), useCompression=compressed)
 
 
 def dicom(
     folder: Path, names: Sequence[str], values: np.ndarray, spacing=ONE_MM, orientation="LPS", *, slope=1, intercept=0
 ) -> None:
     """A file for each slice, named in the order of the stored third axis; values are stored before rescaling."""
-    stored, affine = turned(values, spacing, orientation)
+    stored, affine = stored_as(values, spacing, orientation)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     for number, name in enumerate(names):
         position = affine @ [0, 0, number, 1]
         directions = [*(affine[:3, 0] / steps[0]), *(affine[:3, 1] / steps[1])]
         pixels = ((stored[:, :, number].T.astype(float) - intercept) / slope).round().astype(np.int16)
-        _dicom_file(made(folder / name), pixels, position[:3], directions, steps, (slope, intercept))
+        _dicom_file(with_parent(folder / name), pixels, position[:3], directions, steps, (slope, intercept))
 
 
 def _dicom_file(path: Path, pixels: np.ndarray, position, directions, steps, rescale) -> None:
@@ -120,7 +120,7 @@ def _dicom_file(path: Path, pixels: np.ndarray, position, directions, steps, res
 
 def slices(values: np.ndarray, orientation: str) -> list[np.ndarray]:
     """The pictures (row, column) of a volume whose columns, rows and slices lead where `orientation` says."""
-    stored, _ = turned(values, ONE_MM, orientation)
+    stored, _ = stored_as(values, ONE_MM, orientation)
     return [stored[:, :, n].T for n in range(stored.shape[2])]
 
 
@@ -131,46 +131,48 @@ def raster(path: Path, picture: np.ndarray, **options) -> None:
     suffix = path.name.removesuffix(".gz").rpartition(".")[2].lower()
     stream = io.BytesIO()
     image.save(stream, kind.get(f".{suffix}", suffix.upper()), **options)
-    made(path).write_bytes(gzip.compress(stream.getvalue(), mtime=0) if path.suffix == ".gz" else stream.getvalue())
+    with_parent(path).write_bytes(
+        gzip.compress(stream.getvalue(), mtime=0) if path.suffix == ".gz" else stream.getvalue()
+    )
 
 
 def palette(path: Path, indices: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> None:
     """A picture of indices into `colours`."""
     image = Image.fromarray(np.ascontiguousarray(indices.astype(np.uint8))).convert("P")
     image.putpalette([value for colour in colours for value in colour])
-    image.save(made(path))
+    image.save(with_parent(path))
 
 
-def coloured(grey: np.ndarray, opacity: bool = False) -> np.ndarray:
+def colour_channels(grey: np.ndarray, opacity: bool = False) -> np.ndarray:
     """Red, green, blue of a grey picture, and an opacity of 255."""
     return np.dstack([*[grey] * 3, *[np.full_like(grey, 255)] * opacity])
 
 
 def matlab(path: Path, **arrays: np.ndarray) -> None:
-    savemat(made(path), arrays)
+    savemat(with_parent(path), arrays)
 
 
 def matlab73(path: Path, **arrays: np.ndarray) -> None:
     """Version 7.3: HDF5, axes reversed."""
-    with h5py.File(made(path), "w", userblock_size=512) as file:
+    with h5py.File(with_parent(path), "w", userblock_size=512) as file:
         for name, values in arrays.items():
             file[name] = values.T
 
 
 def hdf5(path: Path, **arrays: np.ndarray) -> None:
-    with h5py.File(made(path), "w") as file:
+    with h5py.File(with_parent(path), "w") as file:
         for name, values in arrays.items():
             file[name] = values
 
 
 def video(path: Path, frames: Sequence[np.ndarray]) -> None:
     """Grey frames (row, column) in an AVI that keeps values as they are; sides must be even."""
-    with av.open(str(made(path)), "w") as container:
+    with av.open(str(with_parent(path)), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         stream.height, stream.width = frames[0].shape
         stream.pix_fmt = "bgr0"
         for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(coloured(frame), format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(colour_channels(frame), format="rgb24")))
         container.mux(stream.encode(None))
 
 
@@ -178,19 +180,19 @@ def excel(path: Path, rows: Sequence[Sequence[object]]) -> None:
     book = openpyxl.Workbook()
     for row in rows:
         book.active.append(list(row))
-    book.save(made(path))
+    book.save(with_parent(path))
 
 
 def text(path: Path, content: str = "") -> None:
-    made(path).write_text(content)
+    with_parent(path).write_text(content)
 
 
-def junk(path: Path) -> None:
+def mac_junk(path: Path) -> None:
     """What macOS leaves beside a file."""
-    made(path).write_bytes(b"\0\5\26\7Mac OS X")
+    with_parent(path).write_bytes(b"\0\5\26\7Mac OS X")
 
 
-def runs(path: Path, entries: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+def run_lengths(path: Path, entries: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Run lengths as COCO writes them: key -> name -> mask."""
     content = {
         key: {name: {"size": list(mask.shape), "counts": _counts(mask)} for name, mask in masks.items()}

@@ -29,7 +29,7 @@ def discs(dataset: str, subject: str, labels: tuple[str, ...], side: int):
 
 @pytest.fixture(scope="session")
 def make_store():
-    """`make_store(folder, dataset)` writes a store and returns its path. By default it has ten subjects, six of them support."""
+    """`make_store(folder, dataset)` writes a store, by default of ten subjects (six for support); returns its path."""
 
     def make(
         folder,

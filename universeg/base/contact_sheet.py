@@ -115,9 +115,7 @@ def _outline_opacity(mask: NDArray[np.bool_], size: tuple[int, int], half: float
     work = size[0] * fine, size[1] * fine
     filled = Image.fromarray(np.ascontiguousarray(mask, np.uint8) * np.uint8(255))
     filled = filled.resize(work, Image.Resampling.BICUBIC)
-    blur = max(
-        half * fine, 0.5 * max(work) / max(mask.shape)
-    )  # at least half a mask pixel, to hide steps
+    blur = max(half * fine, 0.5 * max(work) / max(mask.shape))  # at least half a mask pixel, to hide steps
     inside = np.asarray(filled.filter(ImageFilter.GaussianBlur(blur)), np.float32) / 255
     inside = np.clip(inside, 1e-3, 1 - 1e-3)
     distance = np.abs(np.log(inside / (1 - inside))) / 1.7 * blur

@@ -2,17 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from universeg.imageio.formats import ENDINGS, ending_of, format_of, read
 from universeg.imageio.image import ImageError, LoadedImage, upright
+from universeg.imageio.masks import label_values
 from universeg.standardise.normalise import luminance
 
 LISTED = 12  # distinct mask values that a message shows
-FRACTION = 1e-3  # a label value may differ by this much from the whole number it means
 
 
 def stem(path: Path) -> str:
@@ -35,39 +34,25 @@ def read_image(path: Path) -> LoadedImage:
 
 
 def read_labels(path: Path) -> LoadedImage:
-    """The whole-number values of a mask file; palette pictures give their indices."""
-    image = _loaded(path)
-    image.check_finite()
-    values = image.values if not image.coloured else _one_channel(image.values, path)
-    return replace(image, values=whole_numbers(values, image.where), palette=None)
-
-
-def whole_numbers(values: NDArray[np.generic], where: str) -> NDArray[np.integer[Any] | np.bool_]:
-    """The same values as integers; raises ImageError if there are fractions among them."""
-    if values.dtype.kind in "biu":
-        return values  # type: ignore[return-value] # the kind says so
-    rounded = np.rint(values.astype(np.float64))
-    if np.abs(rounded - values).max() > FRACTION:
-        raise ImageError(
-            "a mask needs whole numbers (0 outside, another value inside), but this file has fractions",
-            where,
-            "check that it is a mask and not an image or a probability map",
-        )
-    return rounded.astype(np.int64)
+    """The label map in a mask file: one whole number per sample, 0 outside; `masks.py` has the rules."""
+    return label_values(_loaded(path))
 
 
 def inside(labels: LoadedImage, label: int | None) -> NDArray[np.bool_]:
     """Where a mask has the value `label`; without one, where it is not 0, if it has at most two values."""
     if label is not None:
         return np.asarray(labels.values == label)
-    found = np.unique(labels.values)
+    found, counts = np.unique(labels.values, return_counts=True)
     if len(found) > 2 or (len(found) == 2 and found[0] != 0 and found[1] != 0):
-        shown = ", ".join(str(int(value)) for value in found[:LISTED])
-        more = f" and {len(found) - LISTED} more (a lossy format such as JPG?)" if len(found) > LISTED else ""
+        shown = ", ".join(
+            f"{value} ({count} pixels)" for value, count in list(zip(found, counts, strict=True))[:LISTED]
+        )
+        more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+        largest = found[found != 0][counts[found != 0].argmax()]
         raise ImageError(
             f"the mask has the values {shown}{more}",
             labels.where,
-            f"choose the one to segment, for example --label {int(found[-1])}",
+            f"choose the one to segment, for example --label {largest}",
         )
     return np.asarray(labels.values != 0)
 
@@ -89,13 +74,3 @@ def _loaded(path: Path) -> LoadedImage:
         return upright(raw, where=str(path))
     except ImageError as error:
         raise ImageError(error.reason, str(path), "save the file with a valid affine") from error
-
-
-def _one_channel(pixels: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-    """One number per pixel of a mask saved in colour: its grey level, or 0 for black and 1 for the other colour."""
-    colours = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1]
-    if (colours == colours[..., :1]).all():
-        return colours[..., 0]
-    if len(np.unique(colours.reshape(-1, 3), axis=0)) == 2 and (colours == 0).all(axis=-1).any():
-        return np.asarray(colours.any(axis=-1))
-    raise ImageError("the mask is in several colours", str(path), "save it with one grey level for each structure")

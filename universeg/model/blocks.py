@@ -1,4 +1,4 @@
-"""The CrossBlock: query and support features learn from each other, and both come out (paper, eq. 2)."""
+"""The CrossBlock: it exchanges information between the features of query and support set (paper, eq. 2)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
@@ -13,14 +13,14 @@ from universeg.model.cross_conv import REACH, CrossConv
 from universeg.model.fused_conv import fused_convs
 from universeg.model.support_set import Average, Joined, Support, by_entry
 
-SLOPE = 0.01  # of LeakyReLU below zero
+SLOPE = 0.01  # of LeakyReLU, for negative values
 
 Entries = Support | Joined
 T = TypeVar("T")
 
 
 class Conv(nn.Module):
-    """One convolution, (B, C, H, W) to (B, F, H, W); `conv` is its name in the published weights."""
+    """One convolution, (B, C, H, W) to (B, F, H, W). The published weights call it `conv`."""
 
     def __init__(self, channels: int, features: int, reach: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Conv(nn.Module):
 
 
 class ActiveConv(nn.Module):
-    """A 3 x 3 convolution and LeakyReLU; `vmapped` is its name in the published weights."""
+    """A 3 x 3 convolution and LeakyReLU. The published weights call it `vmapped`."""
 
     def __init__(self, channels: int, features: int) -> None:
         super().__init__()
@@ -42,16 +42,16 @@ class ActiveConv(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """Query (B, Cu, H, W) and support entries of Cv channels to F channels each, at the same size.
+    """Features of the query u (B, Cu, H, W) and of support entries v_i (Cv channels) to F channels each, same size.
 
         z_i = A(Conv(u || v_i))    u' = A(Conv(mean of z))    v_i' = A(Conv(z_i))
 
-    The order of the support has no influence on the query, which sees its mean. The first A is LeakyReLU in the
-    paper's text (`cross_activation`); in the network that its authors published there is none. Both convolve the mean
-    to get the new query, which eq. 2 leaves out and the published weights have.
+    The query only depends on the mean over the support entries, so their order has no influence. In the paper's text,
+    the first A is LeakyReLU (`cross_activation`). The network that the authors published does not have this A. The
+    convolution of the mean of z is not in eq. 2, but the published weights have it; both variants use it here.
 
-    Without that first A, all up to z is linear, and less needs computing: the mean of z is z of the mean entry, and
-    what the query adds to v_i' before its A is the same for each entry.
+    Without the first A, z is linear in u and v_i, which saves work: the mean of z equals z of the mean entry, and the
+    query's contribution to v_i' (before the last A) is the same for all entries.
     """
 
     def __init__(self, query_channels: int, support_channels: int, features: int, cross_activation: bool) -> None:
@@ -65,9 +65,9 @@ class CrossBlock(nn.Module):
     def forward(
         self, query: Tensor, support: Entries, then: Callable[[Tensor], T], recompute: bool = False
     ) -> tuple[Tensor, Iterable[T]]:
-        """The new query, and what `then` makes of the new support (n * B, F, H, W), a few entries at a time.
+        """The new query, and the results of `then` on the new support entries (n * B, F, H, W), a few at a time.
 
-        With `recompute`, what happens to the support is computed again for the gradient, not kept for it.
+        With `recompute`, the features of the support are not stored for the gradient but computed again.
         """
         shared = self.cross.of_query(query)
         if self.cross_activation:
@@ -75,7 +75,7 @@ class CrossBlock(nn.Module):
         return self.target(self._mean_crossed(shared, support)), self._each(shared, support, then, recompute)
 
     def last(self, query: Tensor, support: Entries) -> Tensor:
-        """The new query, where nobody wants to know the new support."""
+        """Only the new query. In the last block, the new support is not needed."""
         return cast(Tensor, self.target(self._mean_crossed(self.cross.of_query(query), support)))
 
     def _mean_crossed(self, shared: Tensor, support: Entries) -> Tensor:
@@ -113,15 +113,18 @@ class CrossBlock(nn.Module):
         return cast(Tensor, self.support(self._crossed(shared, rows)))
 
     def _merged(self, shared: Tensor, rows: Tensor) -> Tensor:
-        """From few channels: both convolutions as one; `shared` has been through the second."""
+        """For few input channels: both convolutions as one. The second one was already applied to `shared`."""
         own = fused_convs(rows, self.cross.halves[1], self.support.vmapped.conv.weight)
         return plus(own, shared, activation=True)
 
 
 def plus(rows: Tensor, shared: Tensor, activation: bool) -> Tensor:
-    """Each of some entries (n * B, F, H, W), and to it what is the same for all, (B, F, H, W); then LeakyReLU."""
+    """Support entries (n * B, F, H, W) plus features that are the same for all entries (B, F, H, W); then LeakyReLU.
+
+    LeakyReLU is only applied with `activation`.
+    """
     alike = len(shared) in (1, len(rows))
     total = rows + shared if alike else by_entry(rows, len(shared)) + rearrange(shared, "b f h w -> b h w f")
-    if activation:  # here, since autograd copies the whole gradient of what is changed in place through a view
+    if activation:  # before the rearrange: autograd copies the whole gradient if a view is changed in place
         functional.leaky_relu_(total, SLOPE)
     return total if alike else rearrange(total, "n b h w f -> (n b) f h w")

@@ -1,7 +1,7 @@
-"""Two convolutions with nothing between them, as one.
+"""Two 3 x 3 convolutions without an activation between them, computed as one 5 x 5 convolution.
 
-From few channels by way of many, one 5 x 5 kernel costs far less than two of 3 x 3: in the first block 3,200
-multiply-adds per pixel and support entry in place of 38,000.
+With few input channels and many channels between the two, one 5 x 5 kernel needs much less work: in the first block
+3,200 instead of 38,000 multiply-adds per pixel and support entry.
 """
 
 from typing import Any, cast
@@ -13,20 +13,24 @@ from torch.nn import functional
 
 
 def fused_convs(features: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Conv_second(Conv_first(features)): (N, C, H, W) by (G, C, 3, 3) and (F, G, 3, 3) to (N, F, H, W), no bias."""
-    with torch.autocast(features.device.type, enabled=False):  # a kernel made of two is to be as exact as each was
-        kernel = functional.conv_transpose2d(second, first)  # each product of taps, where the two steps lead
+    """Conv_second(Conv_first(features)) without biases: features (N, C, H, W) to (N, F, H, W).
+
+    The kernels are `first` (G, C, 3, 3) and `second` (F, G, 3, 3).
+    """
+    with torch.autocast(features.device.type, enabled=False):  # the combined kernel must be as exact as its parts
+        kernel = functional.conv_transpose2d(second, first)  # sums the products of all pairs of kernel elements
     result = functional.conv2d(features, kernel.to(memory_format=torch.channels_last), padding=2)
-    edges = _by_way_of_the_ring(features, first, second)
-    return cast(Tensor, _LessAtEdges.apply(result, *edges))  # type: ignore[no-untyped-call]
+    edges = _edge_corrections(features, first, second)
+    return cast(Tensor, _SubtractAtEdges.apply(result, *edges))  # type: ignore[no-untyped-call]
 
 
-def _by_way_of_the_ring(features: Tensor, first: Tensor, second: Tensor) -> list[Tensor]:
-    """What the first and last row, and the first and last column, have by way of the pixels around the image.
+def _edge_corrections(features: Tensor, first: Tensor, second: Tensor) -> list[Tensor]:
+    """Corrections for the first and last row (N, F, W) and the first and last column (N, F, H) of the result.
 
-    Between two convolutions those are padding, which is zero; the one kernel goes on as if they were image. Of each
-    kernel one row or column of taps takes part: out with `first`, and back in with `second`. Rows (N, F, W) include
-    the ring's corners, columns (N, F, H) do not.
+    Between two separate convolutions, the ring of pixels around the image is zero (padding). The combined kernel uses
+    the values that the first convolution has there, so their contribution to the pixels at the edge is subtracted. For
+    each edge, one row or column of `first` writes to the ring, and one of `second` reads from it. The corners of the
+    ring are in the corrections of the rows only.
     """
     found = list[Tensor]()
     for edge, out, back in ((0, 2, 0), (-1, 0, 2)):
@@ -38,8 +42,8 @@ def _by_way_of_the_ring(features: Tensor, first: Tensor, second: Tensor) -> list
     return found
 
 
-class _LessAtEdges(Function):
-    """Subtract from the rows and columns at the edges, in place. Left to autograd, each would copy all gradients."""
+class _SubtractAtEdges(Function):
+    """Subtract the corrections at the edges in place. With plain autograd, each would copy the whole gradient."""
 
     @staticmethod
     def forward(ctx: Any, result: Tensor, *edges: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""UniverSeg: a query image and a labelled support set in, the query's segmentation out (paper, figure 3)."""
+"""The UniverSeg network: it segments a query image with a labelled support set (paper, figure 3)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from universeg.base.rng import seed_for
 from universeg.model.blocks import SLOPE, Conv, CrossBlock, Entries
 from universeg.model.support_set import Average, Joined, Support, entries_at_once, entry_sum
 
-MOST_STAGES, MOST_WIDTH = 8, 1024  # a weights file may claim any
-QUERY, SUPPORT = 1, 2  # channels that go in: an image; an image and its mask
+MOST_STAGES, MOST_WIDTH = 8, 1024  # limits, because a weights file could ask for any size
+QUERY, SUPPORT = 1, 2  # input channels: an image; an image and its mask
 
-# Bilinear interpolation at half the size reads between four pixels: it is their mean.
+# Bilinear interpolation to half the size is the mean of four pixels.
 DOWN: Mapping[str, Callable[[Tensor], Tensor]] = {
     "max": lambda features: functional.max_pool2d(features, 2),
     "bilinear": lambda features: functional.avg_pool2d(features, 2),
@@ -24,14 +24,14 @@ DOWN: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of the network; the default is the one whose weights its authors published."""
+    """The architecture of the network. The default is the one of the published weights."""
 
     widths: tuple[int, ...] = (64, 64, 64, 64)
-    """Features of each encoder stage, from full resolution down; the decoder mirrors them."""
+    """Features of each encoder stage, from full resolution downwards. The decoder has the same in reverse order."""
     cross_activation: bool = False
     """LeakyReLU after each cross-convolution."""
     downsample: Literal["max", "bilinear"] = "max"
-    """How a stage is halved: 2 x 2 maximum, or bilinear."""
+    """How images are halved between encoder stages: max (2 x 2 max-pooling) or bilinear."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.widths) <= MOST_STAGES or not 1 <= min(self.widths) <= max(self.widths) <= MOST_WIDTH:
@@ -48,7 +48,7 @@ class ModelConfig:
         return int(2 ** (len(self.widths) - 1))
 
 
-# The network as the text of the paper has it (sections 3.1 and 5.1).
+# The network that the text of the paper describes (sections 3.1 and 5.1).
 PAPER = ModelConfig(widths=(64,) * 5, cross_activation=True, downsample="bilinear")
 
 
@@ -94,7 +94,7 @@ class UniverSeg(nn.Module):
         return cast(Tensor, self.out_conv(query))
 
     def _support(self, query: Tensor, images: Tensor, masks: Tensor) -> Support:
-        """The pairs of images and masks, as many entries together as are to be worked on at once."""
+        """The pairs of images and masks, in portions of as many entries as are processed at once."""
         support = Support(*images.shape[:2])
         pairs = torch.cat([images, masks], dim=2).transpose(0, 1).flatten(0, 1)
         for rows in torch.split(pairs, len(query) * entries_at_once(query, max(self.config.widths))):
@@ -102,10 +102,10 @@ class UniverSeg(nn.Module):
         return support
 
     def _encode(self, block: CrossBlock, query: Tensor, support: Support) -> tuple[Tensor, Average, Support]:
-        """The new query; and the new support as the decoder will read it, and halved.
+        """The new query, the new support for the skip connection, and the new support at half the size.
 
-        The last decoder block reads the support's first features. Without activation in its cross-convolution their
-        mean is enough, and at full size no entry is ever kept, not even for the gradient.
+        The skip connection of the first encoder block goes to the last decoder block. Without `cross_activation`, that
+        block only needs the mean over the entries. Then no entry is stored at full size, not even for the gradient.
         """
         batch, entries = support.batch, support.entries
         only_mean = block is self.enc_blocks[0] and not self.config.cross_activation
@@ -133,7 +133,7 @@ class UniverSeg(nn.Module):
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.kaiming_normal_(module.weight, a=SLOPE, generator=generator)
                 nn.init.zeros_(module.bias)
-                # This order in memory is a tenth faster on a CPU, and what tensor cores want.
+                # Channels last: 10 % faster on a CPU, and needed for the tensor cores of a GPU.
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
     def _check(self, query: Tensor, images: Tensor, masks: Tensor) -> None:
@@ -153,7 +153,7 @@ class UniverSeg(nn.Module):
 
 
 def _through(block: CrossBlock, query: Tensor, support: Entries) -> tuple[Tensor, Support]:
-    """Query and support after a block that changes no size."""
+    """Query and support after a block without a change of size."""
     after = Support(support.batch, support.entries)
     query, found = block(query, support, lambda rows: rows)
     for rows in found:
@@ -162,6 +162,6 @@ def _through(block: CrossBlock, query: Tensor, support: Entries) -> tuple[Tensor
 
 
 def _join(below: Tensor, skip: Tensor) -> Tensor:
-    """Features of half the size enlarged, beside those that were kept at this size."""
+    """Features from the level below, enlarged to twice their size, and those of the skip connection."""
     enlarged = functional.interpolate(below, scale_factor=2, mode="bilinear", align_corners=True)
     return torch.cat([enlarged, skip], dim=1)

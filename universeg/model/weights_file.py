@@ -1,4 +1,4 @@
-"""Weights in files: ours are `.safetensors` with the network's shape in the header; the published `.pt` is read too."""
+"""Weights files: `.safetensors` with the architecture in the header, and the published `.pt` (only read)."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ FORMAT = "universeg-1"
 
 
 def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write the weights whole, with the network's shape and `about` (words on their origin) in the header."""
+    """Write the weights atomically, with the architecture and `about` (where they come from) in the header."""
     header = {**(about or {}), "format": FORMAT, "model": json.dumps(asdict(model.config))}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_write(path) as part:
@@ -29,7 +29,7 @@ def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = N
 
 
 def trained_size(path: str | Path) -> int | None:
-    """Pixels a side of the images that weights of ours were trained on; None if the file does not say."""
+    """Pixels per side of the training images of a `.safetensors` file; None if the file does not say it."""
     path = weights_path(path)
     if path.suffix != ".safetensors":
         return None
@@ -39,11 +39,11 @@ def trained_size(path: str | Path) -> int | None:
 
 
 def load_model(path: str | Path = DEFAULT) -> UniverSeg:
-    """The network in a `.safetensors` file of ours, or a published `.pt`; on the CPU, ready to predict.
+    """The network with some weights, on the CPU, in evaluation mode.
 
-    By default with the weights in the package, which have seen synthetic tasks alone.
-
-    Raises ValueError, naming the file and what to do, where it cannot be read or holds another network.
+    `path` is a `.safetensors` file of this package, a published `.pt` file, or the name of weights. The default weights
+    are in the package; they were trained on synthetic tasks only. Raises ValueError if the file cannot be read or has
+    the weights of another architecture; the message has the file and what to do.
     """
     path = weights_path(path)
     if not path.is_file():
@@ -65,31 +65,31 @@ def _safetensors(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     if header.get("format") != FORMAT:
         raise ValueError(
             f"{path}: expected the format {FORMAT} in its header, got {header.get('format')};"
-            " use weights that this version's universeg-train wrote"
+            " use weights that this version of universeg-train wrote"
         )
     try:
         fields = json.loads(header["model"])
         return ModelConfig(**{**fields, "widths": tuple(fields["widths"])}), tensors
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: its header has no network of this version ({error!r}); train it again") from error
+        raise ValueError(f"{path}: its header has no network of this version ({error!r}); train again") from error
 
 
 def _published(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     if not is_zipfile(path):
-        raise ValueError(f"{path} is not a file of weights, or was cut short; download or copy it again")
+        raise ValueError(f"{path} is not a weights file, or it is incomplete; download or copy it again")
     strange = get_unsafe_globals_in_checkpoint(str(path))
     found: Any = None if strange else torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         holds = ", ".join(strange) or ", ".join(map(str, found)) or "nothing"
         raise ValueError(
-            f"{path} is not a file of weights alone, it holds {holds}; for a run of universeg-train give its"
-            " best.safetensors or last.safetensors"
+            f"{path} is not a weights file, it contains {holds}; of a run of universeg-train, use best.safetensors or"
+            " last.safetensors"
         )
     return ModelConfig(), found
 
 
 def _check(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Refuse weights of another network, listing what differs."""
+    """Raises ValueError with a list of differences if the weights are those of another architecture."""
     lines = [f"  {name}: is missing" for name in sorted(expected.keys() - found.keys())]
     lines += [f"  {name}: is not part of the network" for name in sorted(found.keys() - expected.keys())]
     lines += [
@@ -100,5 +100,5 @@ def _check(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tenso
     if lines:
         more = [f"  and {len(lines) - 8} more"] if len(lines) > 8 else []
         raise ValueError(
-            "\n".join([f"{path} holds the weights of another network; give UniverSeg weights:", *lines[:8], *more])
+            "\n".join([f"{path} has the weights of another architecture; use UniverSeg weights:", *lines[:8], *more])
         )

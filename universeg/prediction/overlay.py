@@ -21,7 +21,7 @@ SHOWN = 6  # support examples in the picture
 def overlay(
     title: str, scan: LoadedImage, query: PreparedImage, own: Array, slices: Array, support: Sequence[PreparedImage]
 ) -> Image.Image:
-    """A sheet that shows the prediction. `own` is the probability on the image's own grid, `slices` on the standard grid.
+    """A sheet that shows a prediction. `own` is the probability on the image's grid, `slices` on the standard grid.
 
     A picture is shown at its own size. Of a volume, the slice with the largest segmentation is shown, as the network
     sees it.

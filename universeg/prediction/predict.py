@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from universeg.base.device import device_named
 from universeg.base.rng import rng_for
 from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance
-from universeg.imageio.load import inside, read_image, read_labels, whole_numbers
+from universeg.imageio.load import inside, read_image, read_labels
+from universeg.imageio.masks import label_values
 from universeg.model import load_model, trained_size
 from universeg.model.registry import DEFAULT
 from universeg.prediction.preprocess import (
@@ -28,6 +29,8 @@ from universeg.prediction.preprocess import (
 from universeg.standardise.normalise import luminance
 from universeg.standardise.resample import Array
 
+LEAST_SHARE = 0.1  # of the non-zero pixels of a mask that a chosen label should have
+
 ImageSource = str | Path | LoadedImage | NDArray[np.generic]
 
 
@@ -40,10 +43,10 @@ def predict(
 ) -> Array:
     """Probability, in [0, 1], that each pixel of `image` belongs to the structure in the support masks.
 
-    Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `LoadedImage`s. Masks are the same, 0 outside
-    the structure. The result has the image's own shape: (H, W), or (X, Y, Z) in RAS+ order for the file of a volume, of
-    which `settings` choose the slices. `model` is a network, the name of weights, or their file. Input that looks wrong
-    gives a UserWarning; input that cannot be used raises ValueError.
+    Images are files, arrays (H, W) or (H, W, C) of any intensity range, or `LoadedImage`s. Masks are the same, 0
+    outside the structure. The result has the image's own shape: (H, W), or (X, Y, Z) in RAS+ order for the file of a
+    volume, of which `settings` choose the slices. `model` is a network, the name of weights, or their file. Input that
+    looks wrong gives a UserWarning; input that cannot be used raises ValueError.
     """
     settings = as_trained(settings or Settings(), model)
     support = load_support(support_images, support_masks, settings)
@@ -66,7 +69,10 @@ def load_support(
             scan, labels = _image(image, f"support image {number}"), _labels(mask, f"support mask {number}")
             _check_pair(scan, labels)
             values |= {int(value) for value in np.unique(labels.values)} if settings.label is not None else set()
-            prepared.append(preprocess(scan, settings, inside(labels, settings.label)))
+            marked = inside(labels, settings.label)
+            notes = (*labels.notes, *_share_note(labels, marked, settings.label))
+            entry = preprocess(scan, settings, marked)
+            prepared.append(replace(entry, notes=(*entry.notes, *notes)))
         except (ValueError, OSError) as error:
             problems.append(f"  {error}")
     if problems:
@@ -77,6 +83,14 @@ def load_support(
     if len({entry.axis for entry in prepared}) > 1:
         raise ImageError("the support set mixes pictures and volumes; use one kind")
     return prepared
+
+
+def _share_note(labels: LoadedImage, marked: NDArray[np.bool_], label: int | None) -> tuple[str, ...]:
+    """A note if a chosen label is only a small part of what the mask marks: the wrong value, or a blurred mask."""
+    share = np.count_nonzero(marked) / max(1, int(np.count_nonzero(labels.values)))
+    if label is None or share >= LEAST_SHARE or not marked.any():
+        return ()
+    return (f"--label {label} keeps {share:.1%} of the pixels that are not 0; check that it is the right value",)
 
 
 def as_trained(settings: Settings, model: nn.Module | str | Path) -> Settings:
@@ -181,8 +195,7 @@ def _labels(source: ImageSource, name: str) -> LoadedImage:
     if isinstance(source, str | Path):
         return read_labels(Path(source))
     labels = source if isinstance(source, LoadedImage) else LoadedImage(source, (1.0,) * source.ndim, name)
-    labels.check_finite()
-    return replace(labels, values=whole_numbers(labels.values, labels.where))
+    return label_values(labels)
 
 
 def _check_pair(image: LoadedImage, mask: LoadedImage) -> None:

@@ -17,6 +17,7 @@ USUAL_SIZE = 128  # pixels per side in the paper
 HALF = 0.5  # a pixel is foreground from this probability on
 LEAST_LEVELS = 4  # an integer image must span at least this many grey levels
 LEAST_SPREAD = 0.005  # least standard deviation of an image's intensities in [0, 1]
+MOST_MARKED = 0.98  # share of the pixels that a plausible mask marks at most
 INVERTED = -0.3  # below this mean correlation with the support, the contrast is probably inverted
 
 
@@ -71,6 +72,7 @@ class PreparedImage:
     masks: NDArray[np.bool_] | None  # (T, S, S)
     digest: str  # of the intensities as read
     two_levels: bool  # whether the image has only two intensities, as a mask has
+    notes: tuple[str, ...] = ()  # what had to be decided while reading image and mask
 
     def slice_at_height(self, other: "PreparedImage", row: int) -> int:
         """Index of the slice at the same relative height as slice `row` of `other`."""
@@ -99,6 +101,7 @@ def preprocess(scan: LoadedImage, settings: Settings, mask: NDArray[np.bool_] | 
         masks=None if mask is None else cut(mask, grid.mask_weights, axis, rows) >= INSIDE,
         digest=hashlib.sha256(f"{data.shape} {data.dtype}".encode() + data.tobytes()).hexdigest(),
         two_levels=bool(((data == data.min()) | (data == data.max())).all()),
+        notes=scan.notes,
     )
 
 
@@ -129,7 +132,7 @@ def to_image_grid(probability: Array, query: PreparedImage) -> Array:
 
 def warnings_for(query: PreparedImage, support: Sequence[PreparedImage]) -> list[str]:
     """What is probably wrong with a query and its support set, one sentence each."""
-    found = list[str]()
+    found = [*query.notes]
     same = [entry.name for entry in support if entry.digest == query.digest]
     if same:
         found.append(
@@ -160,6 +163,13 @@ def support_warnings(support: Sequence[PreparedImage]) -> list[str]:
         found.append(
             f"{len(empty)} of {len(support)} support masks are empty in the slices that are used: {', '.join(empty)}"
         )
+    full = [entry.name for entry in support if entry.masks is not None and entry.masks.mean() > MOST_MARKED]
+    if full:
+        found.append(f"{len(full)} of {len(support)} support masks mark nearly the whole image: {', '.join(full)}")
+    distinct = {entry.masks.tobytes() for entry in support if entry.masks is not None}
+    if len(support) > 2 and len(distinct) == 1:
+        found.append("all support masks are the same; check that each belongs to its image")
+    found += [f"{entry.name}: {note}" for entry in support for note in entry.notes]
     masks = [entry.name for entry in support if entry.two_levels]
     if masks:
         found.append(f"support images with only two intensities; check that they are not masks: {', '.join(masks)}")

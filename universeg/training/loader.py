@@ -16,6 +16,7 @@ from typing import TypeVar
 from universeg.episodes.episode import LoadedEpisode
 from universeg.training.config import TrainConfig
 from universeg.training.episode_source import EpisodeSource
+from universeg.training.signals import STOP_SIGNALS, blocked_stop_signals
 
 STEPS_AHEAD = 4  # per worker; more than one, because steps take unequal time
 GRACE = 5  # seconds in which a worker process finishes its step after SIGTERM
@@ -66,6 +67,9 @@ def load_steps(load: StepLoader, config: TrainConfig, steps: Iterable[int]) -> G
         return
     # Spawned, not forked: a fork does not copy the threads of this process, nor a usable state of the GPU.
     pool = ProcessPoolExecutor(config.loaders, get_context("spawn"), _start_worker, (config, load.items))
+    with blocked_stop_signals():  # a signal in the seconds until a worker has its handlers would kill it
+        for _ in range(config.loaders):
+            pool.submit(_start)
     try:
         yield from prefetch(_load_in_worker, steps, pool, depth)
     except BrokenProcessPool as error:
@@ -84,6 +88,7 @@ def _start_worker(config: TrainConfig, items: Sequence[int]) -> None:
     # Ctrl-C, and SIGTERM of a cluster, can reach every process, but the trainer still needs its next step to save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _exit_soon)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     Thread(target=_exit_with_parent, daemon=True).start()
     _worker_load = StepLoader(EpisodeSource(config), items)
 
@@ -101,6 +106,10 @@ def _exit_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+def _start() -> None:
+    """A task whose submission makes the pool start one more process."""
 
 
 def _load_in_worker(step: int) -> list[LoadedEpisode]:

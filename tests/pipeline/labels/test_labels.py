@@ -1,4 +1,4 @@
-"""Each way of writing masks, from files that say the same thing."""
+"""Each kind of label image gives the same masks; files of a wrong kind are refused."""
 
 import numpy as np
 import pytest
@@ -21,9 +21,9 @@ B[4:, 6:] = True
 def masks(tmp_path, spec, files, image=IMAGE):
     for name, pixels in files.items():
         Image.fromarray(pixels).save(tmp_path / name)
-    facts = TypeAdapter(Labels).validate_python(spec)
-    paths = {name: (tmp_path / file,) for name, file in facts.patterns.items() if (tmp_path / file).exists()}
-    return dict(labels.masks(facts, LabelRequest(paths, "raster"), image))
+    labels_spec = TypeAdapter(Labels).validate_python(spec)
+    paths = {name: (tmp_path / file,) for name, file in labels_spec.patterns.items() if (tmp_path / file).exists()}
+    return dict(labels.masks(labels_spec, LabelRequest(paths, "raster"), image))
 
 
 def colour(*pairs):
@@ -61,7 +61,7 @@ def test_values_that_share_a_name_are_one_label(tmp_path):
     np.testing.assert_array_equal(masks(tmp_path, spec, {"m.png": GREY})["both"], A | B)
 
 
-def test_a_palette_s_indices_are_the_values(tmp_path):
+def test_the_values_of_a_palette_picture_are_its_indices(tmp_path):
     picture = Image.fromarray(A.astype(np.uint8)).convert("P")
     picture.putpalette([0, 0, 0, 255, 0, 0])
     picture.save(tmp_path / "m.png")
@@ -69,19 +69,19 @@ def test_a_palette_s_indices_are_the_values(tmp_path):
     np.testing.assert_array_equal(masks(tmp_path, spec, {})["a"], A)
 
 
-def test_one_bit_pictures_are_0_and_1(tmp_path):
+def test_one_bit_pictures_have_the_values_0_and_1(tmp_path):
     Image.fromarray(A).save(tmp_path / "m.tif", compression="group4")
     spec = {"kind": "values", "path": "m.tif", "names": {1: "a"}}
     np.testing.assert_array_equal(masks(tmp_path, spec, {})["a"], A)
 
 
-def test_one_bit_is_as_bright_as_white(tmp_path):
+def test_the_brightness_of_one_bit_pictures_is_0_or_255(tmp_path):
     Image.fromarray(A).save(tmp_path / "m.png")
     spec = {"kind": "files", "names": {"a": "m.png"}, "above": 127}
     np.testing.assert_array_equal(masks(tmp_path, spec, {})["a"], A)
 
 
-def test_a_label_without_its_file_is_absent(tmp_path):
+def test_a_label_without_a_file_has_an_empty_mask(tmp_path):
     spec = {"kind": "files", "names": {"a": "a.png", "b": "b.png"}, "missing": "absent"}
     assert not masks(tmp_path, spec, {"a.png": A.astype(np.uint8)})["b"].any()
 
@@ -89,7 +89,7 @@ def test_a_label_without_its_file_is_absent(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "pixels", "words"),
     [
-        (CASES[0][0], colour((A, (255, 0, 0))), "in colour, values were expected"),
+        (CASES[0][0], colour((A, (255, 0, 0))), "in colour; expected one value per sample"),
         (CASES[3][0], GREY, "has no colours"),
         (CASES[0][0], GREY[1:], "the label has 5 x 8 samples, its image 6 x 8"),
     ],

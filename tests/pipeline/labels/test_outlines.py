@@ -1,4 +1,4 @@
-"""Labels that are no pictures: outlines as text, polygons in three formats, run lengths."""
+"""Labels that are not images: outlines as text, polygons in three formats, run lengths."""
 
 import json
 
@@ -21,8 +21,8 @@ B[7:18, 1:6] = True
 
 
 def masks(files, parts=None, image=IMAGE, **spec):
-    facts = TypeAdapter(Labels).validate_python(spec)
-    return dict(labels.masks(facts, LabelRequest(files, parts=parts or {}), image))
+    labels_spec = TypeAdapter(Labels).validate_python(spec)
+    return dict(labels.masks(labels_spec, LabelRequest(files, parts=parts or {}), image))
 
 
 def test_outlines_as_text(tmp_path):
@@ -38,15 +38,15 @@ def polygon(mask):
     return [[int(columns[i]), int(rows[k])] for i, k in ((0, 0), (-1, 0), (-1, -1), (0, -1))]
 
 
-def labelme():
+def labelme_json():
     return json.dumps({"shapes": [{"label": name, "points": polygon(mask)} for name, mask in (("A", A), ("B", B))]})
 
 
-def mapping():
+def name_to_polygons_json():
     return json.dumps({"A": [polygon(A)], "B": [polygon(B)], "other": []})
 
 
-def slides():
+def annotations_xml():
     regions = "".join(
         f'<Annotation Name="{name}"><Regions><Region><Vertices>'
         + "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in polygon(mask))
@@ -56,7 +56,7 @@ def slides():
     return f"<Annotations>{regions}</Annotations>"
 
 
-def objects():
+def objects_xml():
     items = "".join(
         f"<object><name>{name}</name><polygon>"
         + "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in polygon(mask))
@@ -66,13 +66,19 @@ def objects():
     return f"<annotation>{items}</annotation>"
 
 
-def listed():
+def points_csv():
     return "name,x,y\n" + "".join(f"{name},{x},{y}\n" for name, mask in (("A", A), ("B", B)) for x, y in polygon(mask))
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("p.json", labelme), ("p.json", mapping), ("p.xml", slides), ("p.xml", objects), ("p.csv", listed)],
+    [
+        ("p.json", labelme_json),
+        ("p.json", name_to_polygons_json),
+        ("p.xml", annotations_xml),
+        ("p.xml", objects_xml),
+        ("p.csv", points_csv),
+    ],
 )
 def test_polygons(tmp_path, name, content):
     writers.text(tmp_path / name, content())
@@ -92,15 +98,15 @@ def test_run_lengths_of_overlapping_masks(tmp_path, number):
     rng = rng_for("runs", number)
     edema, lesion = (rng.random(shape) < 0.5, np.zeros(shape, bool))
     lesion[: shape[0] // 2] = number > 0
-    writers.runs(tmp_path / "r.json", {"p1_frontal": {"Edema": edema, "Lesion": lesion, "Other": lesion}})
+    writers.run_lengths(tmp_path / "r.json", {"p1_frontal": {"Edema": edema, "Lesion": lesion, "Other": lesion}})
     image = LoadedImage(np.zeros(shape), (1.0, 1.0))
     found = masks({"": (tmp_path / "r.json",)}, {"subject": "p1"}, image, **RUNS)
     np.testing.assert_array_equal(found["edema"], edema)
     np.testing.assert_array_equal(found["lesion"], lesion)
 
 
-def test_the_text_of_run_lengths_is_coco_s(tmp_path):
-    """Five values whose text was worked out by hand from the format: 5 bits a character, offset 48, differences."""
+def test_run_lengths_are_decoded_as_coco_encodes_them(tmp_path):
+    """The text was encoded by hand: 5 bits per character, offset 48, differences from the fourth value on."""
     writers.text(tmp_path / "r.json", json.dumps({"p1_frontal": {"Edema": {"size": [10, 10], "counts": "6Q21kN"}}}))
     image = LoadedImage(np.zeros((10, 10)), (1.0, 1.0))
     flat = masks({"": (tmp_path / "r.json",)}, {"subject": "p1"}, image, **RUNS)["edema"].ravel(order="F")
@@ -110,9 +116,9 @@ def test_the_text_of_run_lengths_is_coco_s(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "name", "content", "words"),
     [
-        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\nhello\n", "line 2 is no point"),
+        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\nhello\n", "line 2 is not a point"),
         ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\n3 4\n", "has 2 points"),
-        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\n3 nan\n 4 5\n", "are numbers"),
+        ({"kind": "contours", "names": {"a": "c.txt"}}, "c.txt", "1 2\n3 nan\n 4 5\n", "of finite numbers"),
         ({"kind": "polygons", "path": "p.json", "names": {"A": "a"}}, "p.json", "[", "cannot be read as"),
         ({"kind": "polygons", "path": "p.xml", "names": {"A": "a"}}, "p.xml", "<a>", "cannot be read as"),
         (
@@ -122,17 +128,17 @@ def test_the_text_of_run_lengths_is_coco_s(tmp_path):
             "entities",
         ),
         ({"kind": "polygons", "path": "p.csv", "names": {"A": "a"}}, "p.csv", "A,1\nA,2\n", "cannot be read as"),
-        ({"kind": "polygons", "path": "p.txt", "names": {"A": "a"}}, "p.txt", "A,1\nA,2\n", "expected one of"),
+        ({"kind": "polygons", "path": "p.txt", "names": {"A": "a"}}, "p.txt", "A,1\nA,2\n", "does not end with one of"),
         (RUNS, "r.json", "{", "cannot be read as JSON"),
         (RUNS, "r.json", "{}", "no entry 'p1_frontal'"),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [1, 2], "counts": "2"}}}', "the mask has"),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "2"}}}', "its runs have 2 pixels"),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": [-2, 322]}}}', "its runs have"),
-        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "\\u00ff"}}}', "is no run length"),
+        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "\\u00ff"}}}', "is not part of a run length"),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {}}}', "entry 'p1_frontal', 'Edema'"),
     ],
 )
-def test_a_file_that_says_nothing_is_named(tmp_path, spec, name, content, words):
+def test_an_unusable_file_is_named(tmp_path, spec, name, content, words):
     writers.text(tmp_path / name, content)
     label = next(iter(spec["names"])) if spec["kind"] == "contours" else ""
     with pytest.raises(BadScan, match=words) as bad:

@@ -139,19 +139,20 @@ def test_masks_in_bits_palettes_and_colours(tmp_path):
     for name in ("bits", "palette", "grey", "red"):
         assert np.array_equal(inside(read_labels(tmp_path / f"{name}.png"), None), MASK == 1), name
     red[0, 0] = (0, 255, 0)
-    with pytest.raises(ImageError, match=r"many\.png: the mask is in several colours"):
+    with pytest.raises(ImageError, match=r"many\.png: the mask is in 3 colours"):
         read_labels(saved(tmp_path / "many.png", red))
 
 
 def test_several_values_need_a_choice(tmp_path):
     labels = read_labels(saved(tmp_path / "m.png", np.array([[0, 128, 255]], np.uint8)))
-    with pytest.raises(ImageError, match=r"m\.png: the mask has the values 0, 128, 255; choose .* --label 255"):
+    message = r"m\.png: the mask has the values 0 \(1 pixels\), 128 \(1 pixels\), 255 .* choose .* --label 128"
+    with pytest.raises(ImageError, match=message):
         inside(labels, None)
     assert inside(labels, 128).tolist() == [[False, True, False]]
     assert inside(labels, 0).tolist() == [[True, False, False]]
-    with pytest.raises(ImageError, match="values 1, 2; choose"):
+    with pytest.raises(ImageError, match=r"values 1 .*, 2 .*; choose"):
         inside(LoadedImage(np.array([[1, 2]]), (1.0, 1.0)), None)
-    with pytest.raises(ImageError, match=r"and 88 more .*JPG"):
+    with pytest.raises(ImageError, match=r"and 88 more"):
         inside(LoadedImage(np.arange(100).reshape(10, 10), (1.0, 1.0)), None)
 
 

@@ -1,3 +1,5 @@
+"""The network against the equations of the paper, its weights files, and the weights in the package."""
+
 import hashlib
 import itertools
 import json
@@ -40,7 +42,7 @@ def assert_close(found, expected):
     assert (found - expected).norm() <= 1e-5 * expected.norm()
 
 
-def test_the_released_network_has_its_size_and_names():
+def test_the_published_network_has_its_parameters():
     names = {name: tuple(tensor.shape) for name, tensor in UniverSeg().state_dict().items()}
     blocks = [*(f"enc_blocks.{n}" for n in range(4)), *(f"dec_blocks.{n}" for n in range(3))]
     layers = ["cross.cross_conv", "target.vmapped.conv", "support.vmapped.conv"]
@@ -53,7 +55,12 @@ def test_the_released_network_has_its_size_and_names():
     assert names["out_conv.conv.weight"] == (1, 64, 1, 1)
 
 
-def test_initial_weights_are_kaiming_and_follow_the_seed():
+def test_the_network_of_the_paper_differs_from_the_published_one():
+    assert ModelConfig(widths=(64, 64, 64, 64, 64), cross_activation=True, downsample="bilinear") == PAPER
+    assert ModelConfig() == ModelConfig(widths=(64, 64, 64, 64), cross_activation=False, downsample="max")
+
+
+def test_initial_weights_are_kaiming_normal_and_depend_on_the_seed():
     weight = UniverSeg().dec_blocks[0].cross.cross_conv.weight
     assert weight.std().item() == pytest.approx((2 / (1 + 0.01**2) / (256 * 9)) ** 0.5, rel=0.02)
     assert all(not tensor.any() for name, tensor in UniverSeg().state_dict().items() if name.endswith("bias"))
@@ -62,8 +69,8 @@ def test_initial_weights_are_kaiming_and_follow_the_seed():
     assert not torch.equal(other.out_conv.conv.weight, same.out_conv.conv.weight)
 
 
-@pytest.mark.parametrize("config", [ModelConfig(), PAPER], ids=["released", "paper"])
-def test_whole_networks_compute_the_equations(config):
+@pytest.mark.parametrize("config", [ModelConfig(), PAPER], ids=["published", "paper"])
+def test_networks_of_full_size_compute_the_equations(config):
     model, inputs = UniverSeg(config), episode(support=4, high=32, wide=32)
     with torch.inference_mode():
         assert_close(model(*inputs), tiled(model, *inputs))
@@ -73,7 +80,7 @@ def test_whole_networks_compute_the_equations(config):
 @given(
     st.sampled_from([SMALL, SMALL_PAPER]), st.integers(1, 3), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)
 )
-def test_a_batch_computes_the_equations_for_each_item(config, batch, support, high, wide):
+def test_each_item_of_a_batch_is_computed_by_the_equations(config, batch, support, high, wide):
     model, inputs = UniverSeg(config), episode(batch, support, 4 * high, 4 * wide)
     with torch.inference_mode():
         assert_close(model(*inputs), tiled(model, *inputs))
@@ -89,15 +96,15 @@ def test_the_order_of_the_support_does_not_matter(config, order):
 
 @pytest.mark.parametrize("config", [SMALL, SMALL_PAPER])
 @pytest.mark.parametrize("entries", [1, 2, 5])
-def test_how_many_entries_are_worked_on_at_once_does_not_matter(monkeypatch, config, entries):
+def test_the_number_of_entries_processed_at_once_does_not_matter(monkeypatch, config, entries):
     model, inputs = UniverSeg(config), episode(2, 5)
-    monkeypatch.setitem(AT_ONCE, "cpu", entries * 2 * 6 * 16 * 24 * 4)  # bytes of the first block's features
+    monkeypatch.setitem(AT_ONCE, "cpu", entries * 2 * 6 * 16 * 24 * 4)  # bytes of the features of the first block
     with torch.inference_mode():
         assert_close(model(*inputs), tiled(model, *inputs))
 
 
 @pytest.mark.parametrize(("high", "wide"), [(1, 1), (1, 7), (2, 1), (3, 4)])
-def test_two_convolutions_are_one_up_to_the_edge(high, wide):
+def test_fused_convolutions_are_exact_up_to_the_edge(high, wide):
     generator = torch.Generator().manual_seed(0)
     features, first, second = (
         torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -108,13 +115,13 @@ def test_two_convolutions_are_one_up_to_the_edge(high, wide):
     assert torch.autograd.gradcheck(fused_convs, (features, first, second))
 
 
-def test_no_entry_is_kept_at_full_size_for_the_gradient():
-    model, kept = UniverSeg(ModelConfig((8, 4))), list[torch.Size]()
+def test_no_entry_is_stored_at_full_size_for_the_gradient():
+    model, stored = UniverSeg(ModelConfig((8, 4))), list[torch.Size]()
     inputs = episode(support=6, high=16, wide=16)
-    with saved_tensors_hooks(lambda tensor: kept.append(tensor.shape) or tensor, lambda tensor: tensor):
+    with saved_tensors_hooks(lambda tensor: stored.append(tensor.shape) or tensor, lambda tensor: tensor):
         model(*inputs)
-    assert (6, 4, 8, 8) in kept  # what the second block makes of all entries
-    assert not any(shape[0] == 6 and shape[1] > 2 and shape[-1] == 16 for shape in kept if len(shape) == 4)
+    assert (6, 4, 8, 8) in stored  # features of all entries in the second block
+    assert not any(shape[0] == 6 and shape[1] > 2 and shape[-1] == 16 for shape in stored if len(shape) == 4)
 
 
 def test_gradients_are_those_of_the_equations():
@@ -124,7 +131,7 @@ def test_gradients_are_those_of_the_equations():
     twin = {name: tensor.clone().requires_grad_() for name, tensor in model.state_dict().items()}
     Tiled(SMALL, twin)(*inputs).square().sum().backward()
     for name, parameter in twin.items():
-        if parameter.grad is None:  # what the last block tells the support is used by nobody
+        if parameter.grad is None:  # the new support of the last block is not used
             assert name.startswith("dec_blocks.1.support")
         else:
             assert_close(found[name], parameter.grad)
@@ -142,7 +149,7 @@ def test_gradients_are_those_of_the_equations():
         ([(1, 1, 0, 0), (1, 2, 1, 0, 0), (1, 2, 1, 0, 0)], "expected target_image"),
     ],
 )  # fmt: skip
-def test_wrong_shapes_are_named(shapes, words):
+def test_wrong_shapes_are_refused(shapes, words):
     with pytest.raises(ValueError, match=words):
         UniverSeg(ModelConfig((2,) * 4))(*map(torch.zeros, shapes))
 
@@ -154,7 +161,7 @@ def test_impossible_networks_are_refused(fields, words):
 
 
 @pytest.mark.parametrize("config", [SMALL, SMALL_PAPER])
-def test_a_saved_network_comes_back(tmp_path, config):
+def test_a_saved_network_is_loaded_again(tmp_path, config):
     model = UniverSeg(config, seed=3)
     save_model(model, tmp_path / "w.safetensors", {"step": "7"})
     found = load_model(tmp_path / "w.safetensors")
@@ -164,7 +171,7 @@ def test_a_saved_network_comes_back(tmp_path, config):
         assert torch.equal(found(*episode()), model(*episode()))
 
 
-def test_published_weights_are_read(tmp_path):
+def test_published_weights_are_loaded(tmp_path):
     model = UniverSeg(seed=3)
     torch.save(model.state_dict(), tmp_path / "w.pt")
     with torch.inference_mode():
@@ -179,7 +186,7 @@ def _other_network(path):
     })  # fmt: skip
 
 
-class Surprise:
+class NotATensor:
     pass
 
 
@@ -190,13 +197,14 @@ WRONG_FILES = {
         (lambda path: save_file({}, path, {"format": "universeg-1", "model": "{}"}), "its header has no network"),
         (
             _other_network,
-            r"another network.*\n  out_conv.conv.bias: is missing\n  .*expected \(5, 20, 3, 3\), got \(5, 18, 3, 3\)",
+            r"another architecture.*\n  out_conv.conv.bias: is missing\n"
+            r"  .*expected \(5, 20, 3, 3\), got \(5, 18, 3, 3\)",
         ),
     ],
     "w.pt": [
-        (lambda path: path.write_bytes(b"nothing"), "not a file of weights, or was cut short"),
-        (lambda path: torch.save({"model": {}, "step": 1}, path), "it holds model, step.*best.safetensors"),
-        (lambda path: torch.save({"model": Surprise()}, path), "it holds .*Surprise"),
+        (lambda path: path.write_bytes(b"nothing"), "not a weights file, or it is incomplete"),
+        (lambda path: torch.save({"model": {}, "step": 1}, path), "it contains model, step.*best.safetensors"),
+        (lambda path: torch.save({"model": NotATensor()}, path), "it contains .*NotATensor"),
         (lambda path: torch.save({"a": torch.zeros(1)}, path), r"a: is not part of the network|and \d+ more"),
     ],
 }
@@ -205,7 +213,7 @@ WRONG_FILES = {
 @pytest.mark.parametrize(
     ("name", "write", "words"), [(name, *case) for name, cases in WRONG_FILES.items() for case in cases]
 )
-def test_wrong_files_are_named_with_a_remedy(tmp_path, name, write, words):
+def test_wrong_files_are_refused_with_advice(tmp_path, name, write, words):
     write(tmp_path / name)
     with pytest.raises(ValueError, match=f"(?s){name}.*({words})"):
         load_model(tmp_path / name)
@@ -216,7 +224,7 @@ def test_a_missing_file_is_named(tmp_path):
         load_model(tmp_path / "x.pt")
 
 
-def test_odd_numbers_of_features_work():
+def test_any_number_of_features_works():
     for widths in itertools.product((1, 3), repeat=2):
         with torch.inference_mode():
             assert UniverSeg(ModelConfig(widths))(*episode()).shape == (1, 1, 16, 24)
@@ -230,22 +238,23 @@ def test_the_weights_in_the_package_are_those_of_the_model_card():
     assert load_model().config == ModelConfig()
 
 
-def test_the_weights_in_the_package_segment_by_example():
-    """Bright discs and dark squares: the support says which of the two is meant."""
+def test_the_weights_in_the_package_follow_the_support_set():
+    """Images with a bright disc and a dark square: the support masks tell which one to segment."""
     rng, scenes = rng_for("discs and squares"), []
     y, x = np.mgrid[:128, :128]
-    for _ in range(12):
+    for _ in range(10):
         rows, columns = rng.uniform(30, 98, 2), rng.permutation([rng.uniform(24, 44), rng.uniform(84, 104)])
         disc = (y - rows[0]) ** 2 + (x - columns[0]) ** 2 < 16**2
         square = (abs(y - rows[1]) < 14) & (abs(x - columns[1]) < 14)
         scenes.append(((0.2 + 0.6 * disc - 0.15 * square + rng.normal(0, 0.03, disc.shape)).clip(0, 1), disc, square))
     images, discs, squares = (torch.tensor(np.array(one)).float()[:, None] for one in zip(*scenes, strict=True))
+    network = load_model()
     for masks, others in ((discs, squares), (squares, discs)):
-        support = images[4:].expand(4, -1, -1, -1, -1), masks[4:].expand(4, -1, -1, -1, -1)
+        support = images[2:].expand(2, -1, -1, -1, -1), masks[2:].expand(2, -1, -1, -1, -1)
         with torch.inference_mode():
-            found = load_model()(images[:4], *support) > 0
-        asked, other = (
-            np.mean([dice(f.numpy(), m.numpy() > 0) for f, m in zip(found, truth[:4], strict=True)])
-            for truth in (masks, others)
+            found = network(images[:2], *support) > 0
+        labelled, other = (
+            np.mean([dice(f.numpy(), m.numpy() > 0) for f, m in zip(found, ground_truth[:2], strict=True)])
+            for ground_truth in (masks, others)
         )
-        assert asked > other + 20
+        assert labelled > other + 20

@@ -31,14 +31,14 @@ class MeanMask(torch.nn.Module):
         return support_masks.mean(1) * 20 - 10
 
 
-def example(shape=(40, 60)):
+def example(shape=(40, 60), shift=0):
     rows, columns = np.indices(shape)
-    mask = ((rows - shape[0] / 2) / 9) ** 2 + ((columns - shape[1] / 2) / 14) ** 2 < 1
+    mask = ((rows - shape[0] / 2 - shift) / 9) ** 2 + ((columns - shape[1] / 2) / 14) ** 2 < 1
     return (80 + 100 * mask + RNG.normal(0, 8, shape)).astype(np.uint8), mask
 
 
 def examples(count, shape=(40, 60)):
-    return [list(parts) for parts in zip(*(example(shape) for _ in range(count)), strict=True)]
+    return [list(parts) for parts in zip(*(example(shape, number == 1) for number in range(count)), strict=True)]
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_volumes_come_back_in_their_own_frame(people, stand_in, slices):
         inside, truth = inside[:, 7], truth[:, 7]
     else:
         (result,) = json.loads((people / "out/report.json").read_text())["results"]
-        assert "slices stay empty: all support masks are empty" in result["warnings"][0]
+        assert any("slices stay empty: all support masks are empty" in warning for warning in result["warnings"])
     assert 2 * (inside & truth).sum() / (inside.sum() + truth.sum()) > 0.85
 
 

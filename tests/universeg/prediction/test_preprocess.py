@@ -92,8 +92,10 @@ def test_doubts_in_plain_words():
     query = preprocess(scan, SMALL)
     assert warnings_for(query, support) == []
     assert "also in the support set" in warnings_for(preprocess(blob((40, 40), shift=2)[0], SMALL), support)[0]
-    assert "contrast looks inverted" in warnings_for(preprocess(replace(scan, values=-scan.values), SMALL), support)[0]
-    assert "check that it is not a mask" in warnings_for(preprocess(LoadedImage(mask * np.uint8(255), (1.0, 1.0)), SMALL), support)[0]
+    inverted = preprocess(replace(scan, values=-scan.values), SMALL)
+    assert "contrast looks inverted" in warnings_for(inverted, support)[0]
+    twin = preprocess(LoadedImage(mask * np.uint8(255), (1.0, 1.0)), SMALL)
+    assert "check that it is not a mask" in warnings_for(twin, support)[0]
 
 
 def test_doubts_about_the_support():

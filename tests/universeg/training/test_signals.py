@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from universeg.training.signals import stop_signals
+from universeg.training.signals import blocked_stop_signals, stop_signals
 
 
 def test_the_second_signal_has_its_usual_effect():
@@ -31,3 +31,15 @@ def test_other_threads_leave_the_handlers_as_they_are():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_stop_signals_can_be_delayed():
+    caught = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: caught.append(number))
+    try:
+        with blocked_stop_signals():
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+            assert caught == []
+        assert caught == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)

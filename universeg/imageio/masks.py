@@ -1,0 +1,105 @@
+"""What the samples of a mask file mean: which number stands for which structure, by one rule for every reader of masks.
+
+A mask is a label map: whole numbers, 0 outside. Files hold it in many ways: as grey levels, as palette indices, in the
+alpha channel, repeated in three colour channels, as floats, or blurred by JPEG or by resizing. Notes tell what had to
+be decided, so that nothing is silently wrong.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from universeg.imageio.image import ImageError, LoadedImage
+
+FRACTION = 1e-3  # a label stored as a float may differ by this much from the whole number that it means
+MANY = 6  # distinct values from which a picture in a lossy format is taken for a blurred mask
+MANY_LOSSLESS = 32  # the same for other formats, where label maps may have many values
+NEAR_ENDS, SHARE = 0.12, 0.9  # of a blurred two-valued mask this share of pixels lies this near to one of its ends
+LOSSY = (".jpg", ".jpeg")
+
+Values = NDArray[Any]
+
+
+def label_values(image: LoadedImage) -> LoadedImage:
+    """The image with one whole number per sample, without a palette, and with notes on what was decided.
+
+    Raises ImageError for a mask whose meaning cannot be told.
+    """
+    image.check_finite()
+    values, notes = _one_channel(image)
+    values = whole_numbers(values, image.where)
+    values, more = _without_blur(values, image)
+    return replace(image, values=values, palette=None, notes=(*image.notes, *notes, *more))
+
+
+def whole_numbers(values: Values, where: str) -> Values:
+    """The same values as integers; raises ImageError if there are fractions among them beyond FRACTION."""
+    if values.dtype.kind in "biu":
+        return values
+    rounded = np.rint(values.astype(np.float64))
+    if np.abs(rounded - values).max() > FRACTION:
+        raise ImageError(
+            "a mask needs whole numbers (0 outside, another value inside), but this file has fractions",
+            where,
+            "check that it is a mask and not an image or a probability map",
+        )
+    return rounded.astype(np.int64)
+
+
+def _one_channel(image: LoadedImage) -> tuple[Values, tuple[str, ...]]:
+    if image.palette is not None:
+        return _of_palette(image.values, image.palette, image.where)
+    if not image.coloured:
+        return image.values, ()
+    colours, alpha = _split_alpha(image.values)
+    if alpha is not None and alpha.min() < alpha.max():
+        if (colours == colours.reshape(-1, colours.shape[-1])[0]).all():
+            return alpha, ("its colour is the same everywhere, so the mask was taken from its alpha channel",)
+        colours = np.where(alpha[..., None] == 0, 0, colours)
+    return _of_colours(colours, image.where)
+
+
+def _split_alpha(values: Values) -> tuple[Values, Values | None]:
+    """Grey or RGB channels, and the alpha channel if there is one."""
+    channels = values.shape[-1]
+    return (values[..., :-1], values[..., -1]) if channels in (2, 4) else (values, None)
+
+
+def _of_palette(indices: Values, palette: Values, where: str) -> tuple[Values, tuple[str, ...]]:
+    """Indices are labels if the palette begins with black, or does not tell them apart. Else its colours count."""
+    used = palette[np.unique(indices)]
+    if not palette[0].any() or len(np.unique(used, axis=0)) < len(used):
+        return indices, ()
+    values, _ = _of_colours(palette[indices], where)
+    return values, ("its palette does not begin with black, so its colours were used in place of its indices",)
+
+
+def _of_colours(colours: Values, where: str) -> tuple[Values, tuple[str, ...]]:
+    """The grey level, or 1 for the one colour that is not black."""
+    if (colours == colours[..., :1]).all():
+        return np.asarray(np.take(colours, 0, axis=-1)), ()
+    found = np.unique(colours.reshape(-1, colours.shape[-1]), axis=0)
+    if len(found) == 2 and not found[0].any():
+        return np.asarray(colours.any(axis=-1), np.uint8), ()
+    raise ImageError(
+        f"the mask is in {len(found)} colours", where, "save it with one grey level for each structure (0 outside)"
+    )
+
+
+def _without_blur(values: Values, image: LoadedImage) -> tuple[Values, tuple[str, ...]]:
+    """A picture of two clusters of grey levels, as JPEG and resizing make of a mask, cut at half of its range."""
+    if image.is_volume or values.dtype.kind not in "iu":
+        return values, ()
+    found, counts = np.unique(values, return_counts=True)
+    lossy = image.where.lower().endswith(LOSSY)
+    if len(found) < (MANY if lossy else MANY_LOSSLESS):
+        return values, ()
+    low, high = int(found[0]), int(found[-1])
+    near = np.minimum(found - low, high - found) <= NEAR_ENDS * (high - low)
+    if counts[near].sum() < SHARE * counts.sum():
+        return values, ()
+    half = (low + high) / 2
+    note = f"it has {len(found)} grey levels in two clusters, so it was cut at half of its range ({half:g})"
+    return np.where(values >= half, high, 0 if low < NEAR_ENDS * high else low).astype(values.dtype), (note,)
