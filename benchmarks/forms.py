@@ -1,4 +1,4 @@
-"""The forms that benchmarks/store.py compares: how each is written, and how it is read."""
+"""The file formats that benchmarks/store.py compares: how each is written, and how it is read."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Read = Callable[[int, list[int]], tuple[Pixels, Pixels]]  # task, subjects -> im
 
 @dataclass(frozen=True)
 class Form:
-    """Its files, and how a fresh process opens them."""
+    """The files of a format, and a function that opens them in a new process."""
 
     paths: Sequence[Path]
     open: Callable[[], Read]
@@ -35,12 +35,12 @@ def _floats(pixels: Pixels) -> Pixels:
 
 
 def _kept(side: int) -> Callable[[int], tuple[Pixels, Pixels]]:
-    """Room for floats that is allocated once: fresh memory for each read costs more than what is compared."""
+    """Memory for floats that is allocated once. New memory for each read would cost more than the read itself."""
     return cache(lambda count: (np.empty((count, side, side), np.float32), np.empty((count, side, side), np.float32)))
 
 
 def _files(save: Callable[[Path, Pixels], None], load: Callable[[Path], Pixels], suffix: str) -> Any:
-    """A file for each image and each mask."""
+    """One file for each image and each mask."""
 
     def write(root: Path, tasks: Sequence[Sequence[Pair]]) -> Form:
         def at(task: int, subject: int, kind: str) -> Path:
@@ -71,7 +71,7 @@ def _save_npy(path: Path, pixels: Pixels) -> None:
 
 
 def _hdf5(root: Path, tasks: Sequence[Sequence[Pair]]) -> Form:
-    """Float32, a chunk for each image and each mask, LZ4."""
+    """Float32 with LZ4 compression; one chunk for each image and each mask."""
     path, side = root / "pairs.h5", tasks[0][0][0].shape[0]
     with h5py.File(path, "w") as file:
         for task, pairs in enumerate(tasks):
@@ -96,7 +96,7 @@ def _hdf5(root: Path, tasks: Sequence[Sequence[Pair]]) -> Form:
 
 
 def _float_lmdb(labels: int) -> Any:
-    """A record of float32 image and masks, msgpack and LZ4, opened with the settings that people usually take."""
+    """Records of a float32 image and its masks, msgpack and LZ4; opened with the usual settings."""
 
     def write(root: Path, tasks: Sequence[Sequence[Pair]]) -> Form:
         path = root / f"floats{labels}.lmdb"
@@ -131,7 +131,7 @@ def _float_lmdb(labels: int) -> Any:
 
 
 def _raw(root: Path, tasks: Sequence[Sequence[Pair]]) -> Form:
-    """Bytes in a row, mapped into memory: nothing to decode, the bound of what reading can be."""
+    """Raw bytes, mapped into memory. Nothing is decoded, so this is the fastest possible read."""
     path, shape = root / "pairs.raw", (len(tasks), 2, len(tasks[0]), *tasks[0][0][0].shape)
     values = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     for task, pairs in enumerate(tasks):

@@ -1,4 +1,4 @@
-"""The network against the paper's formulation of it: `python benchmarks/network.py --plot benchmarks/network.png`."""
+"""Time and memory of the network, compared with the form in the paper: `python benchmarks/network.py --help`."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ FORMS = {"tiled": lambda model: Tiled(model.config, dict(model.named_parameters(
 
 @dataclass(frozen=True)
 class Case:
-    """What is computed: a forward pass, or one with its gradients."""
+    """What is computed: a forward pass (inference), or a forward pass and its gradients (training)."""
 
     work: Work
     support: int = 16
@@ -35,7 +35,7 @@ class Case:
 
 
 GOALS = (Case("inference", 64), Case("training", 16), Case("inference", 1), Case("training", 1))
-# What each plot varies, for both kinds of work: field of the case, values.
+# What each plot varies, for inference and training: a field of the case, and its values.
 GROWTH = {"support": (1, 2, 4, 8, 16, 32, 64), "size": (64, 128, 256), "batch": (1, 2, 4)}
 
 
@@ -56,11 +56,12 @@ def main(
     rounds: int = 5,
     plot: Path | None = None,
 ) -> None:
-    """Print time and peak memory of both forms; with --plot also how they grow, which takes half an hour on a CPU.
+    """Print time and peak memory of both forms.
 
-    Both are measured in turn in each round; the ratio is the median over rounds. On a CPU time is that of the CPU,
-    which other work on the machine changes less, and memory is what a process of its own grows by. On a GPU time is
-    from start to end of the work, and memory what torch has allocated there.
+    With --plot, also measure how they grow with the size of the input, and write a plot; on a CPU this takes half an
+    hour. In each round, the two forms are measured one after the other; the ratio is the median over the rounds. On a
+    CPU, time is CPU time, because other programs on the machine change it less, and memory is the growth of a process
+    of its own. On a GPU, time is wall-clock time, and memory is what torch has allocated on the GPU.
     """
     machine = Machine(device, precision, threads)
     print(f"{torch.get_num_threads() if threads == 0 else threads} threads, {_name(device)}, {precision}\n")
@@ -82,7 +83,7 @@ def main(
 class Measured:
     case: Case
     seconds: dict[str, float]
-    ratio: float  # tiled by ours
+    ratio: float  # time of the tiled form divided by ours
     megabytes: dict[str, float]
 
 
@@ -98,7 +99,7 @@ def _measured(case: Case, machine: Machine, rounds: int) -> Measured:
 
 
 def _run(form: str, case: Case, machine: Machine) -> Callable[[], None]:
-    """One pass of a form of the network; weights and inputs are ready."""
+    """A function that does one pass of a form of the network; weights and inputs are ready."""
     torch.set_num_threads(machine.threads)
     torch.backends.cudnn.benchmark = True
     model = UniverSeg().to(machine.device)
@@ -136,20 +137,20 @@ def _seconds(run: Callable[[], None], machine: Machine) -> float:
 
 
 def _peak(form: str, case: Case, machine: Machine) -> float:
-    """Bytes that a pass needs at most, beside weights, inputs and libraries; measured in a process of its own."""
+    """Peak bytes of a pass, without weights, inputs and libraries; measured in a process of its own."""
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(_own_peak, (form, case, machine))
 
 
 def _own_peak(form: str, case: Case, machine: Machine) -> float:
-    _run(form, replace(case, support=1, size=16), machine)()  # what is loaded once
+    _run(form, replace(case, support=1, size=16), machine)()  # loads libraries, which are not counted
     run = _run(form, case, machine)
     if machine.device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         run()
         return torch.cuda.max_memory_allocated() - before
-    Path("/proc/self/clear_refs").write_text("5")  # the highest so far is now
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak memory of the process (VmHWM)
     before = _status("VmRSS")
     run()
     return _status("VmHWM") - before
@@ -202,7 +203,7 @@ def _plot(found: Sequence[Measured], path: Path, title: str) -> None:
     axes[0, 0].set_ylabel("seconds")
     axes[1, 0].set_ylabel("peak memory, MB")
     axes[0, 0].legend(fontsize="small")
-    figure.suptitle(f"{title}; where not varied: N = 16, 128 pixels, B = 1")
+    figure.suptitle(f"{title}; default: N = 16, 128 pixels, B = 1")
     with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=110)
 

@@ -1,6 +1,6 @@
-"""The network as the paper describes it, word by word: what ours is measured against, and what its tests hold it to.
+"""The network exactly as the paper describes it: a reference for benchmarks and tests.
 
-Every pair of query and support features is tiled, put together and convolved; nothing is left out or put first.
+It tiles the query features, concatenates them with the features of each support entry, and convolves each pair.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from universeg.model import ModelConfig
 
 
 class Tiled:
-    """Computes what `UniverSeg` computes, from the same configuration, weights by name, and arguments."""
+    """Computes the same as `UniverSeg`, from the same configuration, weights and arguments."""
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
         self.config, self.weights = config, weights
 
-    def __call__(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor:
-        u, v = query, torch.cat([support_images, support_masks], dim=2)
+    def __call__(self, target_image: Tensor, support_images: Tensor, support_labels: Tensor) -> Tensor:
+        u, v = target_image, torch.cat([support_images, support_labels], dim=2)
         skips = []
         for level in range(len(self.config.widths)):
             if level:
@@ -32,7 +32,7 @@ class Tiled:
         return self._conv("out_conv.conv", u)
 
     def _block(self, name: str, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Equations 1 and 2: u (B, C, H, W), v (B, N, C, H, W)."""
+        """Equations 1 and 2 of the paper, with u (B, C, H, W) and v (B, N, C, H, W)."""
         pairs = torch.cat([u.unsqueeze(1).expand(-1, v.shape[1], -1, -1, -1), v], dim=2)
         z = self._each(lambda x: self._conv(f"{name}.cross.cross_conv", x), pairs)
         z = _active(z) if self.config.cross_activation else z

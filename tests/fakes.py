@@ -1,4 +1,4 @@
-"""Tiny raw data in the layouts of real datasets, written from what is known of them, not from the manifests."""
+"""Tiny raw data in the layouts of real datasets. The code follows the datasets, not their manifests."""
 
 import zipfile
 from pathlib import Path
@@ -15,13 +15,13 @@ WBC_ZIP = f"{WBC_TOP}.zip"
 
 
 def blob(shape: tuple[int, ...], centre: tuple[float, ...], radius: float) -> np.ndarray:
-    """A ball, as booleans."""
+    """A ball as a boolean mask."""
     grids = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
     return sum((grid - at) ** 2 for grid, at in zip(grids, centre, strict=True)) < radius**2
 
 
 def cell(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """A colour picture of a cell with its labels: 128 cytoplasm, 255 nucleus; sizes differ, as in Dataset 1."""
+    """A colour picture of a cell, and its labels: 128 cytoplasm, 255 nucleus. Sizes differ, as in Dataset 1."""
     rng = rng_for("fake cell", number)
     shape = (40, 40 - number % 3)
     body, core = blob(shape, (20, 19), 13 + rng.random() * 3), blob(shape, (18, 20), 6 + rng.random() * 2)
@@ -46,7 +46,7 @@ def wbc(folder: Path, first: int = 12, second: int = 6) -> Path:
 
 
 def zipped(tree: Path, path: Path) -> Path:
-    """A zip of all files below `tree`, the same bytes for the same files."""
+    """A zip of all files below `tree`; the same files give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(file for file in tree.rglob("*") if file.is_file()):
@@ -55,7 +55,7 @@ def zipped(tree: Path, path: Path) -> Path:
 
 
 def hippocampus(folder: Path, count: int = 10) -> Path:
-    """Volumes of MSD Task04 in its folder names, with what macOS leaves in the tar; ids have gaps."""
+    """Volumes in the folders of MSD Task04, with macOS metadata files; the numbers have gaps."""
     task = folder / "Task04_Hippocampus"
     for name in ("imagesTr", "labelsTr", "imagesTs"):
         (task / name).mkdir(parents=True)
@@ -74,7 +74,7 @@ def hippocampus(folder: Path, count: int = 10) -> Path:
 
 
 def bbbc003(folder: Path, count: int = 5) -> Path:
-    """Embryos as 8-bit TIFFs with one-bit masks in CCITT compression, white is zero; the last one lies on its side."""
+    """Embryos as 8-bit TIFFs, one-bit masks in CCITT compression where white is zero; the last one is landscape."""
     images, masks = folder / "mouse_embryos_dic_images", folder / "mouse_embryos_dic_foreground"
     for path in (images, masks):
         path.mkdir(parents=True)

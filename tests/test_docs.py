@@ -34,7 +34,7 @@ def test_the_manifest_examples_are_manifests(tmp_path):
     text, sources, labels = code_blocks("dataset_manifests/README.md", "yaml")
     file = tmp_path / "MyHearts.yaml"
     file.write_text(text)
-    assert load_manifest(file).groups[0].scans[0].template.names == {"subject", "modality"}
+    assert load_manifest(file).groups[0].scans[0].pattern.names == {"subject", "modality"}
     file.write_text(re.sub(r"sources:.*?(?=groups:)", sources, text, flags=re.DOTALL))
     assert len(load_manifest(file).archives) == 210 + 4 + 1
     file.write_text(re.sub(r"    labels:.*?(?=    axes:)", lambda _: labels, text, flags=re.DOTALL))
@@ -63,6 +63,14 @@ def test_links_lead_to_files(document):
     for target in re.findall(r"\]\(([^)#\s]+)", document.read_text()):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+@pytest.mark.parametrize("document", [page for page in DOCUMENTS if "decisions" not in page.parts], ids=str)
+def test_paths_in_the_text_exist(document):
+    """Paths below the folders of the code; `<name>` ends a path. Decisions also name what does not exist any more."""
+    folders = "pipeline|universeg|tests|docs|benchmarks|profiles|config|dataset_manifests"
+    for path in re.findall(rf"(?<![\w/.:>-])(?:{folders})/[\w/.-]*", document.read_text()):
+        assert Path(path.rstrip(".")).exists(), f"{document}: {path}"
 
 
 def test_every_page_is_in_the_navigation():

@@ -1,4 +1,4 @@
-"""The workflow on real data, where a developer has it: exact counts, and what is known to be wrong with the copies."""
+"""The workflow on real data, if it is available: exact counts, and the known defects of these copies."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`check`: whether manifests are usable, without any data; `schema`: what editors check them against."""
+"""The stages `check` (find mistakes in manifests, without any data) and `schema` (write their JSON schema)."""
 
 import json
 import sys
@@ -10,14 +10,16 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.authoring import link_check as web
+from pipeline.authoring.link_check import check_links, links_of
 from pipeline.authoring.lint import problems
 from pipeline.backends.base import clean
-from pipeline.manifest import expected_counts as promised
-from pipeline.manifest import licence as terms
-from pipeline.manifest.schema import Manifest, load_manifest
+from pipeline.manifest import expected_counts
+from pipeline.manifest.licence import mistakes
+from pipeline.manifest.schema import Manifest, load_manifest, manifest_files
 from pipeline.manifest.strict_yaml import DocumentError
 from universeg.base.atomic_write import atomic_write
+
+COLOURS = {"found": "green", "login": "yellow", "unclear": "yellow"}
 
 
 def check(
@@ -25,37 +27,37 @@ def check(
     manifests: Path = Path("dataset_manifests"),
     links: bool = False,
 ) -> None:
-    """Check manifests, all of them or those named; exit status 1 if any has a mistake.
+    """Check manifests and list their mistakes. The exit status is 1 if there are any.
 
     Args:
-        names: Datasets; all if none is named.
-        manifests: Their folder.
-        links: Ask the servers too. What is gone or has another size is a mistake; what does not answer is only told.
+        names: Names of datasets. Default: all.
+        manifests: The folder of the manifests.
+        links: Also request all web addresses. A file that is gone or has another size is a mistake. A server that does
+            not answer is only reported.
     """
-    table = Table("manifest", "groups", "scans", "tasks", "access", "licence", "verdict")
-    mistakes: list[str] = []
-    good: list[Manifest] = []
+    table = Table("manifest", "groups", "scans", "tasks", "access", "licence", "result")
+    found: list[str] = []
+    readable: list[Manifest] = []
     for path in _paths(names, manifests):
         try:
             manifest = load_manifest(path)
         except DocumentError as error:
-            mistakes.append(str(error))
+            found.append(str(error))
             table.add_row(path.stem, *["?"] * 5, "[red]cannot be read")
             continue
-        found = [*problems(manifest), *terms.mistakes(manifest)]
-        mistakes += [f"{path}: {problem}" for problem in found]
-        good.append(manifest)
-        table.add_row(*_row(manifest), "[red]wrong" if found else "[green]good")
+        wrong = [f"{path}: {mistake}" for mistake in (*problems(manifest), *mistakes(manifest))]
+        found += wrong
+        readable.append(manifest)
+        table.add_row(*_row(manifest), "[red]has mistakes" if wrong else "[green]ok")
     Console(stderr=True).print(table)
-    mistakes += _asked(good) if links else []
-    sys.stderr.write("".join(f"{mistake}\n" for mistake in mistakes))
-    sys.exit(1 if mistakes else 0)
+    found += _broken_links(readable) if links else []
+    sys.stderr.write("".join(f"{mistake}\n" for mistake in found))
+    sys.exit(1 if found else 0)
 
 
 def _paths(names: Sequence[str], folder: Path) -> list[Path]:
-    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    if not known:
-        raise ValueError(f"{folder}: no manifests there; name their folder with --manifests")
+    """The manifests of some datasets, or all in the folder."""
+    known = {path.stem: path for path in manifest_files(folder)}
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
@@ -65,31 +67,33 @@ def _paths(names: Sequence[str], folder: Path) -> list[Path]:
 
 
 def _row(manifest: Manifest) -> list[str]:
-    scans = promised.scans(manifest)
+    scans = expected_counts.scans(manifest)
     return [
         manifest.name,
         str(len(manifest.groups)),
         "any" if manifest.generator else "unknown" if scans is None else str(scans),
-        "any" if manifest.generator else str(promised.tasks(manifest)),
+        "any" if manifest.generator else str(expected_counts.tasks(manifest)),
         manifest.access,
         manifest.licence.name or "unknown",
     ]
 
 
-def _asked(manifests: Sequence[Manifest]) -> list[str]:
-    """Ask all servers, show what they said, and return what is wrong."""
-    answers = web.ask(link for manifest in manifests for link in web.links(manifest))
-    table = Table("verdict", "dataset", "in", "address", "answer")
-    for answer in answers:
-        link = answer.link
-        colour = {"there": "green", "login": "yellow", "unsure": "yellow"}.get(answer.verdict, "red")
-        cells = (link.dataset, link.what, clean(link.url), answer.detail)
-        table.add_row(f"[{colour}]{answer.verdict}", *cells)
+def _broken_links(manifests: Sequence[Manifest]) -> list[str]:
+    """Request all web addresses, show the answers, and return the mistakes."""
+    results = check_links(link for manifest in manifests for link in links_of(manifest))
+    table = Table("result", "dataset", "in", "address", "answer")
+    for result in results:
+        link, colour = result.link, COLOURS.get(result.verdict, "red")
+        table.add_row(f"[{colour}]{result.verdict}", link.dataset, link.where, clean(link.url), result.detail)
     Console(stderr=True).print(table)
-    return [web.shown(answer) for answer in answers if answer.bad]
+    return [str(result) for result in results if result.bad]
 
 
 def schema(out: Path = Path("dataset_manifests/schema.json")) -> None:
-    """Write the JSON Schema of manifests, with which editors complete and check them."""
+    """Write the JSON schema of manifests. Editors use it to complete and check manifests.
+
+    Args:
+        out: The file to write.
+    """
     with atomic_write(out) as part:
         part.write_text(json.dumps(Manifest.model_json_schema(), indent=2) + "\n", encoding="utf-8")

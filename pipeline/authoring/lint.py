@@ -1,4 +1,4 @@
-"""What is wrong with a manifest that its schema cannot see: unknown names, facts that contradict each other."""
+"""Mistakes in a manifest that its schema cannot find: unknown names, and facts that contradict each other."""
 
 from collections.abc import Iterator
 
@@ -6,37 +6,37 @@ from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.schema import Manifest
 from pipeline.readers import READERS
 
-IN_ARRAYS = {"matlab", "hdf5"}
+WITH_ARRAYS = {"matlab", "hdf5"}  # readers that need the name of an array
 
 
 def problems(manifest: Manifest) -> Iterator[str]:
-    """Each in a sentence."""
+    """Each problem in one sentence."""
     for group in manifest.groups:
-        yield from (f"{group.name}: {problem}" for problem in _of_group(group))
+        yield from (f"{group.name}: {problem}" for problem in _group_problems(group))
     if manifest.table3 and None not in (totals := [group.expect.scans for group in manifest.main_groups]):
         total = sum(n for n in totals if n is not None)
         if total != manifest.table3.scans and not manifest.table3.differs:
-            yield f"expects {total} scans, Table 3 has {manifest.table3.scans}: say why in table3.differs"
+            yield f"expects {total} scans, but Table 3 has {manifest.table3.scans}: give the reason in table3.differs"
 
 
-def _of_group(group: Group) -> Iterator[str]:
+def _group_problems(group: Group) -> Iterator[str]:
     labels = group.labels
     readers = {(form.reader, form.array) for form in group.scans} | {(labels.reader, labels.array)}
     for reader, array in sorted(readers, key=str):
         if reader is not None and reader not in READERS:
-            yield f"no code for reader {reader!r}; known: {', '.join(READERS)}"
-        if (reader in IN_ARRAYS) != (array is not None) and reader is not None:
-            yield f"reader {reader!r} {'needs' if reader in IN_ARRAYS else 'has no use for'} 'array'"
+            yield f"unknown reader {reader!r}; known: {', '.join(READERS)}"
+        if (reader in WITH_ARRAYS) != (array is not None) and reader is not None:
+            yield f"reader {reader!r} {'needs' if reader in WITH_ARRAYS else 'does not use'} the key 'array'"
     for form in group.scans:
-        yield from _of_form(group, form)
+        yield from _scan_problems(group, form)
 
 
-def _of_form(group: Group, form: ScanPattern) -> Iterator[str]:
+def _scan_problems(group: Group, form: ScanPattern) -> Iterator[str]:
     if form.frames is not None and group.frame is None:
-        yield f"{form.image!r} has several frames in a file: name them, as in frame: '{{index}}'"
+        yield f"{form.image!r} has several frames per file: distinguish them, for example with frame: '{{index}}'"
     if form.stack and form.reader == "raster" and not (form.orientation and form.spacing):
-        yield f"{form.image!r}: pictures do not say how they lie: give 'orientation' and 'spacing'"
+        yield f"{form.image!r} is a stack of pictures, which have no position: give 'orientation' and 'spacing'"
     if group.labels.frames != "one" and form.frames is None:
-        yield f"labels have frames, but {form.image!r} has none"
+        yield f"the labels have 'frames', but the images {form.image!r} do not: give it to both, or to none"
     if group.most_frames is not None and group.frame is None:
-        yield "most_frames has no meaning without 'frame'"
+        yield "'most_frames' has no effect without 'frame': give both, or none"

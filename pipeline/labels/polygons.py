@@ -1,4 +1,7 @@
-"""Label kind `polygons`: named polygons of a picture in one file: JSON (from labelme, or name to polygons), XML or CSV."""
+"""Label kind `polygons`: one file per picture with named polygons: JSON, XML or CSV.
+
+JSON is as labelme writes it, or {name: [polygon, ...]} with a polygon as a list of (column, row).
+"""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping

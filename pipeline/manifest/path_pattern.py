@@ -1,8 +1,8 @@
 """Path patterns with named parts: a pattern finds files, and reads the values of its parts from their paths.
 
-`imagesTr/{subject}.nii.gz` matches the end of a path, below any leading folders, so it does not matter into which folder
-an archive was unpacked. `*` matches any text without "/", `**/` any folders. A part that occurs twice must have the same
-value both times.
+`imagesTr/{subject}.nii.gz` matches the end of a path, below any leading folders, so it does not matter into which
+folder an archive was unpacked. `*` matches any text without "/", `**/` any folders. A part that occurs twice must have
+the same value both times.
 """
 
 import re

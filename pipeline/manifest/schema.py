@@ -1,4 +1,8 @@
-"""What a dataset manifest may say. Reading one gives facts, or names every mistake with its line."""
+"""The model of a manifest: everything that its YAML file can say, and how it is read.
+
+To add a key: add a field with a description here, in `source_file.py`, in `layout.py` or in `pipeline/labels`, then run
+`python -m pipeline schema`.
+"""
 
 import hashlib
 import json
@@ -9,106 +13,136 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.fields import Strict, YesNo
-from pipeline.manifest import strict_yaml as document
 from pipeline.manifest.layout import Group
 from pipeline.manifest.source_file import SourceFile
+from pipeline.manifest.strict_yaml import DocumentError, load_yaml
 
 
 class Citation(Strict):
+    """A publication that describes the dataset."""
+
     text: str = Field(description="Authors, title, venue, year")
     doi: Annotated[str, Field(pattern=r"^10\.\d+/")] | None = None
     arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")] | None = None
 
 
 class Licence(Strict):
-    name: str | None = Field(description="As the owner names it; null where nobody knows")
-    url: str | None = None
+    """What the dataset may be used for."""
+
+    name: str | None = Field(description="Name of the licence, as the owner writes it; null if unknown")
+    url: str | None = Field(None, description="Web address of the licence text")
     research: YesNo
     commercial: YesNo
     redistribution: YesNo
 
 
 class Table3(Strict):
-    row: str = Field(description="The dataset's name in Table 3 of the paper")
-    scans: int | None = Field(description="This dataset's share of that row's scans")
-    differs: str | None = Field(None, description="Why the expected scans differ from the paper's")
+    """The dataset in Table 3 of the paper."""
+
+    row: str = Field(description="The dataset's name in the table")
+    scans: int | None = Field(description="The number of scans that the table gives for it; its part of a shared row")
+    differs: str | None = Field(None, description="Why the expected number of scans is not that of the table")
 
 
 class Overlap(Strict):
-    dataset: str
-    what: str
+    """Another dataset with the same scans."""
+
+    dataset: str = Field(description="Name of the other dataset")
+    what: str = Field(description="What both have in common")
 
 
 class Manifest(Strict):
     """One dataset: who made it, who may use it, where it is, and what its files mean."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")] = Field(
+        description="Name of the dataset, and of its manifest without .yaml"
+    )
     title: str
-    domain: str
-    homepage: str | None
+    domain: str = Field(description="Part of the body, or kind of image")
+    homepage: str | None = Field(description="Web address; null if there is none")
     citation: tuple[Citation, ...]
     licence: Licence
-    access: Literal["open", "registration", "application", "unavailable", "generated"]
-    role: Literal["train", "held-out"] = Field(description="Held-out datasets are never sampled in training")
+    access: Literal["open", "registration", "application", "unavailable", "generated"] = Field(
+        description="What a person must do to get the data: nothing; create an account; apply; it is not available;"
+        " or this code generates it"
+    )
+    role: Literal["train", "held-out"] = Field(description="Held-out datasets are never used for training")
     table3: Table3 | None = None
-    overlaps: tuple[Overlap, ...] = ()
-    sources: tuple[SourceFile, ...] = ()
-    groups: tuple[Group, ...] = ()
-    generator: str | None = Field(None, description="Family of synthetic tasks, in place of sources and groups")
+    overlaps: tuple[Overlap, ...] = Field((), description="Other datasets that contain the same scans")
+    sources: tuple[SourceFile, ...] = Field((), description="The files to download")
+    groups: tuple[Group, ...] = Field((), description="Parts of the dataset with their own file layout or labels")
+    generator: str | None = Field(None, description="Family of synthetic tasks, instead of sources and groups")
 
     @field_validator("groups")
     @classmethod
     def _names_differ(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
         names = [group.name for group in groups]
         if len(set(names)) < len(names):
-            raise ValueError(f"group names must differ: {names}")
+            raise ValueError(f"two groups have the same name: {names}; rename one")
         for number, group in enumerate(groups):
             if group.instead_of is not None and group.instead_of not in names[:number]:
-                raise ValueError(f"group {group.name!r}: instead_of {group.instead_of!r} must be an earlier group")
+                raise ValueError(f"group {group.name!r}: instead_of {group.instead_of!r} is not an earlier group")
         return groups
 
     @model_validator(mode="after")
     def _files_or_generator(self) -> Self:
         generated = self.access == "generated"
         if generated != (self.generator is not None) or generated != (not self.groups and not self.sources):
-            raise ValueError("needs 'sources' and 'groups', or access 'generated' with 'generator'")
+            raise ValueError(
+                "give 'sources' and 'groups'; or, for generated tasks, only access 'generated' and 'generator'"
+            )
         return self
 
     @property
     def main_groups(self) -> tuple[Group, ...]:
-        """Without those that are other forms of the same scans."""
+        """The groups, without those that have the same scans as another group in another form (`instead_of`)."""
         return tuple(group for group in self.groups if group.instead_of is None)
 
     @property
     def segments(self) -> bool:
-        """Whether a tool can make labels of its scans."""
+        """Whether a tool can create labels for some of its scans."""
         return any(group.segment for group in self.groups)
 
     @cached_property
     def archives(self) -> tuple[SourceFile, ...]:
-        """Every file of the sources, each with the folder name it is kept under."""
+        """Every single file of the sources; `name` is the folder under downloads/ in which it is kept."""
         files = (one for source in self.sources for one in source.each)
         return tuple(source.model_copy(update={"name": source.name or self.name}) for source in files)
 
     def digest(self, *fields: str) -> str:
-        """Short digest of the named fields, or of all: facts count, comments and order of keys do not."""
+        """A short digest of the named fields, or of all fields. It does not depend on comments or the order of keys."""
         facts = self.model_dump(mode="json", include=set(fields) or None)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Read one manifest; raises DocumentError with every mistake, also a file not named after its dataset."""
-    manifest = document.load(path, Manifest)
+    """Read one manifest. Raises DocumentError with all mistakes; a file that is not named after its dataset is one."""
+    manifest = load_yaml(path, Manifest)
     if path.stem != manifest.name:
-        raise document.DocumentError(f"{path}: is about {manifest.name!r}; name the file {manifest.name}.yaml")
+        raise DocumentError(f"{path}: its name is {manifest.name!r}; name the file {manifest.name}.yaml")
     return manifest
 
 
 def load_manifests(*folders: Path) -> dict[str, Manifest]:
-    """All manifests of some folders by dataset name; one bad or repeated one is an error."""
+    """Dataset name -> manifest, for all manifests in some folders.
+
+    Raises DocumentError if a manifest has mistakes, two folders have a manifest of the same dataset, or a folder does
+    not exist or has no manifests, or no folder is given.
+    """
+    if not folders:
+        raise DocumentError("no folder of manifests is given; name one in `manifests` in the config")
     manifests: dict[str, Manifest] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
+    for path in (path for folder in folders for path in manifest_files(folder)):
         if path.stem in manifests:
-            raise document.DocumentError(f"{path}: another folder has a manifest of {path.stem}")
+            raise DocumentError(f"{path}: another folder also has a manifest of {path.stem}; remove one of them")
         manifests[path.stem] = load_manifest(path)
     return manifests
+
+
+def manifest_files(folder: Path) -> list[Path]:
+    """The manifests in a folder, sorted; raises DocumentError if the folder does not exist or has none."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        problem = "has no manifests (*.yaml)" if folder.is_dir() else "this folder of manifests does not exist"
+        raise DocumentError(f"{folder}: {problem}; correct `manifests` in the config, or the option --manifests")
+    return paths

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.manifest.layout import Group
-from pipeline.manifest.path_pattern import Template
+from pipeline.manifest.path_pattern import PathPattern
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.match import listing, name_of
 from universeg.base.atomic_write import atomic_write
@@ -80,12 +80,12 @@ def unlabelled_scans(manifest: Manifest, root: Path) -> list[UnlabelledScan]:
 
 def _unlabelled_in_group(group: Group, all_paths: list[str]) -> Iterator[UnlabelledScan]:
     paths = [path for path in all_paths if not any(pattern.fits(path) for pattern in group.excluded)]
-    labels = _label_template(group)
+    labels = _label_pattern(group)
     labelled = [match.parts for match in labels.matches(paths)]
     used: set[str] = set()
     for form in group.segment:
         scans: dict[str, list[str]] = {}
-        for match in form.template.matches(path for path in paths if path not in used):
+        for match in form.pattern.matches(path for path in paths if path not in used):
             scans.setdefault(match.root + form.into.format_map(match.parts), []).append(match.path)
         for folder, images in sorted(scans.items()):
             used.update(images)
@@ -100,10 +100,10 @@ def _unlabelled_in_group(group: Group, all_paths: list[str]) -> Iterator[Unlabel
                 labelled.append(output.parts)
 
 
-def _label_template(group: Group) -> Template:
+def _label_pattern(group: Group) -> PathPattern:
     (text,) = group.labels.patterns.values()
-    names = Template(text, {}).names
-    return Template(text, {name: regex for name, regex in group.scans[0].template.parts.items() if name in names})
+    names = PathPattern(text, {}).names
+    return PathPattern(text, {name: regex for name, regex in group.scans[0].pattern.parts.items() if name in names})
 
 
 def _input_file(folder: str, images: list[str]) -> str:

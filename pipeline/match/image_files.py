@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.attrition import BadScan
 from pipeline.manifest.layout import INDEX, Range, ScanPattern, Table
-from pipeline.manifest.path_pattern import Match, Template, counted, natural
+from pipeline.manifest.path_pattern import Match, PathPattern, natural_key, without_zeros
 from pipeline.match.subject_table import TableRow, read_table
 
 MAX_FRAMES = 100_000
@@ -32,7 +32,7 @@ def images_of(scans: ScanPattern, paths: Sequence[str], all_paths: Sequence[str]
 
     The table is found among `all_paths`; all paths are relative to `root`.
     """
-    images = _stacks(scans, list(scans.template.matches(paths)))
+    images = _stacks(scans, list(scans.pattern.matches(paths)))
     if scans.table is None:
         yield from (frame for image in images for frame in _frames(scans, image))
         return
@@ -55,15 +55,15 @@ def _stacks(scans: ScanPattern, matches: list[Match]) -> list[ImageFiles]:
         stacks[match.root, *other_parts].append(match)
     images = []
     for stack in stacks.values():
-        stack.sort(key=lambda match: natural(match.parts[str(scans.stack)]))
+        stack.sort(key=lambda match: natural_key(match.parts[str(scans.stack)]))
         parts = {name: text for name, text in stack[0].parts.items() if name != scans.stack}
-        slices = tuple(counted(match.parts[str(scans.stack)]) for match in stack)
+        slices = tuple(without_zeros(match.parts[str(scans.stack)]) for match in stack)
         images.append(ImageFiles(tuple(match.path for match in stack), stack[0].root, parts, slices))
     return images
 
 
 def _rows_of(table: Table, parts: Mapping[str, str], all_paths: Sequence[str], root: Path) -> list[TableRow]:
-    pattern = Template(table.path, {})
+    pattern = PathPattern(table.path, {})
     found = [path for path in all_paths if pattern.fits(path)]
     if len(found) != 1:
         what = f"{len(found)} files match" if found else "no file matches"
@@ -78,7 +78,7 @@ def _with_rows(scans: ScanPattern, image: ImageFiles, table: list[TableRow]) -> 
     matching = [
         (number, row)
         for number, row in enumerate(table)
-        if all(counted(row[name]) == counted(image.parts[name]) for name in shared)
+        if all(without_zeros(row[name]) == without_zeros(image.parts[name]) for name in shared)
     ]
     if scans.frames == "rows":
         for count, (number, row) in enumerate(matching):

@@ -7,10 +7,9 @@ from typing import Self
 
 from pipeline.attrition import BadScan
 from pipeline.labels import Labels
-from pipeline.labels.contours import ContourLabels
-from pipeline.labels.files import FileLabels
+from pipeline.labels.label_files import FilePerLabel
 from pipeline.manifest.layout import Group, ScanPattern
-from pipeline.manifest.path_pattern import Match, Template, counted, natural
+from pipeline.manifest.path_pattern import Match, PathPattern, natural_key, without_zeros
 from pipeline.match.image_files import ImageFiles
 
 Key = tuple[str, ...]
@@ -58,7 +57,7 @@ class LabelIndex:
                 matches = [match for match in matches if match.root == image.root] or matches
             if self.stack is not None:
                 stack = self.stack
-                matches = sorted(matches, key=lambda match: natural(match.parts[stack]))
+                matches = sorted(matches, key=lambda match: natural_key(match.parts[stack]))
             candidates[name] = matches
         return candidates
 
@@ -66,10 +65,10 @@ class LabelIndex:
 def _index_files(
     labels: Labels, scans: ScanPattern, text: str, paths: Sequence[str]
 ) -> tuple[_FilesOfLabel, list[Match]]:
-    names = Template(text, {}).names
-    template = Template(text, {name: regex for name, regex in scans.template.parts.items() if name in names})
+    names = PathPattern(text, {}).names
+    pattern = PathPattern(text, {name: regex for name, regex in scans.pattern.parts.items() if name in names})
     shared = tuple(sorted((names & scans.names) - {labels.stack}))
-    index, matches = _FilesOfLabel(shared), list(template.matches(paths))
+    index, matches = _FilesOfLabel(shared), list(pattern.matches(paths))
     for match in matches:
         exact = tuple(match.parts[name] for name in shared)
         for key in {exact, _without_zeros(exact)}:
@@ -78,7 +77,7 @@ def _index_files(
 
 
 def _without_zeros(key: Key) -> Key:
-    return ("without zeros", *map(counted, key))
+    return ("without zeros", *map(without_zeros, key))
 
 
 def match_labels(group: Group, scans: ScanPattern, image: ImageFiles, candidates: Candidates) -> dict[str, Key]:
@@ -88,7 +87,7 @@ def match_labels(group: Group, scans: ScanPattern, image: ImageFiles, candidates
         raise BadScan("has no label; the manifest leaves such images out", image.files[0], known=True)
     if image.problem is not None:
         raise image.problem
-    may_lack = isinstance(labels, FileLabels | ContourLabels) and labels.missing == "absent"
+    may_lack = isinstance(labels, FilePerLabel) and labels.missing == "absent"
     matched = {}
     for name, matches in candidates.items():
         files = [match.path for match in matches]
@@ -110,10 +109,10 @@ def _check_slices(labels: Labels, scans: ScanPattern, image: ImageFiles, candida
     if labels.stack is None or labels.grid == "world":
         return
     for matches in filter(None, candidates.values()):
-        numbers = {counted(match.parts[labels.stack]) for match in matches}
+        numbers = {without_zeros(match.parts[labels.stack]) for match in matches}
         unpaired = numbers.symmetric_difference(image.slices) if labels.stack == scans.stack else set()
         if unpaired or len(matches) != len(image.files):
-            which = f"; only one has {', '.join(sorted(unpaired, key=natural)[:5])}" if unpaired else ""
+            which = f"; only one has {', '.join(sorted(unpaired, key=natural_key)[:5])}" if unpaired else ""
             reason = f"the label has {len(matches)} slices, its image {len(image.files)}{which}"
             raise BadScan(reason, matches[0].path, "fetch both again, or add the scan to known_bad")
 

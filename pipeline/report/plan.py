@@ -75,7 +75,7 @@ def planned(manifests: Mapping[str, Manifest], config: Config, use: Use) -> list
 
 def _planned_dataset(manifest: Manifest, manifests: Mapping[str, Manifest], config: Config, use: Use) -> PlannedDataset:
     refusal, steps = why_not_allowed(manifest, use), missing_sources(config, manifest)
-    known, unknown = expected_counts.size(manifest)
+    known, unknown = expected_counts.download_size(manifest)
     return PlannedDataset(
         manifest.name,
         "no" if refusal else "ask" if steps else "now",
@@ -110,7 +110,7 @@ def _show(rows: list[PlannedDataset], use: Use) -> None:
         folded = title in ("size", "licence")
         table.add_column(title, overflow="fold", no_wrap=not folded, min_width=len("unknown") if folded else None)
     for row in rows:
-        size = expected_counts.shown(row.bytes, row.files_of_unknown_size) if row.bytes else "unknown"
+        size = expected_counts.readable_size(row.bytes, row.files_of_unknown_size) if row.bytes else "unknown"
         scans = "unknown" if row.scans is None else str(row.scans)
         status = f"[{COLOURS[row.status]}]{row.status}"
         table.add_row(row.name, status, row.access, size, scans, str(row.tasks), row.licence or "unknown")

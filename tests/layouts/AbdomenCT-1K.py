@@ -20,7 +20,7 @@ def write(root):
         image, masks = fake_volume(name, list(VALUES), low=-1000, high=900)
         masks = without(masks, "spleen") if name == "train_360" else masks
         _, affine = stored_as(image, SPACING, "RAS")
-        affine[0, 1] = 0.02 if name == "train_0420" else 0  # not quite at right angles: ITK refuses it
+        affine[0, 1] = 0.02 if name == "train_0420" else 0  # a sheared affine, which ITK refuses
         nifti(root / folders[0] / f"{name}_0000.nii.gz", image, SPACING, affine=affine)
         nifti(root / folders[1] / f"{name}.nii.gz", label_map(masks, VALUES), SPACING, affine=affine)
         cases.append(Case("FLARE21", name, "CT", image, masks, "ct", SPACING))

@@ -1,4 +1,4 @@
-"""BUS: numbers with gaps, grey or colour or palette PNG, masks that are not only 0 and 255; BUSI in the same folder."""
+"""BUS: numbers with gaps; PNG in grey, colour or palette; masks with values besides 0 and 255; BUSI beside."""
 
 import numpy as np
 

@@ -1,11 +1,11 @@
-"""BrainDevelopment, adults: today's release, misplaced labels beside images, and the older one in two folders."""
+"""BrainDevelopment, adults: the current release with misplaced labels; the older release in two folders."""
 
 import numpy as np
 
 from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import nifti, stored_as, text
 
-# value -> name, of some of the values: whose name differs between releases, and two that do not
+# value -> name; most of these names differ between the releases, two do not
 OLD = {1: "hippocampus right", 11: "superior temporal gyrus right", 20: "insula left", 54: "orbitofrontal gyri left",
        47: "lateral ventricle temporal horn right", 67: "cuneus right"}  # fmt: skip
 NEW = {1: "hippocampus right", 11: "superior temporal gyrus posterior part right", 54: "anterior orbital gyrus left",

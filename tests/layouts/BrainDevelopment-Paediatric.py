@@ -1,4 +1,4 @@
-"""BrainDevelopment, children: images with a fourth axis of one sample, labels in a folder of their own."""
+"""BrainDevelopment, children: images with a fourth axis of one sample, labels in a separate folder."""
 
 from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import nifti

@@ -1,4 +1,4 @@
-"""CAMUS: NIfTI pictures of two views and phases beside films; the older release, MetaImage with ids used twice."""
+"""CAMUS: NIfTI pictures of two views and phases, and films; the older release is MetaImage and uses numbers twice."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def write(root):
                 if number:
                     nifti_picture(folder / f"{stem}.nii.gz", image, SPACING)
                     nifti_picture(folder / f"{stem}_gt.nii.gz", label_map(masks, VALUES), SPACING)
-                else:  # the same as a volume of one slice
+                else:  # the same picture as a volume of one slice
                     steps = (SPACING[1], SPACING[0], 1.0)
                     nifti(folder / f"{stem}.nii.gz", image.T[:, :, None], steps)
                     nifti(folder / f"{stem}_gt.nii.gz", label_map(masks, VALUES).T[:, :, None], steps)

@@ -1,4 +1,4 @@
-"""cDEMRIS: NRRD with masks of 1 or 255; numbers used before and after ablation; observers' masks besides."""
+"""cDEMRIS: NRRD, masks with value 1 or 255; the same numbers before and after ablation; masks of other observers."""
 
 import numpy as np
 

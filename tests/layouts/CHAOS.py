@@ -1,4 +1,4 @@
-"""CHAOS: DICOM by folder, CT named in two ways, from the head down; pictures of masks paired by name; T1, test sets."""
+"""CHAOS: DICOM folders, two naming schemes for CT, slices from the head down; masks as pictures; T1; test sets."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def write(root):
     for patient, series in (("1", 2), ("39", 11)):
         image, masks = fake_volume(f"MR {patient}", list(GREY))
         labels = sum(mask * np.uint8(GREY[name]) for name, mask in masks.items())
-        labels[masks["spleen"]] -= np.uint8(patient == "39") * 9  # 243: ranges, not values
+        labels[masks["spleen"]] -= np.uint8(patient == "39") * 9  # 243: the labels are ranges of values
         folder = root / "Train_Sets" / "MR" / patient
         names = [f"IMG-{series:04d}-{n:05d}" for n in range(1, 1 + VOLUME_SHAPE[2])]
         dicom(folder / "T2SPIR" / "DICOM_anon", [f"{name}.dcm" for name in names], image, SPACING, "LPS")

@@ -1,4 +1,4 @@
-"""CheXlocalize: JPEG, one JSON of run lengths with overlapping and empty findings; pictures without an entry."""
+"""CheXlocalize: JPEG; one JSON of run lengths with overlapping and empty findings; pictures without an entry."""
 
 import json
 

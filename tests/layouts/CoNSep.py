@@ -1,4 +1,4 @@
-"""CoNSeP: PNG with opacity, MATLAB maps as floating point, not every class in every tile; overlays beside them."""
+"""CoNSeP: PNG with opacity, floating-point MATLAB maps, classes that some tiles lack, overlay pictures."""
 
 import numpy as np
 

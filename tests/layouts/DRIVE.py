@@ -1,4 +1,4 @@
-"""DRIVE: colour TIFF, label GIFs with and without a palette; older copies have labels of the test."""
+"""DRIVE: colour TIFF, label GIFs with and without a palette; older copies also have labels of the test images."""
 
 import numpy as np
 

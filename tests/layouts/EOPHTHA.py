@@ -1,11 +1,11 @@
-"""e-ophtha: several pictures in some examinations, in JPG and jpg, one Thumbs.db; healthy ones have no masks."""
+"""e-ophtha: examinations with several pictures, .JPG and .jpg, a Thumbs.db; healthy examinations have no masks."""
 
 import numpy as np
 
 from layouts.expected import Case, Layout, fake_picture
 from layouts.writers import colour_channels, mac_junk, raster
 
-# Group: folder of pictures, label, and (examination, picture's name, suffix).
+# Group -> folder of pictures, label, and (examination, name of the picture, suffix).
 PICTURES = {
     "e_optha_EX": (
         "EX",

@@ -1,4 +1,4 @@
-"""FeTA: BIDS with two reconstructions, derivatives of the same subjects, and Vienna's subjects of 2022 beside."""
+"""FeTA: BIDS with two reconstructions, derivatives of the same subjects, and the subjects from Vienna of 2022."""
 
 from layouts.expected import Case, Layout, fake_volume, label_map
 from layouts.writers import nifti, text

@@ -1,4 +1,4 @@
-"""Fetoscopy: frames of videos with masks in colour, one of them empty, and clips that have predictions only."""
+"""Fetoscopy: video frames with colour masks, one of them empty, and clips that have only predictions."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""HMC-QU: videos of which one heart cycle has masks, of another size; a table of the cycles; videos without masks."""
+"""HMC-QU: videos with masks of one heart cycle in another size, a table of the cycles, videos without masks."""
 
 import numpy as np
 
@@ -37,5 +37,5 @@ def write(root):
 
 
 def _moved(mask, frame):
-    """The wall moves: each frame's mask is its own."""
+    """The wall moves, so each frame has another mask."""
     return np.roll(mask, (3 * (frame % 3 - 1), 4 * (frame % 2)), axis=(0, 1))

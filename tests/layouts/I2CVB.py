@@ -1,4 +1,4 @@
-"""I2CVB: folders with blanks, DICOM slices per sequence and structure, structures in fewer slices than the image."""
+"""I2CVB: folder names with spaces, DICOM per sequence and structure, structures in fewer slices than the image."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""IDRiD part A: JPEG, a folder of TIFFs for each lesion, red by palette or in colour; they overlap or are absent."""
+"""IDRiD part A: JPEG, a folder of TIFFs per lesion, red as palette or colour; lesions overlap or are absent."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""ISLES: six maps of 2017 in folders with meaningless numbers and without some labels; BIDS of 2022 in two forms."""
+"""ISLES: six maps of 2017 with random numbers in folder names, some without labels; BIDS of 2022 in two forms."""
 
 import numpy as np
 

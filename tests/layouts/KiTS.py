@@ -1,4 +1,4 @@
-"""KiTS: slices stored first and downwards, labels of two types, images as float64; test cases without labels."""
+"""KiTS: slices along the first axis and downwards, labels of two data types, float64 images, unlabelled test cases."""
 
 import numpy as np
 

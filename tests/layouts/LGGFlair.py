@@ -1,4 +1,4 @@
-"""LGG: a folder for each patient, colour TIFF slices numbered without zeros, FLAIR in green; the zip has all twice."""
+"""LGG: a folder per patient, colour TIFF slices with numbers without zeros, FLAIR in green; the zip repeats all."""
 
 import shutil
 
@@ -14,7 +14,7 @@ def write(root):
         image, masks = fake_volume(name, ["FLAIR abnormality"], shape, high=255)
         image = image.astype(np.uint8)
         before, after = 255 - image, np.roll(image, 5, axis=0)
-        if name.startswith("TCGA_HT"):  # not taken
+        if name.startswith("TCGA_HT"):  # not included
             after = image
         layers = (slices(volume, "LPS") for volume in (before, image, after, masks["FLAIR abnormality"]))
         for number, (*colours, mask) in enumerate(zip(*layers, strict=True), 1):

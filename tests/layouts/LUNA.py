@@ -1,4 +1,4 @@
-"""LUNA16: raw images and compressed masks under the same long names, one stored the other way, one without trachea."""
+"""LUNA16: raw images and compressed masks with the same long names, one mask in another orientation, one no trachea."""
 
 from layouts.expected import Case, Layout, fake_volume, label_map, without
 from layouts.writers import itk, text

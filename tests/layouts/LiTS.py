@@ -1,4 +1,4 @@
-"""LiTS: two batches in folders with blanks, dummy affines of labels, some volumes without any, one without tumor."""
+"""LiTS: two batches in folders with spaces, labels with dummy affines, volumes without labels, one has no tumor."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""MCIC: a folder of FreeSurfer's subjects, FreeSurfer's own among them."""
+"""MCIC: a FreeSurfer subjects folder, which also contains FreeSurfer's own example subjects."""
 
 from layouts.expected import Layout
 from layouts.freesurfer import recon

@@ -1,8 +1,8 @@
-"""MSD Task01: four modalities along a fourth axis, labels with three; a case without one label."""
+"""MSD Task01: four modalities along a fourth axis, three labels; one case lacks a label."""
 
 from layouts.decathlon import task
 
-VALUES = {"edema": 1, "non-enhancing tumor": 2, "enhancing tumour": 3}  # not as BraTS numbers them
+VALUES = {"edema": 1, "non-enhancing tumor": 2, "enhancing tumour": 3}  # other numbers than in BraTS
 
 
 def write(root):

@@ -1,4 +1,4 @@
-"""MSD Task10: images and labels both stored as float32."""
+"""MSD Task10: images and labels are both stored as float32."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""MSD Task02: ids with gaps."""
+"""MSD Task02: numbers with gaps."""
 
 from layouts.decathlon import task
 

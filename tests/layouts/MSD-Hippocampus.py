@@ -1,4 +1,4 @@
-"""MSD Task04: tiny crops, intensities on scales of their own, ids with gaps, an image whose label is lost."""
+"""MSD Task04: small crops, each with its own intensity scale, numbers with gaps, an image without its label."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""MSD Task03: ids without zeros, a narrow window, a case that claims voxels of 1 mm, one without cancer."""
+"""MSD Task03: numbers without zeros, a narrow window, a case with wrong voxel sizes of 1 mm, one without cancer."""
 
 from layouts.decathlon import task
 from layouts.expected import Layout

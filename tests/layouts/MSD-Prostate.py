@@ -1,4 +1,4 @@
-"""MSD Task05: T2 and ADC along a fourth axis, thick slices, used along the last axis only; a case without PZ."""
+"""MSD Task05: T2 and ADC along a fourth axis, thick slices, only the last axis is used; one case lacks PZ."""
 
 from layouts.decathlon import task
 

@@ -1,4 +1,4 @@
-"""MSD Task09: ids without zeros."""
+"""MSD Task09: numbers without zeros."""
 
 from layouts.decathlon import task
 

@@ -1,4 +1,4 @@
-"""NCI-ISBI: DICOM below long names, NRRD labels in another order of axes, one of finer slices, irregular names."""
+"""NCI-ISBI: DICOM in folders with long names; NRRD labels in other axis orders, one with thinner slices; odd names."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Neurite-OASIS: folders at top level, floats to 1, numbers from 1 to 35, other spaces and schemes beside."""
+"""Neurite-OASIS: folders at top level, float images up to 1, labels 1 to 35, other spaces and label schemes besides."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""OCTA-500: projections of two fields in folders with brackets, labels of two releases; volumes aside."""
+"""OCTA-500: projections of two fields of view, folders with brackets, labels of two releases; volumes are not used."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ PROJECTIONS = {"OCT(FULL)": "OCT", "OCTA(FULL)": None, "OCTA(ILM_OPL)": "OCTA", 
 IDS = {"OCTA_6mm": ("10001", "10123", "10300"), "OCTA_3mm": ("10301", "10399", "10500")}
 
 
-PARTS = {"OCTA_3mm": "OCTA_3mm_part3", "OCTA_6mm": "OCTA_6mm_part8"}  # what each archive unpacks to
+PARTS = {"OCTA_3mm": "OCTA_3mm_part3", "OCTA_6mm": "OCTA_6mm_part8"}  # the folder in each archive
 OLD = {"foveal avascular zone": 100, "large vessel": 255}  # one label map, in the release of 2022
 NO_LABEL = "the manifest leaves such images out"
 

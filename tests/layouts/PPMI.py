@@ -1,4 +1,4 @@
-"""PPMI: a folder of FreeSurfer's subjects; patients have several sessions, and folders are named in several ways."""
+"""PPMI: a FreeSurfer subjects folder; patients have several sessions; folders follow several naming schemes."""
 
 from layouts.expected import Layout
 from layouts.freesurfer import recon

@@ -1,4 +1,4 @@
-"""PROMISE12: header and samples apart, another clinic's cases, test images under the same names."""
+"""PROMISE12: header and samples in separate files, cases of another clinic, test images with the same names."""
 
 import numpy as np
 

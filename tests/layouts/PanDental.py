@@ -1,4 +1,4 @@
-"""Panoramic X-rays: teeth with opacity and noise on the way from 0 to 255, mandibles as the X-ray cut out."""
+"""Panoramic X-rays: teeth with opacity and values between 0 and 255; mandibles are the X-ray with the rest removed."""
 
 import numpy as np
 

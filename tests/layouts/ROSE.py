@@ -1,4 +1,4 @@
-"""ROSE: train and test with the same numbers, TIFF and PNG, grey labels; one angiogram lacks its label."""
+"""ROSE: the same numbers in train and test, TIFF and PNG, grey labels; one angiogram lacks its label."""
 
 import numpy as np
 

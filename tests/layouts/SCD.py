@@ -1,4 +1,4 @@
-"""SCD: five challenges with the same patients' numbers, and Sunnybrook's slices with contours under other names."""
+"""SCD: five challenges with the same patient numbers; Sunnybrook slices whose contours have other names."""
 
 import numpy as np
 from scipy.ndimage import binary_dilation
@@ -44,7 +44,7 @@ def write(root):
 
 
 def _sunnybrook(root, cases, reported):
-    """Two patients; the first has a second series of the same numbers, which the contours do not belong to."""
+    """Two patients; the first has a second series with the same numbers, to which the contours do not belong."""
     text(root / "scd_patientdata.csv", "PatientID,OriginalID,Gender\nSCD0000101,SC-HF-I-1,M\nSCD0004501,SC-N-11,F\n")
     for part, subject, original in ((1, "SCD0000101", "SC-HF-I-01"), (5, "SCD0004501", "SC-N-11")):
         images = root / f"SCD_IMAGES_{part:02d}" / subject

@@ -1,4 +1,4 @@
-"""STARE: three tars of gzipped PPM at the top level, labels of two people; VK's are the ones to use."""
+"""STARE: three tars of gzipped PPM at the top level, labels of two observers; those of VK are used."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def write(root):
         image, masks = fake_picture(number, ["retinal vessel"])
         label = masks["retinal vessel"].astype(np.uint8) * 255
         raster(root / f"{name}.ppm.gz", colour_channels(image))
-        # One as grey within, the others in colour; the other person saw other vessels.
+        # One file is grey, the others are in colour; the other observer marked other vessels.
         raster(root / f"{name}.vk.ppm.gz", label if number == 1 else colour_channels(label))
         raster(root / f"{name}.ah.ppm.gz", colour_channels(255 - label))
         cases.append(Case("STARE", name, "retinal", image, masks, "unit"))

@@ -1,4 +1,4 @@
-"""SegTHOR: every label is called GT, below the owners' folder or a copy's; test scans; a second, wrong label."""
+"""SegTHOR: every label file is called GT, in the owners' folder or a copy of it; test scans; a wrong second label."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""SpineWeb: uncompressed files, discs as one label or numbered, a test set beside."""
+"""SpineWeb: uncompressed files, discs as one label or numbered, a test set."""
 
 import numpy as np
 

@@ -1,11 +1,11 @@
-"""TUCC: one HDF5 of all frames, clips of different lengths, ids with an underscore at the end."""
+"""TUCC: one HDF5 with all frames, clips of different lengths, ids that end with an underscore."""
 
 import numpy as np
 
 from layouts.expected import Case, Layout, fake_picture
 from layouts.writers import hdf5, text
 
-# Clip, its frames, and those that five spread evenly are.
+# Clip, number of frames, and the (at most five) frames that are used.
 CLIPS = (("1_", 9, (0, 2, 4, 6, 8)), ("103_", 3, (0, 1, 2)), ("12_", 5, (0, 1, 2, 3, 4)))
 
 

@@ -1,4 +1,4 @@
-"""WMH: sites at different depths, raw scans beside prepared ones, T1 of another shape, test set, other observers."""
+"""WMH: sites at different folder depths, raw and preprocessed scans, T1 of another shape, test set, other observers."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def write(root):
 
 
 def _scans(folder, image):
-    """FLAIR as it was taken, before and after correction; T1 on its grid, and on its own."""
+    """FLAIR before and after bias correction; T1 on the grid of FLAIR and on its own grid."""
     nifti(folder / "orig" / "FLAIR.nii.gz", image[::-1], SPACING, "LAS")
     nifti(folder / "pre" / "FLAIR.nii.gz", image, SPACING, "LAS")
     for where in ("orig", "pre"):

@@ -1,4 +1,4 @@
-"""WORD: training and validation folders; test images, whose labels are an archive of their own; labels of 16 bits."""
+"""WORD: training and validation folders, test images whose labels are in a separate archive, 16-bit labels."""
 
 import numpy as np
 

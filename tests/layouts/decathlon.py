@@ -1,4 +1,4 @@
-"""What the ten tasks of the Decathlon share: imagesTr, labelsTr, imagesTs, dataset.json, and macOS's leavings."""
+"""What the ten tasks of the Decathlon share: imagesTr, labelsTr, imagesTs, dataset.json, macOS metadata files."""
 
 import json
 
@@ -26,7 +26,7 @@ def task(
     window=None,
     axes=(0, 1, 2),
 ) -> Layout:
-    """The tree of one task; `lacking` pairs a name with a label that it has not, `scale` a name with a factor.
+    """The tree of one task; `lacking` lists (case, absent label), `scale` maps a case to a factor.
 
     Several modalities lie along a fourth axis. The test image has no label.
     """

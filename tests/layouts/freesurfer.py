@@ -1,9 +1,9 @@
-"""What FreeSurfer leaves of a scan: conformed volumes and its numbered structures."""
+"""What FreeSurfer creates from a scan: conformed volumes and its numbered structures."""
 
 from layouts.expected import Case, fake_volume, label_map, without
 from layouts.writers import mgz
 
-# From FreeSurfer's table of colours.
+# From FreeSurferColorLUT.txt.
 STRUCTURES = {
     2: "left cerebral white matter",
     3: "left cerebral cortex",
@@ -55,7 +55,7 @@ SHAPE = (21, 18, 19)
 
 
 def recon(base, group, folder, name):
-    """Write one subject's folder below `base`; gives its two cases."""
+    """Write the folder of one subject below `base`; returns its two cases."""
     values = {label: value for value, label in STRUCTURES.items()}
     cases = []
     for kind, modality in (("orig", "T1"), ("norm", "skull-stripped-T1")):
@@ -64,7 +64,7 @@ def recon(base, group, folder, name):
         mgz(base / folder / "mri" / f"{kind}.mgz", image.astype("u1"))
         cases.append(Case(group, name, modality, image.astype("u1"), masks, "mr", (1, 1, 1)))
     labels = label_map(masks, values)
-    labels[labels == 80] = 81  # as old versions have it
+    labels[labels == 80] = 81  # as in old versions
     mgz(base / folder / "mri" / "aseg.mgz", labels)
     mgz(base / folder / "mri" / "orig" / "001.mgz", image.astype("u1"))
     mgz(base / folder / "mri" / "aparc+aseg.mgz", labels)

@@ -1,4 +1,4 @@
-"""What both WBC datasets share: one folder of colour pictures with a label of the same name beside each."""
+"""What both WBC datasets share: a folder of colour pictures, each with a label file of the same name."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ VALUES = {"cytoplasm": 128, "nucleus": 255}
 
 
 def cells(root, folder: str, group: str, shapes, stray: int = 0) -> list[Case]:
-    """Cases of one folder; `stray` is a value in the last label that means nothing."""
+    """The cases of one folder; `stray` is a meaningless value in the last label."""
     cases = []
     for number, shape in enumerate(shapes, 1):
         image, masks = fake_picture(f"{group} {number}", list(VALUES), shape)
@@ -19,6 +19,6 @@ def cells(root, folder: str, group: str, shapes, stray: int = 0) -> list[Case]:
         raster(root / folder / f"{number:03d}.bmp", colour_channels(image))
         raster(root / folder / f"{number:03d}.png", labels)
         cases.append(Case(group, f"{number:03d}", "microscopy", image, masks, "unit"))
-    raster(root / f"{folder}.png", colour_channels(image))  # a collage, no label
+    raster(root / f"{folder}.png", colour_channels(image))  # a preview, not a label
     text(root / f"Class Labels of {folder}.csv", "image ID, class label\n1,1\n")
     return cases

@@ -1,7 +1,7 @@
-"""Writers that mirror the readers: each takes samples as they lie in the patient, and stores them as a source would.
+"""Write files as datasets have them: the inverse of the readers.
 
-Volumes come in RAS+ order (x right, y front, z up) and are stored with axes that lead where `orientation` says;
-pictures come as (row, column).
+Volumes are passed in RAS+ order (x right, y front, z up) and stored with axes in the directions of `orientation`;
+pictures are passed as (row, column).
 """
 
 import gzip
@@ -28,12 +28,13 @@ ONE_MM = (1.0, 1.0, 1.0)
 
 
 def with_parent(path: Path) -> Path:
+    """The path, after creating the folder for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def stored_as(values: np.ndarray, spacing: Sequence[float], orientation: str, origin=(0.0, 0.0, 0.0)):
-    """Samples and affine as a file stores them whose axes lead where `orientation` says."""
+    """Samples and affine as in a file whose axes have the directions of `orientation`, e.g. LPS."""
     turn = ornt_transform(RAS, axcodes2ornt(orientation))
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = origin
@@ -43,9 +44,9 @@ def stored_as(values: np.ndarray, spacing: Sequence[float], orientation: str, or
 def nifti(
     path: Path, values: np.ndarray, spacing=ONE_MM, orientation="RAS", *, affine=None, extra=0, big_endian=False
 ) -> None:
-    """A volume in .nii or .nii.gz; `affine` in place of the true one, `extra` axes of one sample; 4-D: channels.
+    """A volume in .nii or .nii.gz. `affine` replaces the true affine; `extra` axes of one sample; 4-D: channels.
 
-    The voxels' sizes stand beside the affine, and stay what `spacing` says whatever affine is given.
+    The voxel sizes in the header are `spacing`, also if an affine is given.
     """
     channels = values.shape[3:]
     stored, true = stored_as(values.reshape(*values.shape[:3], -1)[..., 0], spacing, orientation)
@@ -61,7 +62,7 @@ def nifti(
 
 
 def nifti_picture(path: Path, picture: np.ndarray, spacing=(1.0, 1.0)) -> None:
-    """A picture in two axes: column first, as NIfTI has it. `spacing` is of rows and columns."""
+    """A picture with two axes, stored column first as in NIfTI. `spacing` is that of rows and columns."""
     nib.save(nib.Nifti1Image(picture.T, np.diag([spacing[1], spacing[0], 1.0, 1.0])), with_parent(path))
 
 
@@ -89,7 +90,7 @@ def itk(path: Path, values: np.ndarray, spacing=ONE_MM, orientation="LPS", *, co
 def dicom(
     folder: Path, names: Sequence[str], values: np.ndarray, spacing=ONE_MM, orientation="LPS", *, slope=1, intercept=0
 ) -> None:
-    """A file for each slice, named in the order of the stored third axis; values are stored before rescaling."""
+    """One file per slice; `names` follow the stored third axis. The stored values are those before rescaling."""
     stored, affine = stored_as(values, spacing, orientation)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     steps = np.linalg.norm(affine[:3, :3], axis=0)
@@ -106,7 +107,7 @@ def _dicom_file(path: Path, pixels: np.ndarray, position, directions, steps, res
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     file = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    file.SeriesInstanceUID = generate_uid()  # of its own: sources are often badly anonymised
+    file.SeriesInstanceUID = generate_uid()  # differs between slices, as after careless anonymisation
     file.Rows, file.Columns = pixels.shape
     file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 16, 16, 15, 1
     file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -119,13 +120,13 @@ def _dicom_file(path: Path, pixels: np.ndarray, position, directions, steps, res
 
 
 def slices(values: np.ndarray, orientation: str) -> list[np.ndarray]:
-    """The pictures (row, column) of a volume whose columns, rows and slices lead where `orientation` says."""
+    """The slices (row, column) of a volume; columns, rows and slices have the directions of `orientation`."""
     stored, _ = stored_as(values, ONE_MM, orientation)
     return [stored[:, :, n].T for n in range(stored.shape[2])]
 
 
 def raster(path: Path, picture: np.ndarray, **options) -> None:
-    """PNG, BMP, JPEG, TIFF, GIF, PPM, PGM by the path's suffix, gzipped if it ends in .gz; booleans are one bit."""
+    """A PNG, BMP, JPEG, TIFF, GIF, PPM or PGM, by the suffix; gzipped if it ends in .gz; booleans are one bit."""
     image = Image.fromarray(np.ascontiguousarray(picture))
     kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".ppm": "PPM"}
     suffix = path.name.removesuffix(".gz").rpartition(".")[2].lower()
@@ -137,14 +138,14 @@ def raster(path: Path, picture: np.ndarray, **options) -> None:
 
 
 def palette(path: Path, indices: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> None:
-    """A picture of indices into `colours`."""
+    """A PNG with a palette: `indices` into `colours`."""
     image = Image.fromarray(np.ascontiguousarray(indices.astype(np.uint8))).convert("P")
     image.putpalette([value for colour in colours for value in colour])
     image.save(with_parent(path))
 
 
 def colour_channels(grey: np.ndarray, opacity: bool = False) -> np.ndarray:
-    """Red, green, blue of a grey picture, and an opacity of 255."""
+    """A grey picture as red, green and blue, with an opacity of 255 if requested."""
     return np.dstack([*[grey] * 3, *[np.full_like(grey, 255)] * opacity])
 
 
@@ -153,7 +154,7 @@ def matlab(path: Path, **arrays: np.ndarray) -> None:
 
 
 def matlab73(path: Path, **arrays: np.ndarray) -> None:
-    """Version 7.3: HDF5, axes reversed."""
+    """A MATLAB file of version 7.3: HDF5 with reversed axes."""
     with h5py.File(with_parent(path), "w", userblock_size=512) as file:
         for name, values in arrays.items():
             file[name] = values.T
@@ -166,7 +167,7 @@ def hdf5(path: Path, **arrays: np.ndarray) -> None:
 
 
 def video(path: Path, frames: Sequence[np.ndarray]) -> None:
-    """Grey frames (row, column) in an AVI that keeps values as they are; sides must be even."""
+    """Grey frames (row, column) in a lossless AVI; the sides must be even."""
     with av.open(str(with_parent(path)), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         stream.height, stream.width = frames[0].shape
@@ -188,12 +189,12 @@ def text(path: Path, content: str = "") -> None:
 
 
 def mac_junk(path: Path) -> None:
-    """What macOS leaves beside a file."""
+    """A metadata file as macOS creates it beside another file."""
     with_parent(path).write_bytes(b"\0\5\26\7Mac OS X")
 
 
 def run_lengths(path: Path, entries: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Run lengths as COCO writes them: key -> name -> mask."""
+    """A JSON of masks as COCO run lengths; `entries` maps key -> name -> mask."""
     content = {
         key: {name: {"size": list(mask.shape), "counts": _counts(mask)} for name, mask in masks.items()}
         for key, masks in entries.items()
@@ -218,7 +219,7 @@ def _counts(mask: np.ndarray) -> str:
 
 
 def outline(path: Path, mask: np.ndarray) -> None:
-    """The border of a box as text: column and row of each point on a line."""
+    """The border of a box as text: one point per line, column and row."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     corners = [(columns[i], rows[k]) for i, k in ((0, 0), (-1, 0), (-1, -1), (0, -1))]
     text(path, "".join(f"{x:.2f} {y:.2f}\n" for x, y in corners))

@@ -48,8 +48,7 @@ Exit status: 0 if all checks pass, 1 if a check fails, 2 if the checks could not
 @dataclass(frozen=True, kw_only=True)
 class AuditConfig:
     weights: Annotated[Path, arg(aliases=["-w"])]
-    """The network: a .safetensors file of universeg-train, a published .pt file, or the name of weights (see
-    universeg-weights)."""
+    """The network: a weights file (.safetensors, published .pt), or the name of weights (see universeg-weights)."""
     stores: tuple[Path, ...]
     """Task stores (*.lmdb), or folders of them."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None

@@ -37,7 +37,7 @@ replacement from the support split; it is the same for all networks. Dice is fro
 empty, it is 100 for an empty prediction, else 0. It is averaged over the queries of a label, the labels of a task, the
 tasks of a dataset, and the datasets.
 
-Baselines, which need no training: {", ".join(BASELINES)}.
+Names of weights: see universeg-weights. Baselines, which need no training: {", ".join(BASELINES)}.
 
 Files in the output folder: tables (summary.md, summary.csv, summary.json), the score of every query (results.csv), and
 pictures (boxes.png, pictures.png; with several support sizes also support_size.png). To continue a stopped evaluation,

@@ -22,8 +22,7 @@ class Configuration:
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
     weights: Annotated[tuple[Path, ...], arg(aliases=["-w"])]
-    """The networks to compare: a .safetensors file of universeg-train, a published .pt file, the name of weights (see
-    universeg-weights), or the name of a baseline (see above)."""
+    """Networks to compare: weights files (.safetensors, published .pt), names of weights, or baselines (see above)."""
     stores: tuple[Path, ...]
     """Task stores (*.lmdb), or folders of them."""
     out: Annotated[Path, arg(aliases=["-o"])]
@@ -37,8 +36,7 @@ class EvaluateConfig:
     support_size: tuple[int, ...] = (64,)
     """Image-mask pairs in the support set (N). Several values are compared."""
     ensemble: tuple[int, ...] = (5,)
-    """Predictions per query (K), each with its own support set. Their probabilities are averaged. Several values are
-    compared; a smaller ensemble is the first predictions of the largest one."""
+    """Predictions per query (K), which are averaged. Each has its own support set. Several values are compared."""
     seed: int = 0
     """Seed of the support sets. They are the same for all networks."""
     bootstraps: int = 1000

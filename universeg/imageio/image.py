@@ -121,7 +121,7 @@ def upright(
     """The image in RAS+ order.
 
     `orientation` (three letters such as LPS) and `spacing` replace what the file says; `like`, the affine of another
-    image, replaces all of it. Raises ImageError if nobody says how a volume lies in space.
+    image, replaces all of it. Raises ImageError if the orientation or spacing of a volume is not known.
     """
     if not raw.is_volume:
         given = spacing or raw.spacing or (1.0, 1.0)
@@ -154,7 +154,7 @@ def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] |
     """The file's affine, with the given directions and steps in place of its own."""
     affine = raw.affine
     if affine is None and (orientation is None or spacing is None):
-        raise ImageError("does not say how it lies in space", remedy="give 'orientation' and 'spacing' in the manifest")
+        raise ImageError("has no orientation and spacing", remedy="give 'orientation' and 'spacing' in the manifest")
     if affine is None:
         affine = np.eye(4)
     steps = np.array(spacing if spacing is not None else voxel_sizes(affine), float)

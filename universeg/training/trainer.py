@@ -112,10 +112,11 @@ class Trainer:
         rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
         images, masks = self.augmentation(images, masks, rngs)
         count = min(config.queries_per_episode, images.shape[1])
-        query, truth, support, support_masks = split_query(rotate_queries(images, count), rotate_queries(masks, count))
+        rotated_images, rotated_masks = (rotate_queries(entries, count) for entries in (images, masks))
+        query, ground_truth, support, support_masks = split_query(rotated_images, rotated_masks)
         with self.compute.autocast():
             logits = self.state.model(query, support, support_masks)
-        losses = training_loss(logits, truth, config.cross_entropy).view(count, -1).mean(0)
+        losses = training_loss(logits, ground_truth, config.cross_entropy).view(count, -1).mean(0)
         values = losses.tolist()
         self._check_finite("loss", values, episodes)
         losses.mean().backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""One scan through reading, normalising, resampling and slicing, held against doing it the long way."""
+"""The records of one scan, compared with a direct computation, and the reasons why a scan cannot be used."""
 
 from pathlib import Path
 
@@ -81,14 +81,14 @@ def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
             assert np.abs(largest.image.astype(int) - quantised(whole.take(index, axis))).max() <= 1
 
 
-def test_ties_go_to_the_lowest_index():
+def test_of_equally_large_slices_the_first_is_used():
     inside = np.zeros((32, 32, 32), bool)
     inside[4:28, 4:28, 10:20] = True
     assert largest_slice(counts_per_axis(inside)[2], Grid((32, 32, 32), (1, 1, 1), 32), 2) == 10
 
 
 @pytest.mark.parametrize("flips", [(), (0,), (0, 1), (1, 2)])
-def test_orientation_is_by_the_affine_and_not_by_the_array(head, flips):
+def test_orientation_follows_the_affine_and_not_the_array(head, flips):
     root, values, labels = head
     expected, _ = build(root, scan("image.nii.gz"), group())
     affine = np.diag([*SPACING, 1.0])
@@ -104,7 +104,7 @@ def test_orientation_is_by_the_affine_and_not_by_the_array(head, flips):
         np.testing.assert_array_equal(records[key].image, record.image)
 
 
-def test_small_masks_are_counted_and_not_stored(head):
+def test_small_masks_are_reported_and_not_stored(head):
     root, *_ = head
     names = {1: "a", 2: "b", 7: "absent"}
     records, dropped = build(root, scan("image.nii.gz"), group(names=names), Recipe(32, min_pixels=1))
@@ -114,7 +114,7 @@ def test_small_masks_are_counted_and_not_stored(head):
     assert len(records) == 3 + 3 * 2
     assert all(row.file == "seg.nii.gz" and "min_pixels is 1" in row.reason for row in dropped)
     slices = sum(len(record.masks) for record in records.values()) + len(dropped)
-    assert slices == 2 * 3 * len(names), "kept + recorded = found"
+    assert slices == 2 * 3 * len(names), "every mask is stored or reported"
 
 
 def test_a_picture_gives_one_slice(tmp_path):
@@ -130,7 +130,7 @@ def test_a_picture_gives_one_slice(tmp_path):
     assert (records["mid", 0].image[:, :5] == 0).all(), "padded to a square"
 
 
-def test_a_picture_with_a_palette_is_seen_in_its_colours(tmp_path):
+def test_a_palette_is_replaced_by_its_colours(tmp_path):
     indices = rng_for("palette").integers(0, 3, (32, 32), dtype=np.uint8)
     picture = Image.fromarray(indices).convert("P")
     picture.putpalette([255, 255, 255, 0, 0, 0, 255, 0, 0])  # 0 is white, 1 black, 2 red
@@ -197,7 +197,7 @@ def four_d(root, values, labels):
         (four_d, "expected a volume"),
     ],
 )
-def test_a_scan_that_makes_no_sense_is_a_bad_scan(head, change, words):
+def test_unusable_contents_are_a_bad_scan(head, change, words):
     root, values, labels = head
     change(root, values, labels)
     with pytest.raises(BadScan, match=words) as bad:
@@ -206,7 +206,7 @@ def test_a_scan_that_makes_no_sense_is_a_bad_scan(head, change, words):
     assert bad.value.remedy
 
 
-def test_a_header_may_not_claim_the_machine(tmp_path):
+def test_a_header_cannot_make_the_reader_use_too_much_memory(tmp_path):
     save(tmp_path / "image.nii", np.zeros((2, 2, 2), np.uint8))
     data = bytearray((tmp_path / "image.nii").read_bytes())
     data[42:48] = np.array([30000] * 3, "<i2").tobytes()
@@ -215,7 +215,7 @@ def test_a_header_may_not_claim_the_machine(tmp_path):
         build(tmp_path, scan("image.nii"), group())
 
 
-def test_counts_are_the_same_however_a_volume_lies_in_memory():
+def test_counts_do_not_depend_on_the_order_in_memory():
     inside = rng_for("counts").random((9, 7, 5)) < 0.2
     for order in ("C", "F"):
         for axis, counts in enumerate(counts_per_axis(np.array(inside, order=order))):

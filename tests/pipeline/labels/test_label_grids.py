@@ -19,7 +19,9 @@ MAP = label_map(MASKS, {"a": 1, "b": 2})
 
 
 def masks(paths, image, reader="nifti", given=None, **spec):
-    labels_spec = TypeAdapter(Labels).validate_python({"kind": "values", "path": "x", "names": {1: "a", 2: "b"}, **spec})
+    labels_spec = TypeAdapter(Labels).validate_python(
+        {"kind": "values", "path": "x", "names": {1: "a", 2: "b"}, **spec}
+    )
     request = LabelRequest({"": tuple(paths)}, reader, **(given or {}))
     return dict(labels.masks(labels_spec, request, image))
 

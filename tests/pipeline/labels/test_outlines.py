@@ -134,7 +134,12 @@ def test_run_lengths_are_decoded_as_coco_encodes_them(tmp_path):
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [1, 2], "counts": "2"}}}', "the mask has"),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "2"}}}', "its runs have 2 pixels"),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": [-2, 322]}}}', "its runs have"),
-        (RUNS, "r.json", '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "\\u00ff"}}}', "is not part of a run length"),
+        (
+            RUNS,
+            "r.json",
+            '{"p1_frontal": {"Edema": {"size": [20, 16], "counts": "\\u00ff"}}}',
+            "is not part of a run length",
+        ),
         (RUNS, "r.json", '{"p1_frontal": {"Edema": {}}}', "entry 'p1_frontal', 'Edema'"),
     ],
 )

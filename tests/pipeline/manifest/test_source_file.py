@@ -1,4 +1,4 @@
-"""What a source may say: addresses, rows of files, passwords; and which mistakes are named."""
+"""Sources of a manifest: URLs, series of files and passwords; and which mistakes are named."""
 
 import pytest
 from pydantic import ValidationError
@@ -37,23 +37,23 @@ BAD = [
 ]
 
 
-def test_every_form_has_an_example():
+def test_every_backend_has_an_example():
     assert set(GOOD) == set(BACKENDS)
 
 
 @pytest.mark.parametrize(("name", "url"), [(name, url) for name, urls in GOOD.items() for url in urls])
-def test_addresses(name, url):
+def test_supported_urls_are_accepted(name, url):
     assert scheme(url) == name
     assert SourceFile(file="a", url=url).url == url
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_what_is_no_address_is_refused_with_the_forms(url):
+def test_other_urls_are_refused_with_the_forms_that_are_possible(url):
     with pytest.raises(ValidationError, match=r"not a supported URL; write one of: .*zenodo:|does not have the form"):
         SourceFile(file="a", url=url)
 
 
-def test_the_parts_of_an_address():
+def test_the_parts_of_a_url():
     assert parts("kaggle:owner/set") == {"owner": "owner", "dataset": "set", "file": ""}
     assert parts("zenodo:12/a b.zip") == {"record": "12", "file": "a b.zip"}
 
@@ -67,26 +67,26 @@ def test_the_parts_of_an_address():
         ("ay..bb", ["ay", "az", "ba", "bb"]),
     ],
 )
-def test_a_row_of_files(first_last, names):
-    row = SourceFile(file=f"d/{{{first_last}}}.gz", url=f"https://h/{{{first_last}}}", get="ask", unpack=False).each
-    assert [one.file for one in row] == [f"d/{name}.gz" for name in names]
-    assert [one.url for one in row] == [f"https://h/{name}" for name in names]
-    assert all(one.each == (one,) and not one.unpack for one in row)
+def test_a_series_of_files(first_last, names):
+    series = SourceFile(file=f"d/{{{first_last}}}.gz", url=f"https://h/{{{first_last}}}", get="ask", unpack=False).each
+    assert [one.file for one in series] == [f"d/{name}.gz" for name in names]
+    assert [one.url for one in series] == [f"https://h/{name}" for name in names]
+    assert all(one.each == (one,) and not one.unpack for one in series)
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
         ({}, "give 'url', or 'get'"),
-        ({"file": "../a", "get": "ask"}, "must be a plain path"),
-        ({"file": "/a", "get": "ask"}, "must be a plain path"),
-        ({"file": "a\\b", "get": "ask"}, "must be a plain path"),
-        ({"file": "{1..2}/{1..2}", "get": "ask"}, "may have one"),
+        ({"file": "../a", "get": "ask"}, "must be a relative path"),
+        ({"file": "/a", "get": "ask"}, "must be a relative path"),
+        ({"file": "a\\b", "get": "ask"}, "must be a relative path"),
+        ({"file": "{1..2}/{1..2}", "get": "ask"}, "has more than one"),
         ({"file": "{1..2}", "url": "https://h/1"}, "must have the same"),
         ({"file": "a", "url": "https://h/{1..2}"}, "must have the same"),
         ({"file": "{2..1}", "get": "ask"}, "must go up"),
-        ({"file": "{0..99999999}", "get": "ask"}, "must go up, by fewer"),
-        ({"file": "{1..2}", "get": "ask", "digest": "md5:" + "0" * 32}, "for several give 'digests'"),
+        ({"file": "{0..99999999}", "get": "ask"}, "must go up, by less than"),
+        ({"file": "{1..2}", "get": "ask", "digest": "md5:" + "0" * 32}, "for several files give 'digests'"),
         ({"file": "a", "get": "ask", "password": "$"}, "'password' must be"),
     ],
 )

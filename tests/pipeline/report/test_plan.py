@@ -113,7 +113,7 @@ def test_names_are_whole_in_a_narrow_terminal(capsys, monkeypatch):
     ],
 )
 def test_sizes_in_readable_units(known, unknown, words):
-    assert expected_counts.shown(known, unknown) == words
+    assert expected_counts.readable_size(known, unknown) == words
 
 
 def test_the_committed_page_is_current(tmp_path):

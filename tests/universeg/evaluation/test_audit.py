@@ -1,11 +1,12 @@
 """The command universeg-audit: networks that behave, and networks that each break one promise."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
-from universeg.evaluation.audit import main
+from universeg.evaluation.audit import AuditConfig, main, observe
 from universeg.evaluation.baselines import MeanMask
 
 
@@ -54,6 +55,14 @@ class AlwaysEmpty(MeanMask):
         return -torch.ones_like(target_image)
 
 
+class WeightedByPosition(MeanMask):
+    """The mean intensity of the support images, each weighted by its position in the support set."""
+
+    def forward(self, target_image, support_images, support_labels):
+        weights = torch.arange(1.0, support_images.shape[1] + 1).view(1, -1, 1, 1, 1)
+        return (support_images * weights).mean((1, 3, 4))[..., None, None] - target_image
+
+
 def verdicts(folder):
     checks = json.loads((folder / "audit.json").read_text())["checks"]
     return {check["name"]: check["holds"] for check in checks}
@@ -88,6 +97,12 @@ def test_a_network_fails_the_checks_that_it_breaks(audit, monkeypatch, tmp_path,
     assert code == 1
     assert "does not hold" in shown
     assert {name for name, holds in verdicts(tmp_path).items() if not holds} == failing
+
+
+def test_the_draws_of_a_seed_do_not_change(stores_folder, monkeypatch):
+    monkeypatch.setattr("universeg.evaluation.audit.segmenter", lambda path: WeightedByPosition())
+    config = AuditConfig(weights=Path("w"), stores=(stores_folder,), episodes=2, support_size=4, device="cpu")
+    assert [each.reordered for each in observe(config)] == pytest.approx([0.002601, 0.000738], abs=2e-6)
 
 
 def test_limits_can_be_set(audit, monkeypatch):

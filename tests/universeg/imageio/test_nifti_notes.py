@@ -1,0 +1,65 @@
+"""A NIfTI header holds up to two affines: if they disagree, the user is told which was used."""
+
+import struct
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from universeg.imageio.image import ImageError
+from universeg.imageio.load import read_image
+
+AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
+
+
+def written(path, sform=AFFINE, qform=AFFINE, codes=(1, 1)):
+    image = nib.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), None)
+    image.set_sform(sform, codes[0])
+    image.set_qform(qform, codes[1])
+    nib.save(image, path)
+    return path
+
+
+def test_affines_that_disagree_are_told(tmp_path):
+    mirrored = AFFINE @ np.diag([-1, 1, 1, 1])
+    (note,) = read_image(written(tmp_path / "a.nii.gz", qform=mirrored)).notes
+    assert "sform and qform place the image" in note
+    assert "the sform was used" in note
+    np.testing.assert_allclose(read_image(tmp_path / "a.nii.gz").affine, AFFINE)
+
+
+@pytest.mark.parametrize("codes", [(1, 1), (1, 0), (0, 1)])
+def test_one_affine_or_two_alike_need_no_note(tmp_path, codes):
+    other = AFFINE if codes == (1, 1) else AFFINE @ np.diag([-1, 1, 1, 1])
+    assert read_image(written(tmp_path / "a.nii", qform=other, codes=codes)).notes == ()
+
+
+def test_files_that_no_reader_can_use_are_one_sentence(tmp_path):
+    colours = np.zeros((3, 3, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(colours, AFFINE), tmp_path / "rgb.nii.gz")
+    with pytest.raises(ImageError, match=r"rgb\.nii\.gz: has samples of type .* expected one number per voxel"):
+        read_image(tmp_path / "rgb.nii.gz")
+    raw = bytearray(written(tmp_path / "a.nii").read_bytes())
+    raw[70:72] = b"\0\0"  # the code of the data type
+    (tmp_path / "zero.nii").write_bytes(raw)
+    with pytest.raises(ImageError, match=r"zero\.nii: cannot be read as nifti"):
+        read_image(tmp_path / "zero.nii")
+    raw = bytearray(written(tmp_path / "a.nii").read_bytes())
+    raw[280:284] = struct.pack("<f", np.nan)  # the first number of the sform
+    (tmp_path / "nan.nii").write_bytes(raw)
+    with pytest.raises(ImageError, match=r"nan\.nii: has an invalid affine"):
+        read_image(tmp_path / "nan.nii")
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1)])
+def test_int64_and_single_slices_are_pictures(tmp_path, shape):
+    values = np.arange(20, dtype=np.int64).reshape(shape)
+    nib.save(nib.Nifti1Image(values, AFFINE, dtype=np.int64), tmp_path / "a.nii.gz")
+    image = read_image(tmp_path / "a.nii.gz")
+    assert not image.is_volume
+    np.testing.assert_array_equal(image.values, values.reshape(5, 4).T)
+
+
+def test_endings_in_capitals_are_read(tmp_path):
+    written(tmp_path / "a.nii").rename(tmp_path / "A.NII")
+    assert read_image(tmp_path / "A.NII").shape == (2, 3, 4)
