@@ -12,9 +12,9 @@ def largest_slice(counts: NDArray[np.integer], grid: Grid, axis: int) -> int:
     """Index, on the standard grid, of the slice with the largest mask along `axis`; the lowest index if several tie.
 
     `counts` is the number of mask samples at each position along the axis of the source volume (`counts_per_axis`).
-    Resampling keeps areas, so these counts alone give the area in each slice.
+    Resampling within a slice keeps areas, so the counts of the samples that a slice is made of give its area.
     """
-    areas = grid.mask_weights[axis].astype(np.float64) @ counts
+    areas = grid.slice_weights[axis].astype(np.float64) @ counts
     return int(np.argmax(areas >= areas.max() * (1 - 1e-6)))  # areas that differ by rounding only are ties
 
 

@@ -2,15 +2,18 @@
 
 `imagesTr/{subject}.nii.gz` matches the end of a path, below any leading folders, so it does not matter into which
 folder an archive was unpacked. `*` matches any text without "/", `**/` any folders. A part that occurs twice must have
-the same value both times.
+the same value both times. The ending of a name (`.nii.gz`) also matches in capitals, and an accented letter matches in both
+encodings of Unicode.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 _TOKEN = re.compile(r"{(?P<part>\w+)}|(?P<deep>\*\*/)|(?P<star>\*)|(?P<text>[^{}*]+)|(?P<bad>[{}])")
+_ENDING = re.compile(r"(?:\.[A-Za-z0-9]+)+$")
 _ROOT = "root_"
 
 
@@ -45,9 +48,14 @@ class PathPattern:
     def regex(self) -> re.Pattern[str]:
         """The regular expression that a whole path must match."""
         seen: set[str] = set()
-        pieces = [rf"(?P<{_ROOT}>(?:.*/)?)"]
-        for token in _TOKEN.finditer(self.text):
+        text = composed(self.text)
+        ending = _ENDING.search(text)
+        name = text[: ending.start()] if ending else text
+        pieces = [rf"(?P<{_ROOT}>(?s:.*/)?)"]
+        for token in _TOKEN.finditer(name):
             pieces.append(self._piece(token, seen))
+        if ending:
+            pieces.append(f"(?i:{re.escape(ending[0])})")
         try:
             return re.compile("".join(pieces))
         except re.error as error:
@@ -61,18 +69,23 @@ class PathPattern:
         if token["part"]:
             seen.add(token["part"])
             return f"(?P<{token['part']}>{self.parts.get(token['part'], '[^/]+')})"
-        return {"deep": "(?:.*/)?", "star": "[^/]*"}.get(token.lastgroup or "", re.escape(token["text"] or ""))
+        return {"deep": "(?s:.*/)?", "star": "[^/]*"}.get(token.lastgroup or "", re.escape(token["text"] or ""))
 
     def fits(self, path: str) -> bool:
         """Whether a path matches the pattern."""
-        return self.regex.fullmatch(path) is not None
+        return self.regex.fullmatch(composed(path)) is not None
 
     def matches(self, paths: Iterable[str]) -> Iterator[Match]:
         """Those of `paths` that match the pattern, with the values of their parts."""
         for path in paths:
-            if found := self.regex.fullmatch(path):
+            if found := self.regex.fullmatch(composed(path)):
                 parts = found.groupdict()
                 yield Match(path, parts.pop(_ROOT), parts)
+
+
+def composed(text: str) -> str:
+    """The text with each accented letter as one character: macOS writes file names with the accents apart."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def without_zeros(text: str) -> str:

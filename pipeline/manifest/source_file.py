@@ -32,7 +32,7 @@ RelativePath = Annotated[str, Field(min_length=1, max_length=400), AfterValidato
 
 
 class SourceFile(Strict):
-    """A file to download. Give `url`, or `get` for a person, or both: then `get` helps if the download fails."""
+    """A file to download: `url`, or `get` for a person. With both, `get` says what to do if the download fails."""
 
     file: RelativePath = Field(
         description="Path of the file in the download folder; {001..020} here and in `url` means 20 files"

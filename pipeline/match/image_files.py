@@ -4,11 +4,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pipeline.attrition import BadScan
 from pipeline.manifest.layout import INDEX, Range, ScanPattern, Table
 from pipeline.manifest.path_pattern import Match, PathPattern, natural_key, without_zeros
+from pipeline.match.listing import Listing
+from pipeline.match.owners import Owner, Owners
 from pipeline.match.subject_table import TableRow, read_table
 
 MAX_FRAMES = 100_000
@@ -25,24 +26,58 @@ class ImageFiles:
     index: int | None = None  # frame within the file, from 0
     count: int | None = None  # the same, counted from the first frame that is used
     problem: BadScan | None = None  # why it cannot be used, if that is known already
+    unknown: frozenset[str] = frozenset()  # parts that a table or a frame would give, but for the problem
+
+    def owner(self, names: Sequence[str]) -> Owner:
+        """The image as an owner of label files or rows that have these parts."""
+        return Owner(tuple(self.parts[name] for name in names), self.root, self.files[0])
 
 
-def images_of(scans: ScanPattern, paths: Sequence[str], all_paths: Sequence[str], root: Path) -> Iterator[ImageFiles]:
+def images_of(scans: ScanPattern, paths: Sequence[str], listed: Listing) -> Iterator[ImageFiles]:
     """The images that `paths` form, one for each frame, with the parts that a table adds.
 
-    The table is found among `all_paths`; all paths are relative to `root`.
+    The table is found among all files of `listed`.
     """
-    images = _stacks(scans, list(scans.pattern.matches(paths)))
+    images = [_checked(image, listed) for image in _stacks(scans, list(scans.pattern.matches(paths)))]
     if scans.table is None:
         yield from (frame for image in images for frame in _frames(scans, image))
         return
     try:
-        table = _rows_of(scans.table, scans.parts, all_paths, root)
+        table = _rows_of(scans.table, scans.parts, listed)
     except BadScan as problem:
         yield from (_unusable(scans, image, problem) for image in images)
         return
+    shared = sorted(scans.table.columns.keys() & scans.pattern.names)
+    keys = (tuple(_without_decimals(row[name]) for name in shared) for row in table)
+    items = ((key, "", (number, row)) for number, (key, row) in enumerate(zip(keys, table, strict=True)))
+    rows = Owners(items, [image.owner(shared) for image in images])
     for image in images:
-        yield from _with_rows(scans, image, table)
+        yield from _with_rows(scans, image, rows, shared)
+
+
+def _without_decimals(cell: str) -> str:
+    """The cell, with 7.0 as 7: programs write a column of whole numbers in this form if a cell in it is empty."""
+    return re.sub(r"^(\d+)\.0+$", r"\1", cell)
+
+
+def _checked(image: ImageFiles, listed: Listing) -> ImageFiles:
+    """The image, with a problem if one of its files cannot be opened, or if two of them are the same slice."""
+    problem = next((listed.unusable[file] for file in image.files if file in listed.unusable), None)
+    return replace(image, problem=problem or repeated_slice(image.slices, image.files))
+
+
+def repeated_slice(numbers: Sequence[str], files: Sequence[str]) -> BadScan | None:
+    """The problem that two files of a stack have the same number, but for zeros before it; None if there is none.
+
+    Names of equal length that differ only in the place of zeros are not numbers: 0A01 and 00A1 are hexadecimal.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for number, file in zip(numbers, files, strict=True):
+        other, other_file = seen.setdefault(without_zeros(number), (number, file))
+        if other_file != file and (other == number or len(other) != len(number)):
+            remedy = "remove one of them, or correct the pattern in the manifest"
+            return BadScan(f"two files are slice {without_zeros(number)}: {other_file}, {file}", file, remedy)
+    return None
 
 
 def _stacks(scans: ScanPattern, matches: list[Match]) -> list[ImageFiles]:
@@ -57,39 +92,46 @@ def _stacks(scans: ScanPattern, matches: list[Match]) -> list[ImageFiles]:
     for stack in stacks.values():
         stack.sort(key=lambda match: natural_key(match.parts[str(scans.stack)]))
         parts = {name: text for name, text in stack[0].parts.items() if name != scans.stack}
-        slices = tuple(without_zeros(match.parts[str(scans.stack)]) for match in stack)
+        slices = tuple(match.parts[str(scans.stack)] for match in stack)
         images.append(ImageFiles(tuple(match.path for match in stack), stack[0].root, parts, slices))
     return images
 
 
-def _rows_of(table: Table, parts: Mapping[str, str], all_paths: Sequence[str], root: Path) -> list[TableRow]:
+def _rows_of(table: Table, parts: Mapping[str, str], listed: Listing) -> list[TableRow]:
     pattern = PathPattern(table.path, {})
-    found = [path for path in all_paths if pattern.fits(path)]
+    if unusable := next((problem for path, problem in listed.unusable.items() if pattern.fits(path)), None):
+        raise unusable
+    found = [path for path in listed.files if pattern.fits(path)]
     if len(found) != 1:
         what = f"{len(found)} files match" if found else "no file matches"
         raise BadScan(f"{what} the pattern of the table, {table.path}", remedy="fetch it again, or keep one of them")
-    return read_table(root / found[0], table.columns, parts)
+    return read_table(listed.root / found[0], table.columns, parts)
 
 
-def _with_rows(scans: ScanPattern, image: ImageFiles, table: list[TableRow]) -> Iterator[ImageFiles]:
+def _with_rows(
+    scans: ScanPattern, image: ImageFiles, rows: Owners[tuple[int, TableRow]], shared: Sequence[str]
+) -> Iterator[ImageFiles]:
     """The image with the parts of its row in the table; with frames "rows", one image for each of its rows."""
-    columns = scans.table.columns if scans.table else {}
-    shared = [name for name in columns if name in image.parts]
-    matching = [
-        (number, row)
-        for number, row in enumerate(table)
-        if all(without_zeros(row[name]) == without_zeros(image.parts[name]) for name in shared)
-    ]
-    if scans.frames == "rows":
+    owner = image.owner(shared)
+    matching, rivals = rows.of(owner), rows.rivals(owner)
+    if rivals or not matching or (len(matching) > 1 and scans.frames != "rows"):
+        wanted = ", ".join(f"{name} {image.parts[name]}" for name in shared)
+        reason = f"the table has {len(matching)} rows for {wanted}; expected {'some' if scans.frames == 'rows' else 'one'}"
+        if rivals:
+            reason = f"{len(rivals)} images that differ only in zeros have one row: {first_few(rivals)}"
+        yield _unusable(scans, image, BadScan(reason, image.files[0], "correct the table, or add it to known_bad"))
+    elif scans.frames == "rows":
         for count, (number, row) in enumerate(matching):
             parts = {**row, **image.parts, INDEX: str(number)}
             yield replace(image, parts=parts, index=number, count=count)
-    elif len(matching) != 1:
-        wanted = ", ".join(f"{name} {image.parts[name]}" for name in shared)
-        reason = f"the table has {len(matching)} rows for {wanted}; expected one"
-        yield _unusable(scans, image, BadScan(reason, image.files[0], "correct the table, or add it to known_bad"))
     else:
         yield from _frames(scans, replace(image, parts={**matching[0][1], **image.parts}))
+
+
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """The names for a message: the first ones, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _frames(scans: ScanPattern, image: ImageFiles) -> Iterator[ImageFiles]:
@@ -127,6 +169,7 @@ def _whole_number(text: str) -> int:
 
 
 def _unusable(scans: ScanPattern, image: ImageFiles, problem: BadScan) -> ImageFiles:
-    """The image with its problem; parts that only the table or the frame would give are "unknown"."""
-    unknown = dict.fromkeys(scans.names - image.parts.keys(), "unknown")
-    return replace(image, parts={**unknown, **image.parts}, problem=problem)
+    """The image with its first problem; parts that only the table or the frame would give are "unknown"."""
+    unknown = frozenset(scans.names - image.parts.keys())
+    parts = {**dict.fromkeys(unknown, "unknown"), **image.parts}
+    return replace(image, parts=parts, problem=image.problem or problem, unknown=unknown)

@@ -88,7 +88,7 @@ def preprocess(scan: LoadedImage, settings: Settings, mask: NDArray[np.bool_] | 
     grid = Grid(scan.values.shape, scan.spacing, settings.size or USUAL_SIZE)
     axis = settings.axis if scan.is_volume else None
     rows = _rows(grid, axis, settings.slices)
-    images = cut(values, grid.image_weights, axis, rows)
+    images = cut(values, grid.image_weights_along(axis), axis, rows)
     if np.ptp(images) < LEAST_LEVELS:
         raise FlatImage(f"{scan.where}: the slice to segment has almost no contrast; choose another --axis or --window")
     data = np.ascontiguousarray(scan.values)
@@ -98,7 +98,7 @@ def preprocess(scan: LoadedImage, settings: Settings, mask: NDArray[np.bool_] | 
         axis=axis,
         rows=rows,
         images=images,
-        masks=None if mask is None else cut(mask, grid.mask_weights, axis, rows) >= INSIDE,
+        masks=None if mask is None else cut(mask, grid.mask_weights_along(axis), axis, rows) >= INSIDE,
         digest=hashlib.sha256(f"{data.shape} {data.dtype}".encode() + data.tobytes()).hexdigest(),
         two_levels=bool(((data == data.min()) | (data == data.max())).all()),
         notes=scan.notes,
@@ -125,7 +125,8 @@ def to_image_grid(probability: Array, query: PreparedImage) -> Array:
     )
     result = np.zeros(grid.shape, np.float32)
     place = [slice(None)] * 3
-    place[axis] = slice(count // 2, count // 2 + 1)
+    source = int(grid.slice_weights[axis][query.rows[0]].argmax())  # the image's own slice that was segmented
+    place[axis] = slice(source, source + 1)
     result[tuple(place)] = np.clip(thick.back(cube), 0, 1)
     return result
 
@@ -195,7 +196,7 @@ def _rows(grid: Grid, axis: int | None, slices: str) -> NDArray[np.intp]:
     """Indices of the slices of the cube to use: the middle one, or all that lie within the image."""
     if axis is None or slices == "mid":
         return np.array([grid.middle])
-    within = (np.abs(np.arange(grid.size) + 0.5 - grid.size / 2)) <= grid.shape[axis] / grid.pixel[axis] / 2
+    within = grid.slice_weights[axis].sum(axis=1) >= 0.5  # at least half of the pixel is inside the image
     return np.flatnonzero(within) if within.any() else np.array([grid.middle])
 
 

@@ -4,6 +4,9 @@ Four steps are combined: make pixels isotropic, pad to a square, smooth against 
 separable, so one matrix for each axis does them together. An axis that shrinks is averaged over the extent of each
 result pixel; this avoids aliasing and changes nothing at equal size. An axis that grows is interpolated linearly.
 Masks are always averaged, which gives coverage: the fraction of the pixel inside the label. Outside the scan is 0.
+
+The axis along which a volume is sliced has its own rule, which is the same for images and masks. If its samples are not
+closer together than pixels, a slice of the result is one slice of the scan, never a mixture of two.
 """
 
 import math
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 GEOMETRIES = ("isotropic", "stretch")
+ROUNDING = 1e-6  # differences of positions, in samples or pixels, that are rounding errors
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,43 @@ class Grid:
         """For each axis a matrix (size, samples) for masks. It keeps the area of a mask that is inside the result."""
         return tuple(self._mean(axis) for axis in range(len(self.shape)))
 
+    @cached_property
+    def slice_weights(self) -> tuple[Array, ...]:
+        """For each axis a matrix (size, samples) that gives slices along it, of images and of masks.
+
+        Where samples are not closer together than pixels, each row takes one sample. Where they are closer, each row is
+        the mean of the samples in the pixel's extent.
+        """
+        axes = range(len(self.shape))
+        return tuple(self._nearest(k) if self.pixel[k] <= 1 + ROUNDING else self._mean(k) for k in axes)
+
+    def image_weights_along(self, axis: int | None) -> tuple[Array, ...]:
+        """The matrices for slices of an image along `axis`; None for a picture, which is not sliced."""
+        return self._with_slices(self.image_weights, axis)
+
+    def mask_weights_along(self, axis: int | None) -> tuple[Array, ...]:
+        """The matrices for slices of a mask along `axis`; None for a picture, which is not sliced."""
+        return self._with_slices(self.mask_weights, axis)
+
     @property
     def middle(self) -> int:
         """Index of the middle slice: 64 of 128."""
         return self.size // 2
 
-    def image(self, values: NDArray[np.generic]) -> Array:
-        """Intensities on the result grid, (size, size) or (size, size, size)."""
-        return apply(values, self.image_weights)
+    def image(self, values: NDArray[np.generic], axis: int | None = None) -> Array:
+        """Intensities on the result grid, (size, size) or (size, size, size); `axis`: of the slices to take from it."""
+        return apply(values, self.image_weights_along(axis))
 
-    def mask(self, inside: NDArray[np.generic]) -> Array:
-        """Coverage in [0, 1] on the result grid, of a mask with values 0 and 1."""
-        return np.clip(apply(inside, self.mask_weights), 0, 1)
+    def mask(self, inside: NDArray[np.generic], axis: int | None = None) -> Array:
+        """Coverage in [0, 1] on the result grid, of a mask with values 0 and 1; `axis`: of the slices to take from it."""
+        return np.clip(apply(inside, self.mask_weights_along(axis)), 0, 1)
 
     def back(self, result: Array) -> Array:
         """Values on the result grid, interpolated linearly at the scan's own samples: shape `self.shape`."""
         return apply(result, [self._inverse(axis) for axis in range(len(self.shape))])
+
+    def _with_slices(self, weights: tuple[Array, ...], axis: int | None) -> tuple[Array, ...]:
+        return tuple(self.slice_weights[k] if k == axis else matrix for k, matrix in enumerate(weights))
 
     def _edges(self, axis: int) -> NDArray[np.float64]:
         """The size + 1 borders of the result pixels, in samples; sample j covers [j - 1/2, j + 1/2]."""
@@ -120,6 +145,13 @@ class Grid:
         weights: Array = (_tent((edges[:-1] + edges[1:]) / 2, self.shape[axis]) * covered[:, None]).astype(np.float32)
         return weights
 
+    def _nearest(self, axis: int) -> Array:
+        """Weights that take the sample nearest to each pixel's centre, the lower of two; 0 for pixels outside the scan."""
+        edges, inside = self._edges(axis), np.diff(self._clipped_edges(axis)) > ROUNDING
+        nearest = np.ceil((edges[:-1] + edges[1:]) / 2 - 0.5 - ROUNDING).clip(0, self.shape[axis] - 1)
+        weights: Array = ((nearest[:, None] == np.arange(self.shape[axis])) & inside[:, None]).astype(np.float32)
+        return weights
+
     def _inverse(self, axis: int) -> Array:
         """Weights (samples, size) of linear interpolation between pixels at each sample's centre."""
         first = self._edges(axis)[0]
@@ -133,8 +165,8 @@ def cut(
 ) -> NDArray[np.uint8]:
     """Slices `rows` along `axis` of the resampled `values`: uint8 (rows, size, size), 0..255 for [0, 1].
 
-    The result equals slicing the whole resampled volume, but only these slices are computed. For a 2-D image `axis`
-    is None, and the result has one slice.
+    `weights` are those of the grid along `axis`. The result equals slicing the whole resampled volume, but only these
+    slices are computed. For a 2-D image `axis` is None, and the result has one slice.
     """
     if axis is None:
         return quantised(apply(values, weights)[None])

@@ -192,7 +192,7 @@ def four_d(root, values, labels):
         (nan, "1 of 7200 samples are not finite numbers"),
         (flat, "all intensities are 7"),
         (other_size, "the label has 19 x 30 x 12 samples, its image 20 x 30 x 12"),
-        (elsewhere, "lies 62.5 voxels away"),
+        (elsewhere, "is 62.5 voxels away from the grid of its image"),
         (interpolated, "not whole numbers"),
         (four_d, "expected a volume"),
     ],

@@ -177,7 +177,7 @@ def test_only_the_series_with_most_labels_is_used(tmp_path):
     scans, dropped = found(root, facts)
     assert [scan[2] for scan in scans] == ["p/a/1.png", "p/a/2.png"]
     assert any("1 images whose series has fewer labels are left out" in row for row in dropped)
-    with pytest.raises(ValueError, match="choose 'no' must be a part"):
+    with pytest.raises(ValueError, match="choose 'no' is not a part of"):
         group(choose="no")
 
 

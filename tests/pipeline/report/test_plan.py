@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Config
-from pipeline.manifest import expected_counts, licence
 from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.report.dataset_page import page, table
 from pipeline.report.plan import plan, planned
@@ -102,20 +101,6 @@ def test_names_are_whole_in_a_narrow_terminal(capsys, monkeypatch):
     assert max(map(len, shown[: len(MANIFESTS)])) <= 80
 
 
-@pytest.mark.parametrize(
-    ("known", "unknown", "words"),
-    [
-        (0, 0, "0 bytes"),
-        (999, 0, "999 bytes"),
-        (1500, 1, "1.5 kB + 1 file"),
-        (23486003, 0, "23 MB"),
-        (0, 2, "unknown, 2 files"),
-    ],
-)
-def test_sizes_in_readable_units(known, unknown, words):
-    assert expected_counts.readable_size(known, unknown) == words
-
-
 def test_the_committed_page_is_current(tmp_path):
     table(tmp_path / "datasets.md")
     committed = Path("docs/reference/datasets.md").read_text()
@@ -129,19 +114,3 @@ def test_a_row_of_the_page():
         " | [open](https://github.com/zxaoyou/segmentation_WBC) |"
     )
     assert "Total without generated datasets: 3 datasets, 660 scans, 10 tasks." in page(some())
-
-
-@pytest.mark.parametrize(
-    ("facts", "words"),
-    [
-        ({"homepage": "WBC's page"}, 'homepage: "WBC\'s page" is no web address'),
-        ({"licence": {**terms("yes"), "name": None}}, "without a name"),
-        ({"sources": [{"file": "a", "get": "x"}], "homepage": None}, "says where"),
-        ({"sources": [{"file": "a", "get": "x"}] * 2}, "a is there twice"),
-        ({"sources": [{"file": "a", "get": "x", "unpack": False, "password": "p"}]}, "have no meaning"),
-    ],
-)
-def test_mistakes_in_terms_are_named(facts, words):
-    (found,) = licence.mistakes(changed("WBC-CV", **facts))
-    assert words in found
-    assert not list(licence.mistakes(MANIFESTS["WBC-CV"]))
