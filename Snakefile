@@ -36,6 +36,7 @@ ROOT = CONFIG.root.as_posix()
 # The stages read the settings from this file. It is not the output of a rule: Snakemake does not compare the params of
 # jobs that come after a job that runs, so a changed setting would not run them again.
 RESOLVED = f"{ROOT}/config.json"
+REPORTS = f"{ROOT}/reports/attrition"
 RUN = f"PYTHONPATH={shlex.quote(workflow.basedir)} {shlex.quote(sys.executable)} -m pipeline"
 
 
@@ -244,13 +245,14 @@ rule synthetic:
 
 
 rule store:
+    # The attrition report is not an output: Snakemake deletes the outputs of a job that fails, and then the report is
+    # needed most.
     input:
         unpack(evidence),
         manifest=manifest_of,
         shards=shards,
     output:
-        store=f"{ROOT}/stores/{{dataset}}.lmdb",
-        report=f"{ROOT}/reports/attrition/{{dataset}}.csv",
+        f"{ROOT}/stores/{{dataset}}.lmdb",
     log:
         f"{ROOT}/logs/store/{{dataset}}.log",
     params:
@@ -264,7 +266,7 @@ rule store:
         ),
     shell:
         "{RUN} store --config {RESOLVED:q} --manifest {input.manifest:q} {params.evidence}"
-        " --out {output.store:q} --report {output.report:q} --shards {input.shards:q} 2> {log:q}"
+        " --out {output:q} --report {REPORTS:q}/{wildcards.dataset}.csv --shards {input.shards:q} 2> {log:q}"
 
 
 rule catalogue:
@@ -280,7 +282,7 @@ rule catalogue:
 
 rule sheet:
     input:
-        rules.store.output.store,
+        rules.store.output,
     output:
         f"{ROOT}/reports/sheets/{{dataset}}.png",
     log:

@@ -136,9 +136,9 @@ def agreement(folder: Path, max_images: int) -> None:
         image = nib.as_closest_canonical(nib.load(path))
         volume = np.asarray(image.dataobj)
         grid = Grid(volume.shape, tuple(map(float, nib.affines.voxel_sizes(image.affine))), SIZE)
-        here, there = grid.image(normalised(volume, "mr")), shrunk(original(image), 1)
+        values, there = normalised(volume, "mr"), shrunk(original(image), 1)
         for axis in range(3):
-            pair = [whole.take(SIZE // 2, axis).ravel() for whole in (here, there)]
+            pair = [whole.take(SIZE // 2, axis).ravel() for whole in (grid.image(values, axis), there)]
             correlations.append(float(np.corrcoef(pair)[0, 1]))
     print(f"{len(correlations)} middle slices: correlation {min(correlations):.4f} to {max(correlations):.4f},"
           f" median {np.median(correlations):.4f}")  # fmt: skip

@@ -4,6 +4,7 @@ It uses the csv module, because each of the workflow's hundreds of jobs would pa
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -36,6 +37,7 @@ class Dropped:
     remedy: str = ""
     file: str = ""
     known: bool = False  # the manifest says that this happens
+    samples: int = 0  # of a remark about values without a name: how many samples have them
 
     @classmethod
     def scan(cls, group: str, subject: str, modality: str, bad: ImageError) -> Self:
@@ -58,7 +60,14 @@ class Dropped:
     def __str__(self) -> str:
         where = " ".join(filter(None, (self.group, self.subject, self.modality)))
         file = f" [{self.file}]" if self.file else ""
-        return f"{where}: {self.reason}{file}" + (f"; {self.remedy}" if self.remedy else "")
+        text = f"{where}: " * bool(where) + f"{self.reason}{file}" + (f"; {self.remedy}" if self.remedy else "")
+        return printable(text)
+
+
+def printable(text: str) -> str:
+    """The text, with everything escaped that UTF-8 cannot hold: bytes of file names that are not UTF-8 as \\xe9."""
+    escaped = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
+    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write(path: Path, rows: Iterable[Dropped]) -> None:
@@ -66,20 +75,28 @@ def write(path: Path, rows: Iterable[Dropped]) -> None:
     with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [field.name for field in fields(Dropped)], lineterminator="\n")
         table.writeheader()
-        table.writerows({**asdict(row), "known": "yes" if row.known else "no"} for row in sorted(rows))
+        for row in sorted(rows):
+            facts = {key: printable(value) if isinstance(value, str) else value for key, value in asdict(row).items()}
+            table.writerow({**facts, "known": "yes" if row.known else "no"})
 
 
 def read(path: Path) -> list[Dropped]:
     """The rows of a file that `write` made."""
     with path.open(newline="", encoding="utf-8") as file:
         return [
-            Dropped(**{key: text for key, text in row.items() if key != "known"}, known=row["known"] == "yes")
+            Dropped(**row, known=known == "yes", samples=int(samples))
             for row in csv.DictReader(file)
+            for known, samples in [(row.pop("known"), row.pop("samples", 0))]
         ]
 
 
 def remarks(rows: Sequence[Dropped]) -> Iterator[str]:
-    """Unexpected rows as lines of text: one for each scan, and one for each label with the number of its slices."""
+    """Unexpected rows as lines of text: one for each scan, and one for each label and kind of reason with its slices.
+
+    The reason why a slice is not stored begins with its kind and a colon.
+    """
     yield from (str(row) for row in rows if row.unexpected)
-    slices = Counter((row.slicing, row.label) for row in rows if row.label and not row.known)
-    yield from (f"{n} {slicing} slices not stored: too few pixels of {label}" for (slicing, label), n in slices.items())
+    slices = Counter(
+        (row.slicing, row.label, row.reason.partition(":")[0]) for row in rows if row.label and not row.known
+    )
+    yield from (f"{n} `{slicing}` masks of {label} not stored: {kind}" for (slicing, label, kind), n in slices.items())

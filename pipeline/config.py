@@ -14,7 +14,7 @@ from pipeline.manifest.licence import Use
 from universeg.base.atomic_write import atomic_write
 
 # Increase it whenever a change of the code changes what a store contains. Existing stores are then rebuilt.
-RECIPE = 2
+RECIPE = 3
 
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Geometry = Literal["isotropic", "stretch"]
@@ -52,7 +52,7 @@ class Config(Strict):
     """The workflow's settings; config/config.yaml explains each."""
 
     root: Annotated[UserPath, Affects()] = Path("data")
-    manifests: Annotated[tuple[UserPath, ...], Affects()] = (Path("dataset_manifests"),)
+    manifests: Annotated[tuple[UserPath, ...], Field(min_length=1), Affects()] = (Path("dataset_manifests"),)
     datasets: Annotated[tuple[str, ...] | Literal["obtainable", "all"], Affects()] = "obtainable"
     use: Annotated[Use, Affects()] = "research"
     mirror: Annotated[str | None, Affects()] = None
@@ -74,8 +74,15 @@ class Config(Strict):
         return have
 
     def with_manifests_in(self, checkout: Path) -> Self:
-        """The same settings, with manifest folders that do not exist here replaced by those of the checkout."""
+        """The same settings, with manifest folders that do not exist here replaced by those of the checkout.
+
+        Raises ConfigError for a folder that exists in neither place.
+        """
         folders = tuple(folder if folder.is_dir() else checkout / folder for folder in self.manifests)
+        missing = [str(given) for given, folder in zip(self.manifests, folders, strict=True) if not folder.is_dir()]
+        if missing:
+            where = f"looked in {Path.cwd()} and in {checkout}"
+            raise ConfigError(f"manifests: no such folder: {', '.join(missing)}; {where}")
         return self.model_copy(update={"manifests": folders})
 
     def affecting(self, stage: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "pipeline.match": IMAGES | MANIFESTS | {"universeg.store"},
     "pipeline.build": DATA | MANIFESTS | {"pipeline.match"},
     "pipeline.report": FOUNDATION | MANIFESTS | {"universeg.store"},
-    "pipeline.authoring": IMAGES | MANIFESTS | {"pipeline.match"},
+    "pipeline.authoring": IMAGES | MANIFESTS | {"pipeline.match", "universeg.store"},
 }
 # These load without torch, whatever they import in turn.
 TORCH_FREE = [

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from workflow import CHECKOUT, World, command, run_stages, snakemake
 
+from pipeline import attrition
 from pipeline.config import Config
 
 pytestmark = pytest.mark.slow
@@ -250,5 +251,8 @@ def test_datasets_with_errors_do_not_stop_the_others(tmp_path):
         assert words in logs[name]
         assert logs[name].strip() in run.stdout, "the log of a failed job is shown"
     assert "`strict` is set" in logs["MSD-Hippocampus"]
+    report = tmp_path / "out" / "reports" / "attrition" / "MSD-Hippocampus.csv"
+    assert str(report) in logs["MSD-Hippocampus"]
+    assert any(row.unexpected for row in attrition.read(report)), "Snakemake keeps the report of a job that failed"
     assert [path.name for path in (tmp_path / "out" / "stores").glob("*.lmdb")] == ["BBBC003.lmdb"]
     assert not list(tmp_path.rglob("evil.txt"))

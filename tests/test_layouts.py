@@ -52,15 +52,17 @@ def expected(case: Case) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
     """(task, slicing) -> image and mask. Unlike the pipeline, it resamples the whole volume and then takes slices."""
     spacing = case.spacing or (1.0,) * case.image.ndim
     grid = Grid(case.image.shape, spacing, SIZE)
-    image = grid.image(normalised(case.image, case.intensity, case.window))
+    values = normalised(case.image, case.intensity, case.window)
+    wholes = {axis: grid.image(values, axis) for axis in (case.axes if case.image.ndim == 3 else (None,))}
     found = {}
     for label, inside in case.masks.items():
-        cover = grid.mask(inside)
         if case.image.ndim == 2:
+            image, cover = wholes[None], grid.mask(inside)
             if area(quantised(cover)):
                 found[f"{case.group}/{case.modality}/{label}/0", "mid"] = quantised(image), quantised(cover)
             continue
-        for axis in case.axes:
+        for axis, image in wholes.items():
+            cover = grid.mask(inside, axis)
             amounts = cover.sum(axis=tuple(k for k in range(3) if k != axis))
             for slicing, at in (("mid", SIZE // 2), ("max", int((amounts >= amounts.max() * (1 - 1e-5)).argmax()))):
                 mask = quantised(cover.take(at, axis))
@@ -93,6 +95,10 @@ def test_the_report_has_the_unusable_scans_of_the_tree(built):
     assert rows.keys() == built.layout.reported.keys()
     for key, words in built.layout.reported.items():
         assert words in rows[key].reason, key
+
+
+def test_every_value_of_the_tree_s_label_maps_has_a_name_or_is_background(built):
+    assert [row.reason for row in built.report if row.samples] == []
 
 
 def _is_about_a_scan(row: attrition.Dropped) -> bool:

@@ -13,6 +13,10 @@ READER_OF: Mapping[str, str] = {  # ending of a file name -> name of its reader
 }
 FEW_VALUES = 4  # a number with at most this many values distinguishes kinds of files, not subjects
 
+# A name as BIDS has it: sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz, also below other folders.
+_BIDS = re.compile(
+    r"(?:^|/)sub-(?P<subject>[A-Za-z0-9]+)/(?:ses-(?P<session>[A-Za-z0-9]+)/)?(?:[^/]+/)*sub-(?P=subject)_[^/]*$"
+)
 _WORD = re.compile(r"([A-Za-z0-9]+)")
 
 
@@ -21,9 +25,10 @@ class FileGroup:
     """Files with the same path pattern."""
 
     pattern: str  # with the part {subject}
-    subject: str  # regular expression of that part
+    parts: Mapping[str, str]  # named part -> regular expression
     reader: str
     files: Mapping[str, str]  # subject -> path
+    count: int  # of all files; more than `files` if a subject has several
 
 
 def ending(path: str) -> str | None:
@@ -34,13 +39,17 @@ def ending(path: str) -> str | None:
 def group_by_pattern(paths: Sequence[str]) -> Iterator[FileGroup]:
     """The groups of some files, the largest first. Files without a reader are left out."""
     rows_by_shape: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    bids: dict[str, dict[str, str]] = defaultdict(dict)
     for path in paths:
         end = ending(path)
-        if end is not None:
+        if end is not None and (name := _BIDS.search(path)):
+            bids[_bids_pattern(path, name)][" ".join(filter(None, (name["subject"], name["session"])))] = path
+        elif end is not None:
             words = _WORD.split(path[: -len(end)])
             shape = ("#" if any(map(str.isdigit, word)) else word for word in words)
             rows_by_shape[(*shape, path[-len(end) :])].append([*words, path[-len(end) :]])
     groups = [group for rows in rows_by_shape.values() for group in _split_by_kind(rows)]
+    groups += [_bids_group(pattern, files) for pattern, files in bids.items()]
     yield from sorted(groups, key=lambda group: (-len(group.files), group.pattern))
 
 
@@ -76,7 +85,19 @@ def _file_group(rows: list[list[str]]) -> FileGroup:
     subjects = ["".join(row[span]) for row in rows]
     regex = r"\d+" if all(map(str.isdigit, subjects)) else _regex([row[span] for row in rows])
     reader = READER_OF[str(ending(rows[0][-1]))]
-    return FileGroup(pattern, regex, reader, dict(zip(subjects, map("".join, rows), strict=True)))
+    files = dict(zip(subjects, map("".join, rows), strict=True))
+    return FileGroup(pattern, {"subject": regex}, reader, files, len(rows))
+
+
+def _bids_pattern(path: str, name: re.Match[str]) -> str:
+    """The path with {subject} and {session} in place of their values."""
+    pattern = re.sub(rf"sub-{name['subject']}(?![A-Za-z0-9])", "sub-{subject}", path)
+    return re.sub(rf"ses-{name['session']}(?![A-Za-z0-9])", "ses-{session}", pattern) if name["session"] else pattern
+
+
+def _bids_group(pattern: str, files: Mapping[str, str]) -> FileGroup:
+    parts = {part: "[A-Za-z0-9]+" for part in ("subject", "session") if f"{{{part}}}" in pattern}
+    return FileGroup(pattern, parts, READER_OF[str(ending(pattern))], files, len(files))
 
 
 def _regex(rows: list[list[str]]) -> str:

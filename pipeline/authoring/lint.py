@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.schema import Manifest
-from pipeline.readers import READERS
-
-WITH_ARRAYS = {"matlab", "hdf5"}  # readers that need the name of an array
+from pipeline.readers import ARRAYS, READERS
 
 
 def problems(manifest: Manifest) -> Iterator[str]:
@@ -25,8 +23,8 @@ def _group_problems(group: Group) -> Iterator[str]:
     for reader, array in sorted(readers, key=str):
         if reader is not None and reader not in READERS:
             yield f"unknown reader {reader!r}; known: {', '.join(READERS)}"
-        if (reader in WITH_ARRAYS) != (array is not None) and reader is not None:
-            yield f"reader {reader!r} {'needs' if reader in WITH_ARRAYS else 'does not use'} the key 'array'"
+        if (reader in ARRAYS) != (array is not None) and reader is not None:
+            yield f"reader {reader!r} {'needs' if reader in ARRAYS else 'does not use'} the key 'array'"
     for form in group.scans:
         yield from _scan_problems(group, form)
 

@@ -19,7 +19,12 @@ def largest_slice(counts: NDArray[np.integer], grid: Grid, axis: int) -> int:
 
 
 def counts_per_axis(mask: NDArray[np.bool_]) -> Sequence[NDArray[np.integer]]:
-    """For each axis of a volume: the number of mask samples at each position along it. Reads the volume once."""
+    """For each axis of a volume: the number of mask samples at each position along it. Reads the volume once.
+
+    A picture is its own only slice, so its only count is that of all samples of the mask.
+    """
+    if mask.ndim == 2:
+        return [np.array([np.count_nonzero(mask)])]
     outer = int(np.argmax(np.abs(mask.strides)))
     planes = np.moveaxis(mask, outer, 0)
     counts = np.array([np.count_nonzero(plane) for plane in planes])

@@ -24,19 +24,21 @@ def split(dataset: str, subjects: Sequence[str]) -> dict[str, str]:
 def merge(shards: Sequence[Path], header: Mapping[str, Any], path: Path) -> Store:
     """Write the store of one dataset from any number of shards; records are copied byte for byte.
 
-    The splits and the number of subjects are added to `header`. Raises ValueError if no shard has a record.
+    The splits, and the numbers of subjects (persons or specimens) and of their images, are added to `header`. Raises
+    ValueError if no shard has a record.
     """
     opened = [Store(shard) for shard in shards]
-    subjects = {subject_of(name) for shard in opened for name in _names(shard)}
-    if not subjects:
+    images = {name for shard in opened for name in _names(shard)}
+    if not images:
         raise ValueError(
             f"{header['dataset']}: none of its scans could be used, so no store is written;"
             f" the reasons are in reports/attrition/{header['dataset']}.csv"
         )
-    splits = split(header["dataset"], sorted(subjects))
-    counts = {name: sum(chosen == name for chosen in splits.values()) for name in SPLITS}
+    splits = split(header["dataset"], [subject_of(name) for name in images])
+    members = {name: sum(chosen == name for chosen in splits.values()) for name in SPLITS}
+    counts = {"subjects": len(splits), **members, "images": len(images)}
     packed: Iterator[Packed] = heapq.merge(*(shard.packed() for shard in opened))
-    write_store(path, {**header, "splits": splits, "counts": {"subjects": len(splits), **counts}}, packed)
+    write_store(path, {**header, "splits": splits, "counts": counts}, packed)
     return Store(path)
 
 

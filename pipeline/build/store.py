@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import attrition
 from pipeline.attrition import Dropped
+from pipeline.build.label_remarks import merged
 from pipeline.build.merge import merge
 from pipeline.config import RECIPE, Config, load_config
 from pipeline.manifest.schema import Manifest, load_manifest
@@ -36,11 +37,12 @@ def store(
         scans: The output of the match stage; omit it for generated datasets.
     """
     settings, facts = load_config(config), load_manifest(manifest)
-    dropped = [row for path in shards for row in attrition.read(path.with_suffix(".csv"))]
+    dropped, remarks = merged(row for path in shards for row in attrition.read(path.with_suffix(".csv")))
     if scans is not None:
         dropped += _dropped_before_shards(facts, scans, dropped)
+    dropped += remarks
     attrition.write(report, dropped)
-    for line in attrition.remarks(dropped):
+    for line in [*attrition.remarks(dropped), *(str(row) for row in remarks if row.known)]:
         say(f"{facts.name}: {line}")
     unexpected = sum(row.unexpected for row in dropped)
     if settings.strict and unexpected:
@@ -88,9 +90,10 @@ def unexpected_counts(manifest: Manifest, usable: Sequence[ScanFiles]) -> Iterat
         if group.name in replaced or (group.instead_of is not None and not scans):
             continue
         subjects = {subject_of(scan.subject) for scan in scans}
+        both = f"{len(scans)} usable scans (images) of {len(subjects)} subjects (persons)"
         counts = {"scans": (len(scans), group.expect.scans), "subjects": (len(subjects), group.expect.subjects)}
         for what, (found, expected) in counts.items():
             if expected is not None and found != expected:
-                reason = f"{found} usable {what}, the manifest expects {expected}"
+                reason = f"{both}, the manifest expects {expected} {what}"
                 remedy = "check that your copy of the dataset is complete, or correct 'expect' in the manifest"
                 yield Dropped(group.name, "", reason=reason, remedy=remedy)

@@ -26,6 +26,7 @@ def decode_colours(
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """The samples that have the label's colour; all other samples are background."""
     labels = label_map(spec, request, "", image)
+    request.findings.note(labels.notes, labels.where)
     colours = labels.colours
     if colours.ndim == len(labels.spacing) or colours.shape[-1] < 3:
         raise BadScan("the label has no colours", labels.where, "use kind: values")

@@ -1,6 +1,7 @@
 """Label kind `files`: one image file per label, so masks may overlap."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field
 from pipeline.labels.label_files import FilePerLabel
 from pipeline.labels.label_map import LabelRequest, label_map
 from universeg.imageio.image import LoadedImage
+from universeg.imageio.masks import without_alpha
 
 
 class FileLabels(FilePerLabel):
@@ -22,9 +24,18 @@ class FileLabels(FilePerLabel):
 def decode_files(
     spec: FileLabels, request: LabelRequest, image: LoadedImage
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """The samples above the threshold, in any colour channel. A label without a file has an empty mask."""
+    """The samples above the threshold, in any colour channel, or in the alpha channel if the colour says nothing.
+
+    Transparent samples are 0. A label without a file has an empty mask.
+    """
     for name in spec.names:
-        if name in request.paths:
-            yield name, np.greater(label_map(spec, request, name, image).brightness, spec.above)
-        else:
+        if name not in request.paths:
             yield name, np.zeros(image.shape, bool)
+            continue
+        labels = label_map(spec, request, name, image)
+        if labels.coloured:
+            values, notes = without_alpha(labels.values)
+            labels = replace(labels, values=values)
+            request.findings.note(notes, labels.where)
+        request.findings.note(labels.notes, labels.where)
+        yield name, np.greater(labels.brightness, spec.above)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.fields import Name, PartName, Pattern, Strict
+from pipeline.labels.findings import Background
 
 
 class LabelFiles(Strict):
@@ -64,6 +65,16 @@ class OneFile(LabelFiles):
     @property
     def patterns(self) -> Mapping[str, str]:
         return {"": self.path}
+
+
+class OneLabelMap(OneFile):
+    """All masks of a scan are values of one label map."""
+
+    background: Background = Field(
+        (),
+        description="Values without a name that are expected and mean background, as 0 does; 'others': all of them."
+        " Other values without a name are reported",
+    )
 
 
 class FilePerLabel(LabelFiles):

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.attrition import BadScan
+from pipeline.labels.findings import Findings
 from pipeline.labels.label_files import LabelFiles
 from pipeline.readers import Pick, read_all
 from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance, upright
+from universeg.imageio.masks import label_values
 
 REMEDY = "check that label and image belong together; add the scan to known_bad if they do not"
 
@@ -27,6 +29,7 @@ class LabelRequest:
     spacing: tuple[float, ...] | None = None  # likewise, in millimetres
     parts: Mapping[str, str] = field(default_factory=dict)
     may_be_unlabelled: bool = False  # the manifest expects images without an entry in the label file
+    findings: Findings = field(default_factory=Findings)  # the decoders add to it
 
 
 def label_map(spec: LabelFiles, request: LabelRequest, name: str, image: LoadedImage) -> LoadedImage:
@@ -35,7 +38,7 @@ def label_map(spec: LabelFiles, request: LabelRequest, name: str, image: LoadedI
     Raises BadScan if they cannot be read, or do not fit the image as `spec.grid` demands.
     """
     paths = request.paths[name]
-    stored = read_all(request.reader, paths, request.pick, image.order)
+    stored = read_all(request.reader, paths, replace(request.pick, volume=image.is_volume), image.order)
     by_index = spec.grid == "voxels" or (stored.affine is None and stored.is_volume)
     where = str(paths[0])
     try:
@@ -50,21 +53,20 @@ def label_map(spec: LabelFiles, request: LabelRequest, name: str, image: LoadedI
         raise BadScan(bad.reason, bad.file or where, bad.remedy or REMEDY) from bad
 
 
-def single_channel(labels: LoadedImage) -> NDArray[Any]:
-    """The values of a label map in grey. A colour file with three equal channels counts as grey.
+def whole_numbers(spec: LabelFiles, request: LabelRequest, image: LoadedImage) -> LoadedImage:
+    """The label map of a scan on the grid of its image: one whole number per sample, by the rule of `imageio.masks`.
 
-    Raises BadScan if the channels differ.
+    What had to be decided is added to the findings. Raises BadScan if the file is no label map.
     """
-    if not labels.coloured:
-        return labels.values
-    if labels.values.shape[-1] < 3:  # grey with opacity
-        grey: NDArray[Any] = labels.values[..., 0]
-        return grey
-    first, *others = np.moveaxis(labels.values[..., :3], -1, 0)
-    if any(not np.array_equal(first, other) for other in others):
-        raise BadScan("the label is in colour; expected one value per sample", labels.where, "use kind: colours")
-    values: NDArray[Any] = first
-    return values
+    labels = label_map(spec, request, "", image)
+    several = len(spec.masks) > 1
+    try:
+        labels = label_values(labels, two_valued=not several)
+    except ImageError as bad:
+        remedy = f"{bad.remedy}, or use 'kind: colours'" if labels.coloured else bad.remedy
+        raise BadScan(bad.reason, bad.file, remedy) from bad
+    request.findings.note(labels.notes, labels.where)
+    return labels
 
 
 def _on_grid_of(image: LoadedImage, labels: LoadedImage, grid: str) -> LoadedImage:
@@ -98,7 +100,7 @@ def _resampled(labels: LoadedImage, image: LoadedImage) -> NDArray[Any]:
 
     to_label = np.linalg.inv(np.asarray(labels.affine)) @ np.asarray(image.affine)
     values: NDArray[Any] = affine_transform(
-        labels.values, to_label[:3, :3], to_label[:3, 3], image.shape, order=0, mode="constant", cval=0
+        labels.values, to_label[:3, :3], to_label[:3, 3], image.shape, order=0, mode="grid-constant", cval=0
     )
     return values
 

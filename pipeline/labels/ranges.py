@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.fields import Name
-from pipeline.labels.label_files import OneFile
-from pipeline.labels.label_map import LabelRequest, label_map, single_channel
+from pipeline.labels.label_files import OneLabelMap
+from pipeline.labels.label_map import LabelRequest, whole_numbers
 from universeg.imageio.image import LoadedImage
 
 
-class RangeLabels(OneFile):
+class RangeLabels(OneLabelMap):
     """One label map per scan. Each label is a range of values."""
 
     kind: Literal["ranges"]
@@ -24,6 +24,10 @@ def decode_ranges(
     spec: RangeLabels, request: LabelRequest, image: LoadedImage
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """The samples from the lowest to the highest value of the label, both included."""
-    values = single_channel(label_map(spec, request, "", image))
+    labels = whole_numbers(spec, request, image)
+    named = np.zeros(image.shape, bool)
     for name, (low, high) in spec.names.items():
-        yield name, (values >= low) & (values <= high)
+        mask = (labels.values >= low) & (labels.values <= high)
+        named |= mask
+        yield name, mask
+    request.findings.count_unnamed(labels.values, named, spec.background, labels.where)

@@ -106,6 +106,11 @@ class ScanPattern(Strict):
         return PathPattern(self.image, parts)
 
     @property
+    def is_volume(self) -> bool:
+        """Whether the manifest says that the images are volumes: it gives their orientation, or three spacings."""
+        return self.orientation is not None or len(self.spacing or ()) == 3
+
+    @property
     def names(self) -> frozenset[str]:
         """The named parts that an image has: from its path, its table and its frame."""
         own = self.pattern.names - {self.stack}

@@ -2,8 +2,8 @@
 
 `imagesTr/{subject}.nii.gz` matches the end of a path, below any leading folders, so it does not matter into which
 folder an archive was unpacked. `*` matches any text without "/", `**/` any folders. A part that occurs twice must have
-the same value both times. The ending of a name (`.nii.gz`) also matches in capitals, and an accented letter matches in both
-encodings of Unicode.
+the same value both times. The ending of a name (`.nii.gz`) also matches in capitals, and an accented letter matches in
+both encodings of Unicode.
 """
 
 import re
@@ -45,17 +45,19 @@ class PathPattern:
         return frozenset(m["part"] for m in _TOKEN.finditer(self.text) if m["part"])
 
     @cached_property
+    def ending(self) -> str:
+        """The ending that all matching files have, such as .nii.gz; "" if they may have any."""
+        found = _ENDING.search(self.text)
+        return found[0] if found else ""
+
+    @cached_property
     def regex(self) -> re.Pattern[str]:
         """The regular expression that a whole path must match."""
         seen: set[str] = set()
-        text = composed(self.text)
-        ending = _ENDING.search(text)
-        name = text[: ending.start()] if ending else text
         pieces = [rf"(?P<{_ROOT}>(?s:.*/)?)"]
-        for token in _TOKEN.finditer(name):
+        for token in _TOKEN.finditer(composed(self.text).removesuffix(self.ending)):
             pieces.append(self._piece(token, seen))
-        if ending:
-            pieces.append(f"(?i:{re.escape(ending[0])})")
+        pieces.append(f"(?i:{re.escape(self.ending)})")
         try:
             return re.compile("".join(pieces))
         except re.error as error:
@@ -68,7 +70,7 @@ class PathPattern:
             return f"(?P={token['part']})"
         if token["part"]:
             seen.add(token["part"])
-            return f"(?P<{token['part']}>{self.parts.get(token['part'], '[^/]+')})"
+            return f"(?P<{token['part']}>{composed(self.parts.get(token['part'], '[^/]+'))})"
         return {"deep": "(?s:.*/)?", "star": "[^/]*"}.get(token.lastgroup or "", re.escape(token["text"] or ""))
 
     def fits(self, path: str) -> bool:
@@ -91,6 +93,14 @@ def composed(text: str) -> str:
 def without_zeros(text: str) -> str:
     """The text without leading zeros of its numbers, so that 007 and 7 are equal."""
     return re.sub(r"0*(\d+)", r"\1", text)
+
+
+def same_but_for_zeros(one: str, other: str) -> bool:
+    """Whether two texts are equal, but for zeros before numbers: 007 and 7.
+
+    0a01 and 00a1 are not: zeros before a number make it longer, so texts of equal length have other numbers.
+    """
+    return one == other or (len(one) != len(other) and without_zeros(one) == without_zeros(other))
 
 
 def natural_key(text: str) -> list[tuple[int, str]]:

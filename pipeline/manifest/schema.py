@@ -17,6 +17,8 @@ from pipeline.manifest.layout import Group
 from pipeline.manifest.source_file import SourceFile
 from pipeline.manifest.strict_yaml import DocumentError, load_yaml
 
+DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
+
 
 class Citation(Strict):
     """A publication that describes the dataset."""
@@ -54,7 +56,7 @@ class Overlap(Strict):
 class Manifest(Strict):
     """One dataset: who made it, who may use it, where it is, and what its files mean."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")] = Field(
+    name: Annotated[str, Field(pattern=DATASET_NAME)] = Field(
         description="Name of the dataset, and of its manifest without .yaml"
     )
     title: str

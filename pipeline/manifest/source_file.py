@@ -56,6 +56,11 @@ class SourceFile(Strict):
     nested: tuple[str, ...] = Field(
         (), description="Patterns of archives inside the archive; they are unpacked into the folder that they are in"
     )
+    unpacked_bytes: Annotated[int, Field(gt=0)] | None = Field(
+        None,
+        description="Bytes that the archive may unpack to; default: 1 GiB, or 200 times its own size if that is more."
+        " An archive of label maps may need more",
+    )
     password: str | None = Field(
         None, description="The published password of the archive; or $NAME, an environment variable with the password"
     )

@@ -1,30 +1,34 @@
 """Which of the scans that were found are used: no copies, no ambiguous subjects, no known bad scans, not too many."""
 
-import filecmp
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.attrition import Dropped
 from pipeline.manifest.layout import Group
+from pipeline.match.image_files import first_few
+from pipeline.match.listing import Listing, same_content
 from pipeline.match.scan_files import ScanFiles
 from universeg.store import subject_of
 
 
 def filter_scans(
-    group: Group, found: Sequence[ScanFiles | Dropped], root: Path
+    group: Group, found: Sequence[ScanFiles | Dropped], listed: Listing
 ) -> tuple[list[ScanFiles], list[Dropped]]:
-    """The scans of a group to use, and a row for everything that is not used; `root` is the dataset's folder."""
-    scans, copies = _without_copies(group, [result for result in found if isinstance(result, ScanFiles)], root)
+    """The scans of a group to use, and a row for everything that is not used."""
+    scans, copies = _without_copies(group, [result for result in found if isinstance(result, ScanFiles)], listed.root)
+    scans, links = _without_links(scans, listed.root) if listed.has_links else (scans, [])
     scans, less_labelled = _most_labelled(group, scans)
     scans, repeats = _without_repeats(scans)
     scans, known_bad = _without_known_bad(group, scans)
     scans, surplus = _at_most(group, scans)
     problems = [result for result in found if isinstance(result, Dropped)]
-    dropped = _mark_known([*problems, *repeats], group) + known_bad + surplus + copies + less_labelled
+    dropped = _mark_known([*problems, *links, *repeats], group) + known_bad + surplus + copies + less_labelled
     return scans, dropped + (_missing_known_bad(group, found) if found else [])
 
 
@@ -47,11 +51,31 @@ def _are_copies(one: ScanFiles, other: ScanFiles, root: Path) -> bool:
     files, other_files = _files(one), _files(other)
     if len(files) != len(other_files) or any(a == b for a, b in zip(files, other_files, strict=True)):
         return False
-    try:
-        pairs = zip(files, other_files, strict=True)
-        return all(filecmp.cmp(root / a, root / b, shallow=False) for a, b in pairs)
-    except OSError:  # the stage that reads the file reports it
-        return False
+    return all(same_content(root / a, root / b) for a, b in zip(files, other_files, strict=True))
+
+
+def _without_links(scans: list[ScanFiles], root: Path) -> tuple[list[ScanFiles], list[Dropped]]:
+    """Drop scans that a link makes from the files of another subject: one image would count as two persons."""
+    real = cache(os.path.realpath)
+    start = f"{real(root)}/"
+
+    def real_files(scan: ScanFiles) -> tuple[str, ...]:
+        return tuple(real(root / file) for file in _files(scan))
+
+    def is_linked(scan: ScanFiles) -> bool:
+        return any(path != start + file for path, file in zip(real_files(scan), _files(scan), strict=True))
+
+    first: dict[tuple[object, ...], ScanFiles] = {}
+    rows = []
+    for scan in sorted(scans, key=lambda scan: (is_linked(scan), scan)):
+        part = (scan.modality, scan.channel, scan.index, scan.label_index)
+        other = first.setdefault((real_files(scan), *part), scan)
+        if scan.images != other.images and scan.subject != other.subject:
+            reason = f"a link makes it from the files of {other.subject}, {first_few(other.images)}"
+            remedy = "remove the link; or, if it is another person, replace the link by the file"
+            rows.append(Dropped(scan.group, scan.subject, scan.modality, "", "", "", reason, remedy, scan.images[0]))
+    dropped = {(row.subject, row.modality, row.file) for row in rows}
+    return [scan for scan in scans if (scan.subject, scan.modality, scan.images[0]) not in dropped], rows
 
 
 def _files(scan: ScanFiles) -> list[str]:
@@ -91,7 +115,7 @@ def _without_repeats(scans: Iterable[ScanFiles]) -> tuple[list[ScanFiles], list[
             scan.modality,
             file=scan.images[0],
             remedy="remove all but one; or tell the images of a subject apart with `frame` in the manifest",
-            reason=f"the subject has {len(found)} images: {', '.join(other.images[0] for other in found)}",
+            reason=f"the subject has {len(found)} images: {first_few([other.images[0] for other in found])}",
         )
         for found in same.values()
         if len(found) > 1
@@ -155,5 +179,5 @@ def _missing_known_bad(group: Group, found: Iterable[ScanFiles | Dropped]) -> li
 
 
 def _remark(group: Group, reason: str) -> list[Dropped]:
-    """A row about the whole group that the manifest foresees."""
+    """A row about the whole group that the manifest announces."""
     return [Dropped(group.name, "", reason=reason, known=True)]

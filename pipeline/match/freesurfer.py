@@ -15,7 +15,8 @@ from pipeline.config import Config, ConfigError, load_config
 from pipeline.manifest.layout import Group
 from pipeline.manifest.path_pattern import PathPattern
 from pipeline.manifest.schema import Manifest, load_manifest
-from pipeline.match.match import listing, name_of
+from pipeline.match.listing import list_files, listing
+from pipeline.match.names import name_of
 from universeg.base.atomic_write import atomic_write
 from universeg.base.lookup import choose
 
@@ -142,7 +143,10 @@ def gather(root: Path, created: Path, into: Path) -> int:
     for folder in (part, into):
         shutil.rmtree(folder, ignore_errors=True)
     part.mkdir(parents=True)
-    for path, base in {**dict.fromkeys(listing(root), root), **dict.fromkeys(results, created)}.items():
+    listed = list_files(root)
+    unusable = [path for path, problem in listed.unusable.items() if not problem.known]  # for the match stage's report
+    files = [*listed.files, *unusable]
+    for path, base in {**dict.fromkeys(files, root), **dict.fromkeys(results, created)}.items():
         link = part / path
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to((base / path).absolute())

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from pipeline.attrition import BadScan
 from pipeline.manifest.layout import INDEX, Range, ScanPattern, Table
-from pipeline.manifest.path_pattern import Match, PathPattern, natural_key, without_zeros
-from pipeline.match.listing import Listing
+from pipeline.manifest.path_pattern import Match, PathPattern, natural_key, same_but_for_zeros, without_zeros
+from pipeline.match.listing import Listing, same_content
 from pipeline.match.owners import Owner, Owners
 from pipeline.match.subject_table import TableRow, read_table
 
@@ -63,18 +63,17 @@ def _without_decimals(cell: str) -> str:
 def _checked(image: ImageFiles, listed: Listing) -> ImageFiles:
     """The image, with a problem if one of its files cannot be opened, or if two of them are the same slice."""
     problem = next((listed.unusable[file] for file in image.files if file in listed.unusable), None)
-    return replace(image, problem=problem or repeated_slice(image.slices, image.files))
+    if image.slices:
+        problem = problem or repeated_slice(image.slices, image.files)
+    return replace(image, problem=problem)
 
 
 def repeated_slice(numbers: Sequence[str], files: Sequence[str]) -> BadScan | None:
-    """The problem that two files of a stack have the same number, but for zeros before it; None if there is none.
-
-    Names of equal length that differ only in the place of zeros are not numbers: 0A01 and 00A1 are hexadecimal.
-    """
+    """The problem that two files of a stack have the same number, but for zeros before it; None if there is none."""
     seen: dict[str, tuple[str, str]] = {}
     for number, file in zip(numbers, files, strict=True):
         other, other_file = seen.setdefault(without_zeros(number), (number, file))
-        if other_file != file and (other == number or len(other) != len(number)):
+        if other_file != file and same_but_for_zeros(other, number):
             remedy = "remove one of them, or correct the pattern in the manifest"
             return BadScan(f"two files are slice {without_zeros(number)}: {other_file}, {file}", file, remedy)
     return None
@@ -102,7 +101,7 @@ def _rows_of(table: Table, parts: Mapping[str, str], listed: Listing) -> list[Ta
     if unusable := next((problem for path, problem in listed.unusable.items() if pattern.fits(path)), None):
         raise unusable
     found = [path for path in listed.files if pattern.fits(path)]
-    if len(found) != 1:
+    if not found or not all(same_content(listed.root / found[0], listed.root / copy) for copy in found[1:]):
         what = f"{len(found)} files match" if found else "no file matches"
         raise BadScan(f"{what} the pattern of the table, {table.path}", remedy="fetch it again, or keep one of them")
     return read_table(listed.root / found[0], table.columns, parts)
@@ -116,9 +115,10 @@ def _with_rows(
     matching, rivals = rows.of(owner), rows.rivals(owner)
     if rivals or not matching or (len(matching) > 1 and scans.frames != "rows"):
         wanted = ", ".join(f"{name} {image.parts[name]}" for name in shared)
-        reason = f"the table has {len(matching)} rows for {wanted}; expected {'some' if scans.frames == 'rows' else 'one'}"
+        expected = "at least one" if scans.frames == "rows" else "one"
+        reason = f"the table has {len(matching)} rows for {wanted}; expected {expected}"
         if rivals:
-            reason = f"{len(rivals)} images that differ only in zeros have one row: {first_few(rivals)}"
+            reason = f"{len(rivals)} images that differ only in zeros have the same row: {first_few(rivals)}"
         yield _unusable(scans, image, BadScan(reason, image.files[0], "correct the table, or add it to known_bad"))
     elif scans.frames == "rows":
         for count, (number, row) in enumerate(matching):

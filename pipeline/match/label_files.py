@@ -1,101 +1,117 @@
 """The label files of each image: those whose named parts have the same values as the image's."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.attrition import BadScan
 from pipeline.labels import Labels
 from pipeline.labels.label_files import FilePerLabel
 from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.path_pattern import Match, PathPattern, natural_key, without_zeros
-from pipeline.match.image_files import ImageFiles
+from pipeline.match.image_files import ImageFiles, first_few, repeated_slice
+from pipeline.match.owners import Key, Owners
 
-Key = tuple[str, ...]
 Candidates = Mapping[str, list[Match]]  # label name -> files
+Found = Mapping[str, list[Match]]
+
+
+def label_patterns(labels: Labels, scans: ScanPattern) -> dict[str, PathPattern]:
+    """Label name -> the pattern of its files, with the regular expressions of the images' parts."""
+    patterns = {}
+    for name, text in labels.patterns.items():
+        names = PathPattern(text, {}).names
+        parts = {part: regex for part, regex in scans.pattern.parts.items() if part in names}
+        patterns[name] = PathPattern(text, parts)
+    return patterns
+
+
+def find_labels(labels: Labels, scans: ScanPattern, paths: Iterable[str]) -> Found:
+    """Label name -> all files that match its pattern."""
+    paths = list(paths)
+    return {name: list(pattern.matches(paths)) for name, pattern in label_patterns(labels, scans).items()}
+
+
+def label_only(labels: Labels, scans: ScanPattern, found: Found) -> dict[str, Mapping[str, str]]:
+    """The label files that are no images too, each with its parts; an HDF5 file may hold both."""
+    return {
+        match.path: match.parts
+        for name, matches in found.items()
+        for match in matches
+        if labels.patterns[name] != scans.image
+    }
 
 
 @dataclass(frozen=True)
-class _FilesOfLabel:
-    """The files of one label by the values of the parts that its pattern shares with the image's."""
+class _OneLabel:
+    """The files of one label, and the parts that its pattern shares with the images'."""
 
-    shared: tuple[str, ...]
-    files: dict[Key, list[Match]] = field(default_factory=lambda: defaultdict(list))
-
-    def of(self, image: ImageFiles) -> list[Match]:
-        """The files of an image: with equal parts, else with parts that differ only in zeros before numbers."""
-        exact = tuple(image.parts[name] for name in self.shared)
-        return self.files.get(exact) or self.files.get(_without_zeros(exact), [])
+    shared: Key
+    files: Owners[Match]
 
 
-@dataclass(frozen=True)
 class LabelIndex:
-    """The label files for the images of one pattern."""
+    """Which label files belong to which of the images of one pattern."""
 
-    stack: str | None  # the part that numbers the slices
-    labels: Mapping[str, _FilesOfLabel]
-    label_only: Mapping[str, Mapping[str, str]]  # files that are no images too, each with its parts
-
-    @classmethod
-    def of(cls, labels: Labels, scans: ScanPattern, paths: Sequence[str]) -> Self:
-        """Find the label files among `paths`."""
-        by_label: dict[str, _FilesOfLabel] = {}
-        label_only: dict[str, Mapping[str, str]] = {}
-        for name, text in labels.patterns.items():
-            by_label[name], matches = _index_files(labels, scans, text, paths)
-            if text != scans.image:  # a file may hold both image and labels, e.g. HDF5
-                label_only.update({match.path: match.parts for match in matches})
-        return cls(labels.stack, by_label, label_only)
+    def __init__(self, labels: Labels, scans: ScanPattern, found: Found, images: Sequence[ImageFiles]) -> None:
+        self._stack = labels.stack
+        self._labels: dict[str, _OneLabel] = {}
+        for name, matches in found.items():
+            shared = tuple(sorted((PathPattern(labels.patterns[name], {}).names & scans.names) - {labels.stack}))
+            items = [(tuple(match.parts[part] for part in shared), match.root, match) for match in matches]
+            self._labels[name] = _OneLabel(shared, Owners(items, [image.owner(shared) for image in images]))
 
     def candidates(self, image: ImageFiles) -> Candidates:
         """The files of each label that belong to an image; those of a stack in the order of their slices."""
         candidates: dict[str, list[Match]] = {}
-        for name, files in self.labels.items():
-            matches = files.of(image)
-            if len({match.root for match in matches}) > 1:  # several copies of a tree: take the label in the image's
-                matches = [match for match in matches if match.root == image.root] or matches
-            if self.stack is not None:
-                stack = self.stack
+        for name, label in self._labels.items():
+            matches = label.files.of(image.owner(label.shared))
+            if self._stack is not None:
+                stack = self._stack
                 matches = sorted(matches, key=lambda match: natural_key(match.parts[stack]))
             candidates[name] = matches
         return candidates
 
+    def are_known(self, image: ImageFiles) -> bool:
+        """Whether the candidates are right although the image has a problem: no label depends on an unknown part."""
+        return not any(image.unknown.intersection(label.shared) for label in self._labels.values())
 
-def _index_files(
-    labels: Labels, scans: ScanPattern, text: str, paths: Sequence[str]
-) -> tuple[_FilesOfLabel, list[Match]]:
-    names = PathPattern(text, {}).names
-    pattern = PathPattern(text, {name: regex for name, regex in scans.pattern.parts.items() if name in names})
-    shared = tuple(sorted((names & scans.names) - {labels.stack}))
-    index, matches = _FilesOfLabel(shared), list(pattern.matches(paths))
-    for match in matches:
-        exact = tuple(match.parts[name] for name in shared)
-        for key in {exact, _without_zeros(exact)}:
-            index.files[key].append(match)
-    return index, matches
-
-
-def _without_zeros(key: Key) -> Key:
-    return ("without zeros", *map(without_zeros, key))
+    def conflict(self, image: ImageFiles) -> BadScan | None:
+        """The problem that other images have the same label files, and it is unknown whose they are."""
+        for label in self._labels.values():
+            if rivals := label.files.rivals(image.owner(label.shared)):
+                files = [match.path for match in label.files.of(image.owner(label.shared))]
+                reason = f"{len(rivals)} images that differ only in zeros have the label {first_few(files)}: "
+                remedy = "name the label exactly as its image, or remove the other images"
+                return BadScan(reason + first_few(rivals), image.files[0], remedy)
+        return None
 
 
-def match_labels(group: Group, scans: ScanPattern, image: ImageFiles, candidates: Candidates) -> dict[str, Key]:
-    """Label name -> its file, or the files of its slices; raises BadScan if there are too few or too many."""
-    labels = group.labels
-    if group.unlabelled == "skip" and not any(candidates.values()):
+def may_lack(labels: Labels) -> bool:
+    """Whether an image may lack the files of some labels."""
+    return isinstance(labels, FilePerLabel) and labels.missing == "absent"
+
+
+def match_labels(group: Group, scans: ScanPattern, image: ImageFiles, index: LabelIndex) -> dict[str, Key]:
+    """Label name -> its file, or the files of its slices.
+
+    Raises BadScan for an image with a problem, and if there are too few or too many label files.
+    """
+    labels, candidates = group.labels, index.candidates(image)
+    left_out = group.unlabelled == "skip" and not any(candidates.values())
+    if problem := image.problem or index.conflict(image):
+        known = left_out and index.are_known(image)
+        also = "; it also has no label, and the manifest leaves such images out" if known else ""
+        raise BadScan(problem.reason + also, problem.file or image.files[0], problem.remedy, known)
+    if left_out:
         raise BadScan("has no label; the manifest leaves such images out", image.files[0], known=True)
-    if image.problem is not None:
-        raise image.problem
-    may_lack = isinstance(labels, FilePerLabel) and labels.missing == "absent"
     matched = {}
     for name, matches in candidates.items():
         files = [match.path for match in matches]
         if len(files) == 1 or (files and labels.stack is not None):
             matched[name] = tuple(files)
         elif files:
-            raise BadScan(f"{len(files)} label files match: {', '.join(files)}", image.files[0], "keep one of them")
-        elif not may_lack:
+            raise BadScan(f"{len(files)} label files match: {first_few(files)}", image.files[0], "keep one of them")
+        elif not may_lack(labels):
             expected = labels.patterns[name].format_map(_KeepUnknown(image.parts))
             reason = f"no label file{f' for {name}' if name else ''}: expected {expected}"
             remedy = "set `segment` in the config to create it" if group.segment else "fetch the label again"
@@ -106,11 +122,16 @@ def match_labels(group: Group, scans: ScanPattern, image: ImageFiles, candidates
 
 def _check_slices(labels: Labels, scans: ScanPattern, image: ImageFiles, candidates: Candidates) -> None:
     """Raise BadScan unless label and image have the same number of slices, and the same slices if both number them."""
-    if labels.stack is None or labels.grid == "world":
+    if labels.stack is None:
         return
     for matches in filter(None, candidates.values()):
-        numbers = {without_zeros(match.parts[labels.stack]) for match in matches}
-        unpaired = numbers.symmetric_difference(image.slices) if labels.stack == scans.stack else set()
+        slices = [match.parts[labels.stack] for match in matches]
+        if problem := repeated_slice(slices, [match.path for match in matches]):
+            raise problem
+        if labels.grid == "world":
+            continue
+        numbers, of_image = set(map(without_zeros, slices)), set(map(without_zeros, image.slices))
+        unpaired = numbers ^ of_image if labels.stack == scans.stack else set()
         if unpaired or len(matches) != len(image.files):
             which = f"; only one has {', '.join(sorted(unpaired, key=natural_key)[:5])}" if unpaired else ""
             reason = f"the label has {len(matches)} slices, its image {len(image.files)}{which}"

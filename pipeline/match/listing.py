@@ -1,8 +1,10 @@
 """All files below a dataset's folder, and every entry that cannot be read as a file, with the reason."""
 
+import filecmp
 import os
 import re
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ JUNK_FOLDERS = {
     *("__MACOSX", ".AppleDouble", ".Spotlight-V100", ".Trashes", ".fseventsd", "@eaDir", "#recycle", "lost+found"),
     *("$RECYCLE.BIN", "System Volume Information", ".git", ".datalad", ".ipynb_checkpoints"),
 }
-JUNK_FILES = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|Icon\r", re.DOTALL)
+JUNK_FILES = re.compile(r"\._.*|~\$.*|\.DS_Store|Thumbs\.db|desktop\.ini|Icon\r", re.DOTALL)
 
 KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -23,6 +25,7 @@ KINDS = {
     stat.S_IFBLK: "a device",
 }
 RESTORE = "restore what it leads to (git-annex and DataLad: git annex get), or replace the link by the file"
+NO_LOSS = "none: the files are listed in the folder itself"
 MAX_LINKS = 200_000  # links to folders that are followed: folders with links to each other give too many paths
 Identity = tuple[int, int]  # device and inode of a folder
 
@@ -34,8 +37,13 @@ class Listing:
     root: Path
     files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    unusable: dict[str, BadScan] = field(default_factory=dict)  # path -> why it is neither a file nor an open folder
+    unusable: dict[str, BadScan] = field(default_factory=dict)  # path -> why it is no file; known: nothing is lost
     has_links: bool = False
+
+    def below(self, folder: str) -> list[str]:
+        """All files below one of the folders."""
+        end = f"{folder}{chr(ord('/') + 1)}"  # sorted behind all names that begin with the folder and "/"
+        return self.files[bisect_left(self.files, f"{folder}/") : bisect_left(self.files, end)]
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,14 @@ def list_files(root: Path) -> Listing:
         waiting += reversed(list(walk.enter(waiting.pop())))
     unusable = dict(sorted(walk.unusable.items()))
     return Listing(root, sorted(walk.files), sorted(walk.folders), unusable, walk.has_links)
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two files have the same bytes; False if one cannot be read, which the stage that needs it reports."""
+    try:
+        return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 class _Walk:
@@ -136,7 +152,7 @@ class _Walk:
         target = os.path.realpath(self.root / path)
         self.followed += 1
         if identity in folder.parents or self.real_root.is_relative_to(target):
-            self._refuse(path, f"is a link to {target}, a folder that contains the link", "remove the link")
+            self._refuse(path, f"is a link to {target}, a folder that contains the link", NO_LOSS, known=True)
         elif self.followed > MAX_LINKS:
             self._refuse(path, f"there are more than {MAX_LINKS} links to folders", "replace them by the folders")
         else:
@@ -151,8 +167,8 @@ class _Walk:
         kind = KINDS.get(stat.S_IFMT(mode), "neither a file nor a folder")
         self._refuse(path, f"is {kind}, not a file", "remove it, or replace it by the file")
 
-    def _refuse(self, path: str, reason: str, remedy: str) -> None:
-        self.unusable[path] = BadScan(reason, path, remedy)
+    def _refuse(self, path: str, reason: str, remedy: str, known: bool = False) -> None:
+        self.unusable[path] = BadScan(reason, path, remedy, known)
 
 
 def _identity(facts: os.stat_result) -> Identity:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pipeline.manifest.path_pattern import without_zeros
+from pipeline.manifest.path_pattern import same_but_for_zeros, without_zeros
 
 Key = tuple[str, ...]  # values of the parts that images and items share
 Item = TypeVar("Item")
@@ -59,7 +59,11 @@ class Owners(Generic[Item]):
         if equal := self._with_equal_key(image):
             return equal
         similar = self._similar.get(_without_zeros(image.key), [])
-        return self._in_root([number for number in similar if number not in self._owned], image.root)
+        free = [number for number in similar if number not in self._owned and self._fits(number, image.key)]
+        return self._in_root(free, image.root)
+
+    def _fits(self, number: int, key: Key) -> bool:
+        return all(map(same_but_for_zeros, self._items[number][0], key))
 
     def _with_equal_key(self, image: Owner) -> list[int]:
         return self._in_root(self._equal.get(image.key, []), image.root)

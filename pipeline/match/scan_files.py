@@ -10,7 +10,7 @@ from pipeline.attrition import Dropped
 from universeg.base.atomic_write import atomic_write
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ScanFiles:
     """One image of a subject in one modality, and its label files. Paths are relative to the dataset's folder."""
 
@@ -24,6 +24,15 @@ class ScanFiles:
     index: int | None = None  # frame within the image file, from 0
     label_index: int | None = None  # frame within the label file
     parts: Mapping[str, str] = field(default_factory=dict)  # values of the named parts of the path pattern
+
+    def __lt__(self, other: "ScanFiles") -> bool:
+        """The order of scans in all files: by group, subject, modality and image, then by frame."""
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[object, ...]:
+        numbers = (-1 if number is None else number for number in (self.channel, self.index, self.label_index))
+        return self.group, self.subject, self.modality, self.form, self.images, *numbers
 
 
 def write_scans(path: Path, root: Path, scans: list[ScanFiles], dropped: list[Dropped]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import scans_of
 from pipeline.match.scan_files import write_scans
+from pipeline.progress import say
+from universeg.store import subject_of
 
 
 def match(manifest: Path, raw: Path, out: Path) -> None:
@@ -21,7 +23,10 @@ def match(manifest: Path, raw: Path, out: Path) -> None:
     scans, dropped = scans_of(facts, root)
     if not scans:
         patterns = "; ".join(form.image for group in facts.groups for form in group.scans)
-        first = f"the first of {len(dropped)} remarks: {dropped[0]}" if dropped else "no file matches; check the folder"
+        reasons = sorted(dropped, key=lambda row: (row.known, not row.subject))  # those about scans first
+        first = f"the first of {len(dropped)} remarks: {reasons[0]}" if dropped else "no file matches; check the folder"
         tool = "; `segment` in the config can create missing labels" if facts.segments else ""
         raise ValueError(f"{root}: no usable scan of {facts.name}; its image patterns: {patterns}; {first}{tool}")
+    subjects = {subject_of(scan.subject) for scan in scans}
+    say(f"{facts.name}: {len(scans)} scans of {len(subjects)} subjects, {len(dropped)} remarks")
     write_scans(out, root, scans, dropped)

@@ -20,6 +20,7 @@ from universeg.imageio.stack import stacked
 
 Reader = Callable[[Path, str | None, int | None], RawImage]  # path, name of an array, frame from 0
 
+ARRAYS = ("matlab", "hdf5")  # readers of arrays by name
 REMEDY = "fetch the file again, or add the scan to known_bad with this reason"
 
 
@@ -30,6 +31,7 @@ class Pick:
     array: str | None = None  # name of the array in a MATLAB or HDF5 file
     index: int | None = None  # frame, from 0
     channel: int | None = None  # index along the last axis, from 0
+    volume: bool = False  # of a MATLAB or HDF5 array, whose axes do not say it: a volume, not a picture with channels
 
 
 def _read_image(format: Format, path: Path, array: str | None, index: int | None) -> RawImage:
@@ -50,7 +52,8 @@ def read(reader: str, path: Path, pick: Pick | None = None) -> RawImage:
 
     def read_part(path: Path, index: int | None) -> RawImage:
         try:
-            return _take_channel(function(path, pick.array, index), pick.channel)
+            raw = function(path, pick.array, index)
+            return _take_channel(_volume(raw) if pick.volume and reader in ARRAYS else raw, pick.channel)
         except ImageError as error:
             raise BadScan(error.reason, error.file or str(path), error.remedy or REMEDY) from error
 
@@ -71,11 +74,17 @@ def read_all(reader: str, paths: Sequence[Path], pick: Pick, order: tuple[int, .
     """
     if len(paths) == 1:
         return read(reader, paths[0], pick)
-    slices = [read(reader, path, pick) for path in paths]
+    slices = [read(reader, path, replace(pick, volume=False)) for path in paths]
     try:
         return stacked(slices, paths, order)
     except ImageError as error:
         raise BadScan(error.reason, error.file or str(paths[0].parent), error.remedy or REMEDY) from error
+
+
+def _volume(raw: RawImage) -> RawImage:
+    """The array as a volume, also with 3 or 4 slices, which look like channels, or one, whose axis MATLAB omits."""
+    values = raw.values[..., None] if raw.values.ndim == 2 else raw.values
+    return replace(raw, values=values, is_volume=True)
 
 
 def _take_channel(raw: RawImage, channel: int | None) -> RawImage:

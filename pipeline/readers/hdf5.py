@@ -48,5 +48,8 @@ def entry_of(array: Any, index: int | None) -> NDArray[Any]:
 
 
 def as_image(values: NDArray[Any]) -> RawImage:
-    """A picture (row, column), also with 1, 3 or 4 colour channels, or a volume."""
+    """A picture (row, column), also with 1, 3 or 4 colour channels, or a volume.
+
+    Whether 3 or 4 are channels or slices, only the manifest can say: see `Pick.volume`.
+    """
     return RawImage(values, is_volume=values.ndim == 3 and values.shape[-1] not in (1, 3, 4))

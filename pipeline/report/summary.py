@@ -40,15 +40,17 @@ def _show_stores(console: Console, root: Path) -> list[str]:
     if not path.exists():
         return []
     tasks = pd.read_csv(path, keep_default_na=False)
-    tasks["subjects"] = tasks[["mid", "max"]].max(axis=1)
-    table = Table("dataset", "tasks", "subjects", "slices not stored", "scans not used")
+    tasks["images"] = tasks[["mid", "max"]].max(axis=1)
+    table = Table("dataset", "tasks", "subjects", "images", "slices not stored", "scans not used")
     unexpected: list[str] = []
     for dataset, rows in tasks.groupby("dataset", sort=False):
         report = root / "reports" / "attrition" / f"{dataset}.csv"
         dropped = attrition.read(report) if report.exists() else []
         unexpected += [f"{dataset}: {row}" for row in dropped if row.unexpected]
         slices = sum(bool(row.label) for row in dropped)
-        table.add_row(str(dataset), *map(str, (len(rows), rows["subjects"].max(), slices, len(dropped) - slices)))
+        scans = sum(bool(row.subject) and not row.label for row in dropped)
+        counts = len(rows), rows["subjects"].max(), rows["images"].max(), slices, scans
+        table.add_row(str(dataset), *map(str, counts))
     console.print(table)
     return unexpected
 

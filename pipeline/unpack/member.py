@@ -18,9 +18,15 @@ class Archive:
     name: str
     scratch: Path  # folder for temporary files; it may not exist yet
     max_bytes: int  # limit of the unpacked size
+    limit_reason: str  # why it is the limit, and what to do
     part_starts: tuple[int, ...] = (0,)  # byte offsets in `raw` at which the parts of a split archive begin
     password: str | None = None
     variable: str | None = None  # environment variable that should hold the password
+
+    def too_large(self, member: str, declared: int | None = None) -> UnpackError:
+        """The error for an archive that exceeds the limit in this member; `declared` is the size that it states."""
+        states = f"; its headers state {declared} bytes" if declared is not None else ""
+        return UnpackError(f"unpacks to more than {self.max_bytes} bytes (at {member!r}{states}): {self.limit_reason}")
 
     @property
     def password_hint(self) -> str:
@@ -38,3 +44,4 @@ class Member:
     open: Callable[[], IO[bytes]]
     is_folder: bool = False
     refusal: str | None = None  # why it may not be unpacked, whatever its name is
+    size: int | None = None  # bytes, as the header states; None if the whole archive must be read to know it

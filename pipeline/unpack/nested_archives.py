@@ -5,10 +5,9 @@ No shipped manifest needs this. It is for your own manifests: list the inner arc
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from pipeline.unpack.member import Archive, Member, UnpackError
-from pipeline.unpack.safe_names import name_parts, unsafe_name
+from pipeline.unpack.safe_names import matches, name_parts, unsafe_name
 from pipeline.unpack.zip_tar import BLOCK, Reader, reader_of
 
 MAX_DEPTH = 3  # an archive in an archive in an archive
@@ -23,7 +22,7 @@ def expand_nested(
     """
     for member in members:
         name = "/".join(name_parts(member.name))
-        if member.is_folder or not any(fnmatchcase(name, pattern) for pattern in nested):
+        if member.is_folder or not any(matches(name, pattern) for pattern in nested):
             yield member
             continue
         reason = member.refusal or unsafe_name(member.name)
@@ -46,7 +45,7 @@ def _members_inside(
         while block := stream.read(BLOCK):
             size += len(block)
             if size > archive.max_bytes:
-                raise UnpackError(f"{member.name!r} unpacks to more than {archive.max_bytes} bytes; inspect it by hand")
+                raise archive.too_large(member.name)
             out.write(block)
     with path.open("rb") as raw:
         inner = replace(archive, raw=raw, name=file, scratch=scratch / "more", part_starts=(0,))

@@ -78,20 +78,20 @@ class _ExtractedFiles:
     def create(self, filename: str) -> "_ExtractedFile":
         self.archive.scratch.mkdir(parents=True, exist_ok=True)
         self.paths[filename] = self.archive.scratch / f"7z-{len(self.paths)}"
-        return _ExtractedFile(self, self.opened.enter_context(self.paths[filename].open("w+b")))
+        return _ExtractedFile(self, filename, self.opened.enter_context(self.paths[filename].open("w+b")))
 
 
 class _ExtractedFile:
     """One member in the form that py7zr expects. py7zr writes it, then reads it to check it."""
 
-    def __init__(self, files: _ExtractedFiles, file: IO[bytes]) -> None:
-        self.files, self.file = files, file
+    def __init__(self, files: _ExtractedFiles, name: str, file: IO[bytes]) -> None:
+        self.files, self.name, self.file = files, name, file
         self.seek, self.flush, self.size, self.close = file.seek, file.flush, file.tell, file.close
 
     def write(self, block: bytes | bytearray) -> int:
         self.files.written += len(block)
         if self.files.written > self.files.archive.max_bytes:
-            raise UnpackError(f"unpacks to more than {self.files.archive.max_bytes} bytes; inspect it by hand")
+            raise self.files.archive.too_large(self.name)
         return self.file.write(block)
 
     def read(self, size: int | None = None) -> bytes:

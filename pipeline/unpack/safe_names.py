@@ -2,6 +2,9 @@
 
 import os
 import re
+from fnmatch import fnmatchcase
+
+from pipeline.manifest.path_pattern import composed
 
 MAX_DEPTH, MAX_PATH_BYTES, MAX_PART_BYTES = 64, 1024, 255  # limits of common file systems
 
@@ -9,6 +12,11 @@ MAX_DEPTH, MAX_PATH_BYTES, MAX_PART_BYTES = 64, 1024, 255  # limits of common fi
 def name_parts(name: str) -> list[str]:
     """The parts of a member's name, without empty ones and "."."""
     return [part for part in name.split("/") if part not in ("", ".")]
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name matches a pattern of the manifest; capitals and the encoding of accents make no difference."""
+    return fnmatchcase(composed(name).lower(), composed(pattern).lower())
 
 
 def unsafe_name(name: str) -> str | None:

@@ -1,6 +1,5 @@
 """Unpack archives into one folder: all of them or nothing, never outside the folder, within size limits."""
 
-import fnmatch
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from pipeline.manifest.source_file import SourceFile
 from pipeline.progress import progress_bar, say
 from pipeline.unpack.member import Archive, Member, UnpackError
 from pipeline.unpack.nested_archives import expand_nested
-from pipeline.unpack.safe_names import name_parts, unsafe_name
+from pipeline.unpack.safe_names import matches, name_parts, unsafe_name
 from pipeline.unpack.split_archives import group_parts, open_parts
 from pipeline.unpack.zip_tar import BLOCK, reader_of, translate_errors
 from universeg.base.atomic_write import atomic_write
@@ -26,7 +25,7 @@ from universeg.base.atomic_write import atomic_write
 __all__ = ["Inventory", "UnpackError", "unpack"]
 
 MAX_MEMBERS = 2_000_000  # of one archive
-MAX_BYTES, MAX_RATIO = 1 << 30, 200  # limit of the unpacked size: these bytes, or so many times the archive's own size
+MAX_BYTES, MAX_RATIO = 1 << 30, 200  # default limit of the unpacked size: bytes, or times the archive's own size
 
 JUNK = re.compile(r"__MACOSX|\._.*|\.DS_Store|Thumbs\.db", re.DOTALL)  # what desktop systems add to archives
 CHOOSE = "list the members to unpack under `members` in the manifest, or repack the archive without it"
@@ -135,24 +134,44 @@ def _unpack_one(
     size = sum(path.stat().st_size for path in paths)
     if size == 0:  # gzip accepts it as compressed nothing
         raise UnpackError("is empty; delete it and fetch it again")
-    max_bytes, reason = min(
-        (max(MAX_BYTES, MAX_RATIO * size), "it may be made to fill the disk; inspect it by hand"),
-        (shutil.disk_usage(root).free, "no more is free on the disk; free some space, then run again"),
-    )
+    limit, reason = _size_limit(source, size, root)
     bytes_before, target = counts.bytes, root / source.file
     with ExitStack() as stack:
         raw, part_starts = open_parts(paths, stack)
         advance = stack.enter_context(progress_bar(source.file, size, of_bytes=True, progress=progress))
         shown = 0
-        archive = Archive(raw, target.name, scratch, max_bytes, tuple(part_starts), source.secret, source.variable)
-        for name, member in _files_to_write(expand_nested(read(archive), archive, source.nested), source, counts):
+        secrets = source.secret, source.variable
+        archive = Archive(raw, target.name, scratch, limit, reason, tuple(part_starts), *secrets)
+        members = _files_to_write(expand_nested(read(archive), archive, source.nested), source, counts)
+        for name, member in members:
+            declared = counts.bytes - bytes_before
             for block in _write(member, target.parent / name):
                 counts.bytes += len(block)  # counted here, because the size in a header can be wrong
-                if counts.bytes - bytes_before > max_bytes:
-                    raise UnpackError(f"unpacks to more than {max_bytes} bytes (at {name!r}): {reason}")
+                if counts.bytes - bytes_before > limit:
+                    sizes = [] if member.size is None or source.nested else [member.size, *_sizes(members)]
+                    raise archive.too_large(name, declared + sum(sizes) if sizes else None)
                 advance(raw.tell() - shown)
                 shown = raw.tell()
             counts.files += 1
+
+
+def _sizes(members: Iterable[tuple[str, Member]]) -> Iterator[int]:
+    return (member.size or 0 for _, member in members)
+
+
+def _size_limit(source: SourceFile, size: int, root: Path) -> tuple[int, str]:
+    """The bytes that an archive of `size` bytes may unpack to below `root`, and why, with what to do."""
+    remedy = "if that is right, give its size in the manifest, as `unpacked_bytes` of this file; otherwise delete it"
+    if source.unpacked_bytes is not None:
+        limit, reason = source.unpacked_bytes, f"that is its `unpacked_bytes` in the manifest; {remedy}"
+    else:
+        limit = max(MAX_BYTES, MAX_RATIO * size)
+        times = f"its own size is {size} bytes, {limit // size} times less"
+        reason = f"{times}, and it may be made to fill the disk; {remedy}"
+    free = shutil.disk_usage(root).free
+    if free < limit:
+        return free, "no more is free on the disk; free some space, then run again"
+    return limit, reason
 
 
 def _files_to_write(members: Iterable[Member], source: SourceFile, counts: _Counts) -> Iterator[tuple[str, Member]]:
@@ -163,7 +182,7 @@ def _files_to_write(members: Iterable[Member], source: SourceFile, counts: _Coun
             raise UnpackError(f"has more than {MAX_MEMBERS} members; inspect it by hand")
         parts = name_parts(member.name)
         name = "/".join(parts)
-        matching = {pattern for pattern in source.members if fnmatch.fnmatchcase(name, pattern)}
+        matching = {pattern for pattern in source.members if matches(name, pattern)}
         if not parts or (source.members and not matching):
             continue
         if any(JUNK.fullmatch(part) for part in parts):

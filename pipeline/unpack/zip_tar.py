@@ -50,7 +50,8 @@ def _read_zip(archive: Archive) -> Iterator[Member]:
             refusal = SPECIAL.get(stat.S_IFMT(info.external_attr >> 16))
             if info.flag_bits & ENCRYPTED and archive.password is None:
                 refusal = f"encrypted, and there is no password: {archive.password_hint}"
-            yield Member(name, partial(_open_zip_member, archive, packed, info), name.endswith("/"), refusal)
+            opening = partial(_open_zip_member, archive, packed, info)
+            yield Member(name, opening, name.endswith("/"), refusal, info.file_size)
 
 
 def _open_zip(archive: Archive) -> zipfile.ZipFile:

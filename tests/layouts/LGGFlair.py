@@ -20,7 +20,7 @@ def write(root):
         for number, (*colours, mask) in enumerate(zip(*layers, strict=True), 1):
             raster(top / name / f"{name}_{number}.tif", np.dstack(colours))
             raster(top / name / f"{name}_{number}_mask.tif", mask.astype(np.uint8) * 255)
-        cases.append(Case("LGGFlair", name, "FLAIR", image, masks, "unit", (1, 1, 1), axes=(2,)))
+        cases.append(Case("LGGFlair", name, "FLAIR", image, masks, "unit", (1, 1, 2.9), axes=(2,)))
     text(top / "README.md")
     text(top / "data.csv", "Patient\n")
     shutil.copytree(top, root / "lgg-mri-segmentation" / "kaggle_3m")

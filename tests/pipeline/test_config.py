@@ -28,6 +28,13 @@ def test_an_error_lists_every_mistake(tmp_path):
         assert f"  {words}" in str(error.value)
 
 
+def test_a_manifest_folder_that_does_not_exist_is_named(tmp_path):
+    (tmp_path / "dataset_manifests").mkdir()
+    assert parse({}).with_manifests_in(tmp_path).manifests[0].is_dir()
+    with pytest.raises(ConfigError, match=r"no such folder: my_manifets; looked in .* and in "):
+        parse({"manifests": ["dataset_manifests", "my_manifets"]}).with_manifests_in(tmp_path)
+
+
 def test_stages_read_the_settings_that_snakemake_wrote(tmp_path):
     settings = Config(root=tmp_path, have={"X": tmp_path}, datasets=("A", "B"), synthetic={"family": "nested"})
     write_config(settings, tmp_path / "config.json")

@@ -4,12 +4,13 @@ To add a format: a module with its reader (a path and an optional frame number i
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from universeg.base.lookup import choose
 from universeg.imageio.dicom import dicom
 from universeg.imageio.image import ImageError, RawImage
+from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.itk import metaimage, nrrd
 from universeg.imageio.nifti import mgz, nifti
 from universeg.imageio.raster import raster
@@ -56,9 +57,14 @@ def read(path: Path, name: str, index: int | None = None) -> RawImage:
 
 
 def guarded(reader: Reader, path: Path, name: str, index: int | None) -> RawImage:
-    """What a reader returns. Whatever goes wrong inside it becomes an ImageError that names the file."""
+    """What a reader returns. Whatever goes wrong inside it becomes an ImageError that names the file.
+
+    What libraries warn of while they read becomes notes of the image.
+    """
     try:
-        return reader(path, index)
+        with library_warnings() as warned:
+            raw = reader(path, index)
+        return replace(raw, notes=(*raw.notes, *warned))
     except ImageError as error:
         raise type(error)(error.reason, error.file or str(path), error.remedy or "look at the file") from error
     except FileNotFoundError:

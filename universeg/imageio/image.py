@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Affine = NDArray[np.float64]  # (4, 4): from indices to millimetres, to the right, to the front, up
 MOST_SHEAR_DEGREES = 1.5  # by which the axes of a volume may differ from perpendicular
+LARGEST = 1e38  # of samples
 SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same
 
 
@@ -95,11 +96,11 @@ class LoadedImage:
         return brightest
 
     def check_finite(self) -> None:
-        """Raise ImageError if some samples are NaN or infinite."""
-        if self.values.dtype.kind == "f" and not np.isfinite(self.values).all():
-            bad = int(np.count_nonzero(~np.isfinite(self.values)))
+        """Raise ImageError if some samples are NaN, infinite, or so large that float32 cannot hold their differences."""
+        if self.values.dtype.kind == "f" and not (np.abs(self.values) < LARGEST).all():
+            bad = int(np.count_nonzero(~(np.abs(self.values) < LARGEST)))
             raise ImageError(
-                f"{bad} of {self.values.size} samples are not finite numbers (NaN or infinite)",
+                f"{bad} of {self.values.size} samples are not finite numbers (NaN, infinite, or beyond {LARGEST:g})",
                 self.where,
                 "save the file with 0 in their place",
             )

@@ -1,6 +1,7 @@
 """MetaImage (.mhd with .raw or .zraw, .mha) and NRRD, through SimpleITK."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 from universeg.imageio.image import Affine, ImageError, RawImage
 
 HEADER = 1 << 16  # bytes at the start in which a header names its data file
+MOST_AXES = 4
+LONGEST_FIELD = 500  # bytes of a line of a NRRD header; `key:=value` lines may be longer
 MOST_VOXELS = 1 << 31
+AXES = re.compile(rb"^\s*NDims\s*=\s*([^\r\n]*)", re.MULTILINE)
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres lead left, back, up
 
@@ -28,7 +32,10 @@ def _read(path: Path, kind: str) -> RawImage:
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    _data_is_beside(path)
+    with path.open("rb") as file:
+        header = file.read(HEADER)
+    _check_header(header)
+    _check_data_file(path, header)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(kind)
     reader.SetFileName(str(path))
@@ -56,10 +63,22 @@ def _affine(image: Any) -> Affine:
     return TO_RAS @ affine
 
 
-def _data_is_beside(path: Path) -> None:
+def _check_header(header: bytes) -> None:
+    """Raise ImageError for headers at which ITK ends the whole process: too many axes, or very long lines."""
+    for axes in AXES.findall(header):
+        if not axes.strip().isdigit() or not 1 <= int(axes) <= MOST_AXES:
+            raise ImageError(f"claims {axes[:20].decode('latin-1')!r} axes; expected 1 to {MOST_AXES}")
+    if not header.startswith(b"NRRD"):
+        return
+    for line in takewhile(bytes.strip, header.split(b"\n")):  # an empty line ends the header
+        before, separator, _ = line.partition(b":=")
+        if len(line) > LONGEST_FIELD and not (separator and b": " not in before) and not line.startswith(b"#"):
+            raise ImageError(f"has a header line of {len(line)} bytes; expected at most {LONGEST_FIELD}")
+
+
+def _check_data_file(path: Path, header: bytes) -> None:
     """Raise ImageError for a header that takes its samples from another folder."""
-    with path.open("rb") as file:
-        named = DATA_FILE.search(file.read(HEADER))
+    named = DATA_FILE.search(header)
     name = named.group(1).decode("latin-1").strip() if named else "LOCAL"
     if name.upper() == "LOCAL":
         return

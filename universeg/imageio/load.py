@@ -27,10 +27,9 @@ def is_readable(path: Path) -> bool:
 def read_image(path: Path) -> LoadedImage:
     """Grey intensities as the file holds them (16-bit stays 16-bit, colour becomes luminance); volumes in RAS+."""
     image = _loaded(path)
+    image.check_finite()
     values = luminance(image.colours) if image.colours.ndim > len(image.spacing) else image.colours
-    grey = replace(image, values=values, palette=None)
-    grey.check_finite()
-    return grey
+    return replace(image, values=values, palette=None)
 
 
 def read_labels(path: Path) -> LoadedImage:

@@ -14,23 +14,27 @@ from numpy.typing import NDArray
 from universeg.imageio.image import ImageError, LoadedImage
 
 FRACTION = 1e-3  # a label stored as a float may differ by this much from the whole number that it means
-MANY = 6  # distinct values from which a picture in a lossy format is taken for a blurred mask
-MANY_LOSSLESS = 32  # the same for other formats, where label maps may have many values
+LARGEST = 2**30  # value of a label that is stored as a float
+LARGEST_LABEL = 1 << 53  # up to here, floats are exact
+MANY = 3  # distinct values from which a picture in a lossy format is taken for a blurred mask
+WIDE = 32  # least range of its values then; a smaller one is more likely a few labels
+MANY_LOSSLESS = 32  # distinct values for other formats, where label maps may have many values
 NEAR_ENDS, SHARE = 0.12, 0.9  # of a blurred two-valued mask this share of pixels lies this near to one of its ends
 LOSSY = (".jpg", ".jpeg")
 
 Values = NDArray[Any]
 
 
-def label_values(image: LoadedImage) -> LoadedImage:
+def label_values(image: LoadedImage, two_valued: bool = True) -> LoadedImage:
     """The image with one whole number per sample, without a palette, and with notes on what was decided.
 
+    With `two_valued` False the mask is known to have several structures, so grey levels are never cut in two.
     Raises ImageError for a mask whose meaning cannot be told.
     """
     image.check_finite()
     values, notes = _one_channel(image)
     values = whole_numbers(values, image.where)
-    values, more = _without_blur(values, image)
+    values, more = _without_blur(values, image) if two_valued else (values, ())
     return replace(image, values=values, palette=None, notes=(*image.notes, *notes, *more))
 
 
@@ -38,14 +42,17 @@ def whole_numbers(values: Values, where: str) -> Values:
     """The same values as integers; raises ImageError if there are fractions among them beyond FRACTION."""
     if values.dtype.kind in "biu":
         return values
-    rounded = np.rint(values.astype(np.float64))
+    rounded = np.rint(values)  # in the type of the file, because a copy of a volume in 64 bits is large
     if np.abs(rounded - values).max() > FRACTION:
         raise ImageError(
             "a mask needs whole numbers (0 outside, another value inside), but this file has fractions",
             where,
             "check that it is a mask and not an image or a probability map",
         )
-    return rounded.astype(np.int64)
+    largest = np.abs(rounded).max()
+    if largest > LARGEST:
+        raise ImageError(f"a mask needs numbers of structures, but this file has {largest:g}", where, "check the file")
+    return rounded.astype(np.int32)
 
 
 def _one_channel(image: LoadedImage) -> tuple[Values, tuple[str, ...]]:
@@ -53,18 +60,23 @@ def _one_channel(image: LoadedImage) -> tuple[Values, tuple[str, ...]]:
         return _of_palette(image.values, image.palette, image.where)
     if not image.coloured:
         return image.values, ()
-    colours, alpha = _split_alpha(image.values)
-    if alpha is not None and alpha.min() < alpha.max():
-        if (colours == colours.reshape(-1, colours.shape[-1])[0]).all():
-            return alpha, ("its colour is the same everywhere, so the mask was taken from its alpha channel",)
-        colours = np.where(alpha[..., None] == 0, 0, colours)
-    return _of_colours(colours, image.where)
+    values, notes = without_alpha(image.values)
+    return (values, notes) if notes else _of_colours(values, image.where)
 
 
-def _split_alpha(values: Values) -> tuple[Values, Values | None]:
-    """Grey or RGB channels, and the alpha channel if there is one."""
-    channels = values.shape[-1]
-    return (values[..., :-1], values[..., -1]) if channels in (2, 4) else (values, None)
+def without_alpha(values: Values) -> tuple[Values, tuple[str, ...]]:
+    """The grey or colour channels (..., channel) of a mask, 0 where it is transparent, and no notes.
+
+    If the colour is the same everywhere, the mask is in the alpha channel: then that channel (...), and a note.
+    """
+    if values.shape[-1] not in (2, 4):
+        return values, ()
+    colours, alpha = values[..., :-1], values[..., -1]
+    if alpha.min() == alpha.max():
+        return colours, ()
+    if (colours == colours.reshape(-1, colours.shape[-1])[0]).all():
+        return alpha, ("its colour is the same everywhere, so the mask was taken from its alpha channel",)
+    return np.where(alpha[..., None] == 0, 0, colours), ()
 
 
 def _of_palette(indices: Values, palette: Values, where: str) -> tuple[Values, tuple[str, ...]]:
@@ -93,10 +105,10 @@ def _without_blur(values: Values, image: LoadedImage) -> tuple[Values, tuple[str
     if image.is_volume or values.dtype.kind not in "iu":
         return values, ()
     found, counts = np.unique(values, return_counts=True)
-    lossy = image.where.lower().endswith(LOSSY)
+    low, high = int(found[0]), int(found[-1])
+    lossy = image.where.lower().endswith(LOSSY) and high - low >= WIDE
     if len(found) < (MANY if lossy else MANY_LOSSLESS):
         return values, ()
-    low, high = int(found[0]), int(found[-1])
     near = np.minimum(found - low, high - found) <= NEAR_ENDS * (high - low)
     if counts[near].sum() < SHARE * counts.sum():
         return values, ()

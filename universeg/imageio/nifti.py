@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from universeg.imageio.image import SAME_GRID, Affine, ImageError, RawImage, voxel_sizes
 
+IN_PLACE = (".nii", ".mgh")  # endings of files that are not compressed, which nibabel reads in place
 SLACK = 1 << 20  # bytes that may follow the samples
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
 
@@ -20,7 +21,7 @@ def nifti(path: Path, index: int | None = None) -> RawImage:
 
 
 def mgz(path: Path, index: int | None = None) -> RawImage:
-    """The same for .mgz."""
+    """The same for .mgz and .mgh."""
     return _read(path, index, None)
 
 
@@ -30,7 +31,7 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
     image: Any = nib.load(path)
     if np.prod(image.shape, dtype=float) > MOST_VOXELS:
         raise ImageError(f"claims {image.shape} voxels, more than {MOST_VOXELS}")
-    if path.suffix.lower() != ".nii":  # one that is not compressed is read in place
+    if path.suffix.lower() not in IN_PLACE:
         image = type(image).from_bytes(_inflated(path, image, offset))
     if index is None:
         values = np.asanyarray(image.dataobj)
@@ -90,9 +91,10 @@ def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
 def _inflated(path: Path, image: Any, offset: str | None) -> bytes:
     """All bytes of a file. A compressed one is read to its end, where its checksum is, which nibabel does not reach."""
     start = int(image.header[offset]) if offset else 0
-    most = start + image.header.get_data_dtype().itemsize * int(np.prod(image.shape)) + SLACK
+    least = start + image.header.get_data_dtype().itemsize * int(np.prod(image.shape))
     with gzip.open(path) as stream:
-        data = stream.read(most + 1)
-    if len(data) > most:
-        raise ImageError(f"holds more than the {most} bytes that its header claims")
+        data = stream.read(least + SLACK + 1)
+    if not least <= len(data) <= least + SLACK:  # nibabel would take the memory first
+        held = str(len(data)) if len(data) < least else f"more than {least + SLACK}"
+        raise ImageError(f"holds {held} bytes, but its header claims {least}")
     return data

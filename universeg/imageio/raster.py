@@ -19,6 +19,7 @@ from universeg.imageio.image import ImageError, RawImage
 BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # the colours that the values of a one-bit picture stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # modes whose values are numbers
 MOST_PIXELS = 1 << 28  # a file of a few bytes may claim any size
+SMALL, MOST_EXPANSION = 1 << 24, 1 << 14  # pixels that any file may have, and pixels for each byte of a larger one
 MOST_BYTES = 1 << 30  # of the content of a gzipped file
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 
@@ -35,12 +36,32 @@ def raster(path: Path, index: int | None = None) -> RawImage:
     source = io.BytesIO(_inflated(path)) if path.suffix.lower() == ".gz" else path
     frames = _tiff(source, index) or _netpbm(source) or _pillow(source, index)
     if len(frames) > 1:
-        shapes = {values.shape for values, _ in frames}
-        if len(shapes) > 1:
-            raise ImageError(f"its {len(frames)} pictures differ in size: {', '.join(map(str, sorted(shapes)))}")
-        return RawImage(np.stack([values.swapaxes(0, 1) for values, _ in frames], axis=2), is_volume=True)
+        return _pages(frames)
     values, palette = frames[0]
     return RawImage(values, palette=palette)
+
+
+def _pages(frames: list[Frame]) -> RawImage:
+    """Pictures as the slices of a volume. Pillow gives the first one of a GIF as indices and the others in colour."""
+    palette = frames[0][1]
+    alike = {(values.ndim, None if other is None else other.tobytes()) for values, other in frames}
+    if len(alike) > 1:
+        frames, palette = [(_in_colour(frame), None) for frame in frames], None
+    shapes = {values.shape for values, _ in frames}
+    if len(shapes) > 1:
+        raise ImageError(f"its {len(frames)} pictures differ in size: {', '.join(map(str, sorted(shapes)))}")
+    values = np.stack([values.swapaxes(0, 1) for values, _ in frames], axis=2)
+    if len(alike) > 1 and (values == values[..., :1]).all():
+        values = values[..., 0]
+    return RawImage(values, palette=palette, is_volume=True)
+
+
+def _in_colour(frame: Frame) -> Values:
+    """A picture (row, column, 3)."""
+    values, palette = frame
+    if palette is not None:
+        return np.asarray(palette[values])
+    return np.dstack([values] * 3) if values.ndim == 2 else values
 
 
 def oriented(values: Values, orientation: int) -> Values:
@@ -59,8 +80,8 @@ def _pillow(source: Any, index: int | None) -> list[Frame]:
     with _opened(source) as image:
         count = getattr(image, "n_frames", 1)
         _check(index, count, image.width, image.height)
-        numbers = range(count) if index is None else [index]
-        return [_frame(image, number, source) for number in numbers]
+        numbers = range(count) if index is None else range(index, index + 1)
+        return [_frame(image, number, source, len(numbers)) for number in numbers]
 
 
 def _opened(source: Any) -> Image.Image:
@@ -82,10 +103,19 @@ def _check(index: int | None, count: int, width: int, height: int) -> None:
         raise ImageError(f"holds {count} pictures, number {index} is wanted")
 
 
-def _frame(image: Image.Image, number: int, source: Any) -> Frame:
-    """Values and palette of one picture of a file."""
+def _check_expansion(image: Image.Image, count: int, source: Any) -> None:
+    """Refuse a small file that claims a large picture. TIFF may, since it can hold empty masks in very few bytes."""
+    size = source.getbuffer().nbytes if isinstance(source, io.BytesIO) else Path(source).stat().st_size
+    claimed = image.width * image.height * count
+    if image.format != "TIFF" and claimed > SMALL + MOST_EXPANSION * size:
+        raise ImageError(f"claims {count} x {image.width} x {image.height} pixels in {size} bytes")
+
+
+def _frame(image: Image.Image, number: int, source: Any, count: int) -> Frame:
+    """Values and palette of one picture of a file, of which `count` are read."""
     if number:
         image.seek(number)
+    _check_expansion(image, count, source)  # here, since a later picture of a GIF may be larger than the first
     orientation = int(image.getexif().get(274, 1))
     if image.format == "PNG" and _png_is_deep(source):
         from imagecodecs import png_decode

@@ -94,11 +94,11 @@ class Grid:
         return self.size // 2
 
     def image(self, values: NDArray[np.generic], axis: int | None = None) -> Array:
-        """Intensities on the result grid, (size, size) or (size, size, size); `axis`: of the slices to take from it."""
+        """Intensities on the result grid, (size, size) or (size, size, size); `axis` is that of the slices."""
         return apply(values, self.image_weights_along(axis))
 
     def mask(self, inside: NDArray[np.generic], axis: int | None = None) -> Array:
-        """Coverage in [0, 1] on the result grid, of a mask with values 0 and 1; `axis`: of the slices to take from it."""
+        """Coverage in [0, 1] on the result grid, of a mask with values 0 and 1; `axis` is that of the slices."""
         return np.clip(apply(inside, self.mask_weights_along(axis)), 0, 1)
 
     def back(self, result: Array) -> Array:
@@ -146,7 +146,7 @@ class Grid:
         return weights
 
     def _nearest(self, axis: int) -> Array:
-        """Weights that take the sample nearest to each pixel's centre, the lower of two; 0 for pixels outside the scan."""
+        """Weights that take the sample nearest to each pixel's centre, the lower of two; 0 outside the scan."""
         edges, inside = self._edges(axis), np.diff(self._clipped_edges(axis)) > ROUNDING
         nearest = np.ceil((edges[:-1] + edges[1:]) / 2 - 0.5 - ROUNDING).clip(0, self.shape[axis] - 1)
         weights: Array = ((nearest[:, None] == np.arange(self.shape[axis])) & inside[:, None]).astype(np.float32)

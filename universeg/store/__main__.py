@@ -69,7 +69,7 @@ def verify(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
 
 
 def info(path: tyro.conf.Positional[Path]) -> None:
-    """Show the header of a store, and the number of subjects of each task.
+    """Show the header of a store, and the number of images of each task.
 
     Args:
         path: The store (.lmdb file).

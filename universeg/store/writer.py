@@ -1,7 +1,8 @@
 """Write a task store, completely or not at all."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,23 @@ import numpy as np
 from universeg.base.atomic_write import atomic_write
 from universeg.store.format import FORMAT, HEADER, INDEX, Packed, StoreError, Task, unpack
 
-_MAX_BYTES = 1 << 40  # limit on the size of a store; disk space is used only as needed
+# Limits on the size of a store, tried in turn, because LMDB reserves so many addresses at once and a memory limit
+# (ulimit -v) may not allow it. Memory and disk space are used only as needed.
+_MAX_BYTES = (1 << 40, 1 << 36, 1 << 32)
 
 
 def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed]) -> None:
     """Write packed records, sorted by key, with header and index. If this fails, there is no file.
 
-    `header` must have the key `dataset`. Raises StoreError if a key is repeated or out of order.
+    `header` must have the key `dataset`. Raises StoreError if a key is repeated or out of order, or if the file cannot
+    be written, for example because the disk is full.
     """
     subjects: dict[str, int] = {}
     tasks: dict[str, dict[str, list[tuple[int, int]]]] = {}
     with (
         atomic_write(path) as part,
-        lmdb.open(str(part), subdir=False, lock=False, map_size=_MAX_BYTES) as env,
+        _writing(path),
+        _create(part) as env,
         env.begin(write=True) as txn,
     ):
         for key, value in packed:
@@ -41,3 +46,34 @@ def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed])
         }
         txn.put(HEADER, json.dumps({"format": FORMAT, **header}, sort_keys=True).encode(), append=True)
         txn.put(INDEX, msgpack.packb([list(subjects), index]), append=True)
+
+
+def _create(part: Path) -> lmdb.Environment:
+    """An empty LMDB file, as large as the memory limit allows."""
+    for size in _MAX_BYTES[:-1]:
+        try:
+            return lmdb.open(str(part), subdir=False, lock=False, map_size=size)
+        except lmdb.MemoryError:
+            continue
+    return lmdb.open(str(part), subdir=False, lock=False, map_size=_MAX_BYTES[-1])
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn errors of LMDB into StoreError, which names the store and the remedy."""
+    try:
+        yield
+    except lmdb.MemoryError as error:
+        raise StoreError(
+            f"{path} cannot be written: the memory limit is below {_MAX_BYTES[-1] >> 30} GiB of addresses;"
+            " raise it (ulimit -v, or the memory of the cluster job)"
+        ) from error
+    except lmdb.MapFullError as error:
+        raise StoreError(
+            f"{path} cannot be written: it is larger than the memory limit allows; raise it (ulimit -v)"
+        ) from error
+    except lmdb.Error as error:
+        reason = str(error).split(": ", 1)[-1]
+        raise StoreError(
+            f"{path} cannot be written: {reason}. No file was made; check the free space and the quota of its folder"
+        ) from error

@@ -1,5 +1,6 @@
 """A manifest drafted from a folder: it describes the files, passes `check`, and lists what a person must complete."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -120,7 +121,184 @@ def test_a_file_that_is_there_is_not_replaced_and_no_pairs_is_an_error(tmp_path,
     picture(tmp_path / "d/a1.png", noise(9, 8))
     picture(tmp_path / "d/a2.png", noise(9, 8))
     (tmp_path / "d/a3.bmp").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"no images with masks .*; found 2 of (a\{subject\}|\{subject\})\.png"):
+    with pytest.raises(
+        ValueError, match=r"(?s)no images with masks .*found 2 raster pictures \{subject\}\.png.*no files look"
+    ):
         new("Other", tmp_path / "d", manifests=tmp_path)
     assert "a3.bmp: left out of the draft: cannot be read as raster" in capsys.readouterr().err
     assert not (tmp_path / "Other.yaml").exists()
+
+
+def refused(root: Path, tmp_path: Path) -> str:
+    """The message of a draft that is not possible; nothing is written."""
+    with pytest.raises(ValueError, match="nothing was written") as error:
+        new("Toy", root, manifests=tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    return str(error.value)
+
+
+@pytest.mark.parametrize(("name", "better"), [("my_hearts", "my-hearts"), ("a b", "a-b"), ("../x", "x")])
+def test_a_name_that_a_manifest_cannot_have_is_refused_before_anything_is_written(tmp_path, name, better):
+    for number in range(4):
+        picture(tmp_path / f"d/images/{number}.png", noise(9, 8))
+        picture(tmp_path / f"d/masks/{number}.png", blob(9, 8))
+    with pytest.raises(ValueError, match=f"cannot be the name of a dataset.*for example {better}$"):
+        new(name, tmp_path / "d", manifests=tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("name", ["123", "yes", "null"])
+def test_a_name_that_yaml_reads_as_something_else_is_quoted(tmp_path, name):
+    for number in range(4):
+        picture(tmp_path / f"d/images/{number}.png", noise(9, 8))
+        picture(tmp_path / f"d/masks/{number}.png", blob(9, 8))
+    new(name, tmp_path / "d", manifests=tmp_path / "m")
+    assert load_manifest(tmp_path / f"m/{name}.yaml").name == name
+
+
+DISC = ((np.mgrid[:40, :50] - np.array([20, 25])[:, None, None]) ** 2).sum(0) < 150
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_masks_are_drafted_as_the_upper_half_of_their_values(tmp_path, mode):
+    for number in range(6):
+        picture(tmp_path / f"d/images/{number}.png", noise(40, 50))
+        path = tmp_path / f"d/masks/{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(DISC.astype(np.uint8) * 255).convert(mode).save(path, quality=60 + 5 * number)
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert (group.labels.kind, group.labels.names) == ("ranges", {"label": (128.0, 255.0)})
+
+
+def test_palette_masks_are_drafted_from_their_colours(tmp_path):
+    for number in range(6):
+        picture(tmp_path / f"d/images/{number}.png", noise(40, 50))
+        quantized = Image.fromarray(DISC.astype(np.uint8) * 255).convert("RGB").quantize(2)
+        assert np.asarray(quantized)[0, 0] == 1, "the case: the index of the background is not 0"
+        path = tmp_path / f"d/masks/{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        quantized.save(path)
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert (group.labels.kind, group.labels.names) == ("values", {255: "label 255"})
+
+
+def test_masks_in_several_colours_are_drafted_as_colours(tmp_path):
+    for number in range(6):
+        picture(tmp_path / f"d/images/{number}.png", noise(9, 8, 3))
+        mask = np.zeros((9, 8, 3))
+        mask[2:4, 2:4], mask[5:7, 2:4] = (255, 0, 0), (0, 0, 255)
+        picture(tmp_path / f"d/masks/{number}.png", mask)
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert group.labels.kind == "colours"
+    assert group.labels.names == {"colour 0 0 255": (0, 0, 255), "colour 255 0 0": (255, 0, 0)}
+
+
+def test_instance_masks_are_explained(tmp_path):
+    for number in "abc":
+        picture(tmp_path / f"d/x{number}1/images/x{number}1.png", noise(9, 8))
+        for instance in range(5):
+            picture(tmp_path / f"d/x{number}1/masks/m{instance}{number}.png", blob(9, 8))
+    assert "several masks for one image, 15 masks for 3 images" in refused(tmp_path / "d", tmp_path)
+
+
+def test_dicom_slices_with_volumes_of_masks_are_explained(tmp_path):
+    for number in range(10, 14):
+        writers.dicom(tmp_path / f"d/p{number}", [f"{n}.dcm" for n in range(3)], noise(9, 8, 3))
+        volume(tmp_path / f"d/masks/p{number}.nii.gz", blob(8, 9, 7))
+    assert "are single slices, but masks/{subject}.nii.gz are volumes" in refused(tmp_path / "d", tmp_path)
+
+
+def test_names_without_a_common_subject_are_explained(tmp_path):
+    for number in range(4):
+        picture(tmp_path / f"d/images/a{number}.png", noise(9, 8))
+        picture(tmp_path / f"d/masks/b{number + 10}.png", blob(9, 8))
+    message = refused(tmp_path / "d", tmp_path)
+    assert "subjects of the images are a0, a1, a2, those of the masks b10, b11, b12" in message
+
+
+def test_jpeg_masks_of_several_labels_are_explained(tmp_path):
+    values = np.where(DISC, 128, 0)
+    values[:20, :25] += 100
+    for number in range(4):
+        picture(tmp_path / f"d/images/{number}.jpg", noise(40, 50))
+        picture(tmp_path / f"d/masks/{number}.jpg", values)
+    assert "JPEG changes the values of masks" in refused(tmp_path / "d", tmp_path)
+
+
+def test_a_folder_without_images_is_explained(tmp_path):
+    writers.text(tmp_path / "d/notes.docx")
+    assert "its files end with .docx; the known endings are .nii.gz" in refused(tmp_path / "d", tmp_path)
+    with pytest.raises(ValueError, match="is not a folder"):
+        new("Toy", tmp_path / "gone", manifests=tmp_path / "m")
+
+
+def nnunet(folder: Path, numbers=("0000", "0001"), write=volume, end=".nii.gz", shape=(7, 7, 7), **facts) -> None:
+    for case in range(1, 4):
+        for number in numbers:
+            write(folder / f"imagesTr/h_{case:03}{f'_{number}' * bool(number)}{end}", noise(*shape))
+            write(folder / f"imagesTs/h_{case + 50:03}{f'_{number}' * bool(number)}{end}", noise(*shape))
+        write(folder / f"labelsTr/h_{case:03}{end}", blob(*shape, value=case))
+    writers.text(folder / "dataset.json", json.dumps(facts))
+
+
+def test_nnunet_datasets_are_drafted_from_their_json(tmp_path):
+    labels = {"background": 0, "edema": 1, "core": 2, "enhancing": 3}
+    channels = {"0": "T2", "1": "ADC"}
+    nnunet(tmp_path / "d/Dataset001_H", channel_names=channels, labels=labels, file_ending=".nii.gz")
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert [form.image for form in group.scans] == [
+        f"Dataset001_H/imagesTr/{{subject}}_000{n}.nii.gz" for n in range(2)
+    ]
+    assert [form.modality for form in group.scans] == ["T2", "ADC"]
+    assert group.labels.names == {1: "edema", 2: "core", 3: "enhancing"}
+    assert (group.expect.scans, group.expect.subjects, group.axes) == (6, 3, (0, 1, 2))
+
+
+def test_regions_of_nnunet_are_combinations(tmp_path):
+    labels = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3, "ignore": 4}
+    nnunet(tmp_path / "d", ("0000",), channel_names={"0": "CT"}, labels=labels, file_ending=".nii.gz")
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert group.scans[0].intensity == "ct"
+    assert group.labels.combine == {
+        "enhancing": ("value 3",),
+        "whole": ("value 1", "value 2", "value 3"),
+        "core": ("value 2", "value 3"),
+    }
+
+
+def test_the_json_of_the_decathlon_has_labels_by_value(tmp_path):
+    nnunet(tmp_path / "d", ("",), modality={"0": "MRI"}, labels={"0": "background", "1": "left/right", "2": "b"})
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert group.labels.names == {1: "left right", 2: "b"}
+    assert group.scans[0].image == "imagesTr/{subject}.nii.gz"
+
+
+def test_pictures_of_nnunet(tmp_path):
+    facts = {"channel_names": {"0": "R", "1": "G", "2": "B"}, "labels": {"background": 0, "a": 1}}
+    nnunet(tmp_path / "d", ("0000",), picture, ".png", (9, 8), file_ending=".png", **facts)
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert (group.axes, len(group.scans), group.scans[0].intensity) == ((0,), 1, "unit")
+
+
+def test_a_damaged_dataset_json_is_named(tmp_path):
+    nnunet(tmp_path / "d", channel_names=["T2"], labels={"a": 1})
+    with pytest.raises(ValueError, match=r"dataset\.json: cannot be read as a dataset\.json of nnU-Net"):
+        new("Toy", tmp_path / "d", manifests=tmp_path / "m")
+
+
+@pytest.mark.parametrize("sessions", [("",), ("ses-1", "ses-2")])
+def test_bids_names_are_read(tmp_path, sessions):
+    for subject in ("sub-01", "sub-02", "sub-C3"):
+        for session in sessions:
+            folder, name = f"{subject}/{session}".strip("/"), f"{subject}_{session}".strip("_")
+            for modality in ("T1w", "T2w"):
+                volume(tmp_path / f"d/{folder}/anat/{name}_{modality}.nii.gz", noise(7, 7, 7))
+            mask = tmp_path / f"d/derivatives/manual/{folder}/anat/{name}_space-orig_dseg.nii.gz"
+            volume(mask, blob(7, 7, 7, value=4))
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    session = "ses-{session}" if len(sessions) > 1 else ""
+    folder, name = f"sub-{{subject}}/{session}".strip("/"), f"sub-{{subject}}_{session}".strip("_")
+    assert [form.image for form in group.scans] == [f"{folder}/anat/{name}_T{n}w.nii.gz" for n in (1, 2)]
+    assert group.labels.path == f"derivatives/manual/{folder}/anat/{name}_space-orig_dseg.nii.gz"
+    assert [form.modality for form in group.scans] == ["T1w", "T2w"]
+    assert (group.expect.scans, group.expect.subjects) == (6 * len(sessions), 3)

@@ -9,15 +9,18 @@ import pytest
 from pipeline import attrition
 from pipeline.attrition import Dropped
 from pipeline.build.merge import merge, split
+from pipeline.build.not_stored import TOO_SMALL
 from pipeline.build.shard import write_shard
-from pipeline.build.store import store
+from pipeline.build.store import store, unexpected_counts
 from pipeline.config import RECIPE, Config, write_config
+from pipeline.manifest.schema import load_manifest
 from pipeline.match.scan_files import ScanFiles, write_scans
 from universeg.store import Record, Store
 
 MANIFEST = Path("dataset_manifests/WBC-CV.yaml")
 SUBJECTS = [f"{n:03d}" for n in range(1, 6)]
 FRAMES = ["001@a", "001@b", *SUBJECTS[1:]]
+SMALL = f"{TOO_SMALL}: 9 pixels became 0"
 
 
 def record(subject: str) -> Record:
@@ -49,7 +52,7 @@ def test_the_store_does_not_depend_on_the_number_of_shards(tmp_path):
     assert (tmp_path / "1.lmdb").read_bytes() == (tmp_path / "3.lmdb").read_bytes()
     opened = Store(tmp_path / "1.lmdb")
     assert sorted(opened.header["splits"]) == SUBJECTS, "frames of a subject are in one split"
-    assert opened.header["counts"] == {"subjects": 5, "support": 3, "dev": 1, "test": 1}
+    assert opened.header["counts"] == {"subjects": 5, "support": 3, "dev": 1, "test": 1, "images": 6}
 
 
 def test_a_dataset_without_a_usable_scan_has_no_store(tmp_path):
@@ -61,7 +64,7 @@ def test_a_dataset_without_a_usable_scan_has_no_store(tmp_path):
 def run_store(root: Path, strict: bool = False) -> None:
     """The stage, on three usable scans, one that failed, and one that was not matched."""
     failed, unmatched = Dropped("CV", "004", "microscopy", reason="is empty"), Dropped("CV", "005", reason="no label")
-    small = Dropped("CV", "001", "microscopy", "0", "mid", "cytoplasm", "few pixels")
+    small = Dropped("CV", "001", "microscopy", "0", "mid", "cytoplasm", SMALL)
     paths = shards(root, SUBJECTS[:3], 1, (failed, small))
     matched = [ScanFiles("CV", name, "microscopy", 0, (f"{name}.bmp",), {}) for name in SUBJECTS[:4]]
     write_scans(root / "scans.json", root, matched, [unmatched])
@@ -83,15 +86,23 @@ def test_the_stage_reports_everything_that_was_not_used(tmp_path, capsys):
     run_store(tmp_path)
     rows = {(row.subject, row.label): row for row in attrition.read(tmp_path / "report.csv")}
     assert {key: row.reason for key, row in rows.items() if key[0]} == {
-        ("001", "cytoplasm"): "few pixels",
+        ("001", "cytoplasm"): SMALL,
         ("004", ""): "is empty",
         ("005", ""): "no label",
     }
     counts = [row.reason for row in attrition.read(tmp_path / "report.csv") if not row.subject]
-    assert counts == [f"3 usable {what}, the manifest expects 100" for what in ("scans", "subjects")]
+    both = "3 usable scans (images) of 3 subjects (persons)"
+    assert counts == [f"{both}, the manifest expects 100 {what}" for what in ("scans", "subjects")]
     shown = capsys.readouterr().err
     assert "WBC-CV: CV 004 microscopy: is empty" in shown
-    assert "WBC-CV: 1 mid slices not stored: too few pixels of cytoplasm" in shown
+    assert "WBC-CV: 1 `mid` masks of cytoplasm not stored: too small after resampling\n" in shown
+
+
+def test_images_and_persons_are_counted_apart():
+    usable = [ScanFiles("CV", name, "microscopy", 0, (f"{name}.bmp",), {}) for name in FRAMES]
+    reasons = [row.reason for row in unexpected_counts(load_manifest(MANIFEST), usable)]
+    both = "6 usable scans (images) of 5 subjects (persons)"
+    assert reasons == [f"{both}, the manifest expects 100 {what}" for what in ("scans", "subjects")]
 
 
 def test_the_header_says_what_made_the_store(tmp_path):

@@ -5,10 +5,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from layouts import writers
 from PIL import Image
 
 from pipeline.attrition import BadScan, Dropped
 from pipeline.build.largest_slice import counts_per_axis, largest_slice
+from pipeline.build.not_stored import EMPTY
 from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.layout import Group
 from pipeline.match.scan_files import ScanFiles
@@ -67,18 +69,35 @@ def test_slices_equal_those_of_the_whole_resampled_volume(head, geometry, size):
     root, values, labels = head
     records, _ = build(root, scan("image.nii.gz"), group(), Recipe(size, geometry))
     grid = Grid(SHAPE, SPACING, size, geometry)
-    whole = grid.image(normalised(values, "mr"))
     for axis in range(3):
+        whole = grid.image(normalised(values, "mr"), axis)
         middle = records["mid", axis]
         expected = quantised(whole.take(size // 2, axis))
         assert np.abs(middle.image.astype(int) - expected).max() <= 1  # the order of sums differs
         for value, label in ((1, "a"), (2, "b")):
-            cover = grid.mask(labels == value)
+            cover = grid.mask(labels == value, axis)
             index = int(cover.sum(axis=tuple(k for k in range(3) if k != axis)).round(3).argmax())
             largest = records["max", axis, label]
             for record, at in ((middle, size // 2), (largest, index)):
                 assert np.abs(record.masks[label].astype(int) - quantised(cover.take(at, axis))).max() <= 1
             assert np.abs(largest.image.astype(int) - quantised(whole.take(index, axis))).max() <= 1
+
+
+@pytest.mark.parametrize("slices", [9, 10])
+def test_image_and_mask_of_a_thick_slice_are_of_the_same_slice_of_the_scan(tmp_path, slices):
+    """Each slice has its own brightness, and its mask in its own row; slice 7 has the largest mask."""
+    values, labels = np.zeros((2, 48, 48, slices), np.uint8)
+    for number in range(slices):
+        values[..., number] = 20 * (number + 1)
+        labels[4 * number : 4 * number + 4, 8 : 40 if number == 7 else 24, number] = 1
+    affine = np.diag([1.0, 1.0, 4.0, 1.0])
+    save(tmp_path / "image.nii.gz", values, affine)
+    save(tmp_path / "seg.nii.gz", labels, affine)
+    records, _ = build(tmp_path, scan("image.nii.gz"), group(intensity="unit", names={1: "a"}), Recipe(24))
+    for key, number in ((("mid", 2), 4), (("max", 2, "a"), 7)):
+        assert set(records[key].image.ravel()) == {round(number * 255 / (slices - 1))}, key
+        rows = np.flatnonzero(records[key].masks["a"].any(axis=1))
+        assert rows.tolist() == [2 * number, 2 * number + 1], key
 
 
 def test_of_equally_large_slices_the_first_is_used():
@@ -112,7 +131,7 @@ def test_small_masks_are_reported_and_not_stored(head):
         (slicing, axis, "absent") for slicing in ("mid", "max") for axis in "012"
     }
     assert len(records) == 3 + 3 * 2
-    assert all(row.file == "seg.nii.gz" and "min_pixels is 1" in row.reason for row in dropped)
+    assert all(row.file == "seg.nii.gz" and row.reason.startswith(EMPTY) for row in dropped)
     slices = sum(len(record.masks) for record in records.values()) + len(dropped)
     assert slices == 2 * 3 * len(names), "every mask is stored or reported"
 
@@ -193,7 +212,7 @@ def four_d(root, values, labels):
         (flat, "all intensities are 7"),
         (other_size, "the label has 19 x 30 x 12 samples, its image 20 x 30 x 12"),
         (elsewhere, "is 62.5 voxels away from the grid of its image"),
-        (interpolated, "not whole numbers"),
+        (interpolated, "this file has fractions"),
         (four_d, "expected a volume"),
     ],
 )
@@ -221,3 +240,27 @@ def test_counts_do_not_depend_on_the_order_in_memory():
         for axis, counts in enumerate(counts_per_axis(np.array(inside, order=order))):
             np.testing.assert_array_equal(counts, inside.sum(axis=tuple(k for k in range(3) if k != axis)))
     assert [counts.tolist() for counts in counts_per_axis(np.zeros((2, 3, 1), bool))] == [[0, 0], [0, 0, 0], [0]]
+
+
+@pytest.mark.parametrize("slices", [1, 3, 4])
+def test_matlab_volumes_of_few_slices_are_volumes(tmp_path, slices):
+    """MATLAB files do not say whether 3 or 4 samples are slices or colours; the manifest does, by its orientation."""
+    values = rng_for("matlab").random((20, 30, slices)) * 500
+    label = np.zeros(values.shape, np.uint8)
+    label[4:12, 6:20] = 1
+    writers.matlab(tmp_path / "scan.mat", scan=values, mask=label)
+    of_images = {"reader": "matlab", "intensity": "mr", "array": "scan", "orientation": "RAS", "spacing": [1, 1, 4]}
+    the_group = Group.model_validate(
+        {
+            "name": "G",
+            "scans": [{"image": "{subject}", "modality": "M", **of_images}],
+            "labels": {"kind": "values", "path": "{subject}", "array": "mask", "names": {1: "a"}},
+            "axes": [2],
+            "expect": {"scans": 1},
+        }
+    )
+    records, dropped = build(tmp_path, scan("scan.mat", **{"": "scan.mat"}), the_group)
+    assert not dropped
+    grid = Grid(values.shape, (1, 1, 4), 32)
+    expected = quantised(grid.mask(label == 1).take(16, 2))
+    np.testing.assert_array_equal(records["mid", 2].masks["a"], expected)

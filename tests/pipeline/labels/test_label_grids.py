@@ -11,7 +11,7 @@ from pipeline.attrition import BadScan
 from pipeline.labels import Labels
 from pipeline.labels.label_map import LabelRequest
 from pipeline.readers import Pick, read, read_all
-from universeg.imageio.image import upright
+from universeg.imageio.image import LoadedImage, upright
 
 SPACING = (0.8, 1.25, 3.0)
 VOLUME, MASKS = fake_volume("grids", ["a", "b"])
@@ -59,6 +59,17 @@ def test_a_label_on_part_of_the_grid_is_matched_by_physical_coordinates(tmp_path
     assert_masks(masks([tmp_path / "label.nii.gz"], image, grid="world"), inside)
     with pytest.raises(BadScan, match="samples, its image"):
         masks([tmp_path / "label.nii.gz"], image)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_full_label_on_a_coarser_grid_covers_the_whole_image(tmp_path, step):
+    """A sample of the label covers half a step around its centre, also at the border."""
+    image = LoadedImage(np.zeros((24, 16, 8)), (1.0, 1.0, 1.0), affine=np.eye(4))
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = (step - 1) / 2  # both grids cover the same extent
+    full = np.ones(tuple(n // step for n in image.shape), np.uint8)
+    writers.nifti(tmp_path / "label.nii.gz", full, (step,) * 3, affine=affine)
+    assert masks([tmp_path / "label.nii.gz"], image, grid="world")["a"].all()
 
 
 def test_a_label_of_another_size_is_stretched_over_the_picture(tmp_path):
@@ -121,3 +132,14 @@ def test_masks_are_combined(tmp_path, image):
     assert_masks(found, {"ring": MASKS["a"], "all": MASKS["a"] | MASKS["b"]})
     with pytest.raises(ValueError, match="combine uses"):
         masks([path], image, **ranges, combine={"ring": ("outer", "-core")})
+
+
+def test_a_label_of_three_slices_in_a_matlab_file_is_a_volume_as_its_image(tmp_path):
+    shape = (*VOLUME.shape[:2], 3)
+    image = LoadedImage(np.zeros(shape), SPACING)
+    label = np.zeros(shape, np.uint8)
+    label[2:5, 3:6, 1], label[7:9, 3:6, 2] = 1, 2
+    writers.matlab(tmp_path / "label.mat", mask=label)
+    given = {"orientation": "RAS", "spacing": SPACING, "pick": Pick("mask")}
+    found = masks([tmp_path / "label.mat"], image, "matlab", given, array="mask")
+    assert_masks(found, {"a": label == 1, "b": label == 2})

@@ -89,6 +89,57 @@ def test_polygons(tmp_path, name, content):
     assert not found["c"].any()
 
 
+def labelme(*shapes):
+    return json.dumps({"shapes": [{"label": "A", "shape_type": kind, "points": points} for kind, points in shapes]})
+
+
+def of_file(tmp_path, name, content, image=IMAGE):
+    writers.text(tmp_path / name, content)
+    return masks({"": (tmp_path / name,)}, image=image, kind="polygons", path=name, names={"A": "a"})["a"]
+
+
+@pytest.mark.parametrize("corners", [[[3, 2], [14, 8]], [[14, 2], [3, 8]]])
+def test_a_labelme_rectangle_is_two_opposite_corners(tmp_path, corners):
+    np.testing.assert_array_equal(of_file(tmp_path, "p.json", labelme(("rectangle", corners))), A)
+
+
+def test_a_labelme_circle_is_its_centre_and_a_point_on_the_rim(tmp_path):
+    image = LoadedImage(np.zeros((200, 160)), (1.0, 1.0))
+    found = of_file(tmp_path, "p.json", labelme(("circle", [[70.0, 90.0], [70.0 + 30, 90.0 + 40]])), image)
+    distance = np.hypot(*(np.mgrid[:200, :160] - np.array([90, 70])[:, None, None]))
+    assert found[distance <= 49].all()
+    assert not found[distance >= 52].any(), "pixels that the outline touches belong to it"
+    assert abs(found.sum() / (np.pi * 50**2) - 1) < 0.03
+
+
+@pytest.mark.parametrize("kind", ["line", "linestrip", "point", "mask"])
+def test_other_labelme_shapes_are_named(tmp_path, kind):
+    points = [[3, 2], [14, 8], [3, 8]]
+    with pytest.raises(BadScan, match=f"'A' is a shape of type '{kind}'; expected polygon, rectangle or circle"):
+        of_file(tmp_path, "p.json", labelme((kind, points)))
+    other = labelme((kind, points)).replace('"A"', '"B"')  # the manifest does not use it
+    assert not of_file(tmp_path, "p.json", other).any()
+
+
+def test_a_negative_region_of_an_xml_file_is_a_hole_in_its_annotation(tmp_path):
+    hole = np.zeros_like(A)
+    hole[4:6, 5:9] = True
+
+    def region(mask, **attributes):
+        corners = "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in polygon(mask))
+        given = "".join(f' {key}="{value}"' for key, value in attributes.items())
+        return f"<Region{given}><Vertices>{corners}</Vertices></Region>"
+
+    def annotation(*regions):
+        return f'<Annotation Name="A"><Regions>{"".join(regions)}</Regions></Annotation>'
+
+    one = annotation(region(hole, NegativeROA=1), region(A, NegativeROA=0))
+    found = of_file(tmp_path, "p.xml", f"<Annotations>{one}</Annotations>")
+    np.testing.assert_array_equal(found, A & ~hole)
+    filled_by_another = f"<Annotations>{one}{annotation(region(hole))}</Annotations>"
+    np.testing.assert_array_equal(of_file(tmp_path, "p.xml", filled_by_another), A)
+
+
 RUNS = {"kind": "rle", "path": "r.json", "key": "{subject}_frontal", "names": {"Edema": "edema", "Lesion": "lesion"}}
 
 

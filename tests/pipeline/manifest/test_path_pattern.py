@@ -1,10 +1,12 @@
 """Path patterns: which paths they match, which values their parts have, and which patterns are malformed."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.manifest.path_pattern import PathPattern, natural_key, without_zeros
+from pipeline.manifest.path_pattern import PathPattern, natural_key, same_but_for_zeros, without_zeros
 
 PATHS = [
     "Task/imagesTr/hip_001.nii.gz",
@@ -48,6 +50,29 @@ def test_a_malformed_pattern_is_an_error(text, parts, words):
 def test_plain_text_matches_only_itself(name):
     pattern = PathPattern(f"{name}.png", {})
     assert [m.path for m in pattern.matches([f"{name}.png", f"x{name}.png", f"{name}xpng"])] == [f"{name}.png"]
+
+
+@pytest.mark.parametrize("path", ["a/P.NII.GZ", "a/P.Nii.gz"])
+def test_the_ending_matches_in_capitals_but_the_name_does_not(path):
+    assert PathPattern("a/P.nii.gz", {}).fits(path)
+    assert PathPattern("a/{n}.nii.gz", {}).fits(path)
+    assert not PathPattern("a/p.nii.gz", {}).fits(path)
+    assert not PathPattern("a/P.nii", {}).fits(path)
+
+
+@pytest.mark.parametrize(("pattern", "path"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_match_in_both_encodings(pattern, path):
+    one, other = (unicodedata.normalize(form, "é") for form in (pattern, path))
+    (match,) = PathPattern(f"{one}/{{n}}{one}.png", {"n": f"{one}."}).matches([f"{other}/{other}1{other}.png"])
+    assert match.path == f"{other}/{other}1{other}.png"
+    assert match.parts == {"n": "\xe91"}
+
+
+def test_zeros_before_numbers_do_not_make_texts_differ():
+    assert same_but_for_zeros("p007_1", "p7_1")
+    assert same_but_for_zeros("p7", "p7")
+    assert not same_but_for_zeros("p7", "p8")
+    assert not same_but_for_zeros("0a01", "00a1"), "hexadecimal numbers of one length"
 
 
 def test_numbers_are_compared_and_sorted_without_leading_zeros():

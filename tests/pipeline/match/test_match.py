@@ -4,42 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from matching import Facts, found, group, tree
 
-from pipeline.manifest.layout import Group
-from pipeline.match.match import listing, scans_of
+from pipeline.match.listing import listing
+from pipeline.match.match import scans_of
 from pipeline.match.scan_files import read_scans, write_scans
 from pipeline.match.stage import match
-
-
-def group(**changes):
-    facts = {
-        "name": "G",
-        "scans": [{"image": "images/{subject}.png", "modality": "X", "reader": "raster", "intensity": "unit"}],
-        "labels": {"kind": "values", "path": "labels/{subject}.png", "names": {1: "a"}},
-        "axes": [0],
-        "expect": {"scans": None},
-    }
-    return Group.model_validate({**facts, **changes})
-
-
-class Facts:
-    def __init__(self, *groups):
-        self.groups = groups
-
-
-def tree(root: Path, *files: str) -> Path:
-    for file in files:
-        path = root / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return root
-
-
-def found(root, *groups):
-    scans, dropped = scans_of(Facts(*groups), root)
-    return [(s.subject, s.modality, *s.images, {name: files[0] for name, files in s.labels.items()}) for s in scans], [
-        str(row) for row in dropped
-    ]
 
 
 def test_images_are_matched_with_their_labels(tmp_path):
@@ -115,7 +85,8 @@ def test_modalities_by_name_and_by_channel(tmp_path):
     )  # fmt: skip
     scans, dropped = found(tree(tmp_path, "p/p_t1.nii", "p/p_t1ce.nii", "p/p_t2.nii", "p/p_seg.nii"), by_name)
     assert [(subject, modality) for subject, modality, *_ in scans] == [("p", "T1"), ("p", "T1c")]
-    assert dropped == []
+    (row,) = dropped
+    assert "1 file (.nii) in {subject}: the regular expressions of the pattern leave them out [p/p_t2.nii]" in row
     by_channel = group(scans=[{"image": "images/{subject}.png", "channels": {0: "T2", 1: "ADC"},
                                "reader": "raster", "intensity": "mr"}])  # fmt: skip
     scans, _ = found(tree(tmp_path, "images/1.png", "labels/1.png"), by_channel)
@@ -130,6 +101,22 @@ def test_frames_of_one_subject(tmp_path):
     )  # fmt: skip
     scans, _ = found(tree(tmp_path, "1/images/07.png", "1/masks/07_mask.png"), video)
     assert scans[0][0] == "v-1@07"
+
+
+def test_frames_without_a_name_are_reported(tmp_path):
+    """Each has its own label file; before, the stage ended with a traceback."""
+    form = {"image": "images/{subject}.tif", "modality": "X", "reader": "raster", "intensity": "mr", "frames": [0, 1]}
+    labels = {"kind": "values", "path": "labels/{subject}_{index}.png", "names": {1: "a"}}
+    root = tree(tmp_path, "images/1.tif", "labels/1_0.png", "labels/1_1.png")
+    scans, dropped = found(root, group(scans=[form], labels=labels))
+    assert scans == []
+    assert all("tell the images of a subject apart with `frame`" in row for row in dropped)
+    scans, dropped = found(root, group(scans=[form], labels=labels, frame="{index}"))
+    assert [(subject, files[""]) for subject, _, _, files in scans] == [
+        ("1@0", "labels/1_0.png"),
+        ("1@1", "labels/1_1.png"),
+    ]
+    assert dropped == []
 
 
 def test_one_file_per_label(tmp_path):

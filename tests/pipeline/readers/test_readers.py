@@ -142,6 +142,21 @@ def test_arrays_are_read_by_name_and_by_frame(tmp_path, reader, name, write):
         assert bad.value.remedy
 
 
+@pytest.mark.parametrize("slices", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    ("reader", "write"), [("matlab", writers.matlab), ("matlab", writers.matlab73), ("hdf5", writers.hdf5)]
+)
+def test_an_array_is_a_volume_if_the_manifest_says_so(tmp_path, reader, write, slices):
+    """3 or 4 slices look like colour channels; MATLAB leaves the axis of a single slice out."""
+    values = VOLUME[..., :slices]
+    write(tmp_path / "m", array=values[..., 0] if slices == 1 else values, series=np.stack([values, values + 1]))
+    for pick, expected in ((Pick("array", volume=True), values), (Pick("series", 1, volume=True), values + 1)):
+        volume = upright(read(reader, tmp_path / "m", pick), "LPS", SPACING)
+        np.testing.assert_array_equal(volume.values, expected[::-1, ::-1])
+    if slices in (3, 4):
+        assert not read(reader, tmp_path / "m", Pick("array")).is_volume
+
+
 def test_an_hdf5_array_in_another_file_is_refused(tmp_path):
     writers.hdf5(tmp_path / "other.h5", secret=PICTURE)
     with h5py.File(tmp_path / "m.h5", "w") as file:

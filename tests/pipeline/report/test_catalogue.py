@@ -12,13 +12,13 @@ from pipeline.config import Config, write_config
 from pipeline.report.catalogue import catalogue
 from pipeline.report.contact_sheet import sheet
 from pipeline.report.summary import summary
-from universeg.store import Record, pack, write_store
+from universeg.store import Record, pack, subject_of, write_store
 
 CATALOGUE = """\
-task,dataset,group,modality,label,axis,role,licence,mid,max,support,dev,test,area_min,area_median,area_max
-WBC-CV/g/m/a/0,WBC-CV,g,m,a,0,train,"CC BY, 4.0",2,0,1,1,0,0.0625,0.15625,0.25
-WBC-CV/g/m/b/2,WBC-CV,g,m,b,2,train,"CC BY, 4.0",1,1,1,0,0,0.00391,0.00391,0.00391
-Two/g/m/a/0,Two,g,m,a,0,held-out,unknown,1,0,1,0,0,1.0,1.0,1.0
+task,dataset,group,modality,label,axis,role,licence,mid,max,subjects,support,dev,test,area_min,area_median,area_max
+WBC-CV/g/m/a/0,WBC-CV,g,m,a,0,train,"CC BY, 4.0",3,0,2,1,2,0,0.0625,0.0625,0.25
+WBC-CV/g/m/b/2,WBC-CV,g,m,b,2,train,"CC BY, 4.0",1,1,1,1,0,0,0.00391,0.00391,0.00391
+Two/g/m/a/0,Two,g,m,a,0,held-out,unknown,1,0,1,1,0,0,1.0,1.0,1.0
 """
 
 
@@ -32,13 +32,17 @@ def record(slicing: str, axis: int, subject: str, label: str, side: int) -> Reco
 @pytest.fixture
 def root(tmp_path) -> Path:
     """The root of a workflow with two stores and a catalogue."""
-    one = [record("mid", 0, "s1", "a", 4), record("mid", 0, "s2", "a", 8)]
+    one = [record("mid", 0, "s1", "a", 4), record("mid", 0, "s2@1", "a", 8), record("mid", 0, "s2@2", "a", 4)]
     one += [record("mid", 2, "s1", "b", 1), record("max", 2, "s1", "b", 2)]
     two = [record("mid", 0, "s1", "a", 16)]
     splits = {"s1": "support", "s2": "dev"}
     for name, role, licence, records in (("WBC-CV", "train", "CC BY, 4.0", one), ("Two", "held-out", None, two)):
         header = {"dataset": name, "title": name, "size": 16, "role": role, "licence": {"name": licence}}
-        used = {subject: split for subject, split in splits.items() if any(r.subject == subject for r in records)}
+        used = {
+            subject: split
+            for subject, split in splits.items()
+            if any(subject_of(r.subject) == subject for r in records)
+        }
         write_store(tmp_path / f"stores/{name}.lmdb", {**header, "splits": used}, sorted(map(pack, records)))
     stores = tuple(tmp_path / f"stores/{name}.lmdb" for name in ("WBC-CV", "Two"))
     catalogue(stores, tmp_path / "reports/catalogue.csv")
@@ -76,7 +80,7 @@ def test_the_summary_shows_stores_unexpected_rows_and_what_waits(root, capsys, m
     summary(root / "config.json")
     shown = capsys.readouterr().err
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
-    assert cells == [["WBC-CV", "2", "2", "1", "2"], ["Two", "1", "1", "0", "0"]]
+    assert cells == [["WBC-CV", "2", "2", "3", "1", "2"], ["Two", "1", "1", "1", "0", "0"]], "2 subjects, 3 images"
     unexpected, left_out = shown.partition("Unexpected")[2].split("Left out")
     assert "WBC-CV: g s9 m: is empty; fetch it again" in unexpected
     assert "s8" not in shown

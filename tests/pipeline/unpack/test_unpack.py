@@ -84,6 +84,14 @@ def test_only_members_that_match_are_unpacked(tmp_path):
     refused(tmp_path, "a.csv", b"1", "`members` has no effect", members=("*",))
 
 
+def test_patterns_of_members_ignore_capitals_and_the_encoding_of_accents(tmp_path):
+    """Half of a dataset may end in .JPG; and a zip made on macOS has the accents apart from their letters."""
+    files = {"images/1.JPG": b"1", "images/2.jpg": b"2", "e\u0301tude/3.png": b"3", "notes.txt": b""}
+    one = put(tmp_path, "a.zip", zipped(files), members=("images/*.jpg", "\xe9tude/*"))
+    found = tree(unpack.unpack([one], tmp_path / "raw").root)
+    assert set(found) == files.keys() - {"notes.txt"}
+
+
 def test_names_in_old_code_pages_and_with_backslashes(tmp_path):
     data = zipped({"n__me.txt": b"1", "d__b.txt": b"2"})
     data = data.replace(b"n__me.txt", "näme.txt".encode()).replace(b"d__b.txt", b"d\\\x8ab.txt")

@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 
 import pytest
-from archives import FILES, PACKERS, put, refused, tarred, zipped
+from archives import FILES, PACKERS, put, refused, seven_zipped, tarred, zipped
 
 from pipeline.unpack import unpack, zip_tar
 from pipeline.unpack.unpack import UnpackError
@@ -89,6 +89,35 @@ def test_the_unpacked_size_is_limited(tmp_path, file, monkeypatch):
     monkeypatch.setattr(unpack, "MAX_BYTES", 1 << 20)
     data = gzip.compress(bytes(4 << 20)) if file == "a.gz" else PACKERS[file]({"zeros": bytes(4 << 20)})
     refused(tmp_path, file, data, "more than 1048576 bytes .*made to fill the disk")
+
+
+LABELS = {f"labels/{n}.nii": bytes(1 << 20) for n in range(3)}  # compresses a thousandfold, as label maps do
+
+
+@pytest.mark.parametrize("file", ["a.zip", "a.tar.gz", "a.7z"])
+def test_the_manifest_can_raise_or_lower_the_limit_of_the_unpacked_size(tmp_path, file, monkeypatch):
+    monkeypatch.setattr(unpack, "MAX_BYTES", 1 << 20)
+    data = seven_zipped(LABELS) if file == "a.7z" else PACKERS[file](LABELS)
+    assert len(data) * unpack.MAX_RATIO < 3 << 20
+    states = "; its headers state 3145728 bytes" if file == "a.zip" else ""
+    refused(
+        tmp_path,
+        file,
+        data,
+        rf"more than 1048576 bytes \(at 'labels/.\.nii'{states}\): .*`unpacked_bytes` of this file",
+    )
+    one = put(tmp_path / "in", file, data, unpacked_bytes=3 << 20)
+    assert unpack.unpack([one], tmp_path / "large").bytes == 3 << 20
+    words = r"more than 3145727 bytes .*that is its `unpacked_bytes` in the manifest"
+    refused(tmp_path, file, data, words, unpacked_bytes=(3 << 20) - 1)
+
+
+def test_the_limit_holds_for_inner_archives_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "MAX_BYTES", 1 << 20)
+    data = zipped({"in.zip": zipped(LABELS)})
+    refused(tmp_path, "a.zip", data, "`unpacked_bytes` of this file", nested=("*.zip",))
+    one = put(tmp_path / "in", "a.zip", data, nested=("*.zip",), unpacked_bytes=3 << 20)
+    assert unpack.unpack([one], tmp_path / "large").files == 3
 
 
 def test_an_archive_may_not_need_more_than_the_free_disk(tmp_path, monkeypatch):

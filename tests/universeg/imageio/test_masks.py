@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from universeg.imageio.image import ImageError
+from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import inside, read_labels
+from universeg.imageio.masks import label_values, whole_numbers
 
 DISC = ((np.mgrid[:40, :50] - np.array([20, 25])[:, None, None]) ** 2).sum(0) < 150
 
@@ -123,6 +124,22 @@ def test_floats_are_the_integers_that_they_mean(tmp_path, off, good):
     else:
         with pytest.raises(ImageError, match="a mask needs whole numbers"):
             read_labels(tmp_path / "a.nii.gz")
+
+
+def test_a_float_that_is_no_number_of_a_structure_is_refused():
+    with pytest.raises(ImageError, match=r"numbers of structures, but this file has 1e\+300"):
+        whole_numbers(np.array([0.0, 1e300]), "a.nii")
+    assert whole_numbers(np.array([0.0, 51111.0], np.float32), "a.nii").tolist() == [0, 51111]
+
+
+def test_grey_levels_of_a_mask_with_several_structures_are_never_cut(tmp_path):
+    grey = np.where(DISC, 255, 0).astype(np.uint8)
+    grey[-1, :40] = np.arange(3, 43)
+    image = LoadedImage(grey, (1.0, 1.0))
+    assert label_values(image).notes
+    kept = label_values(image, two_valued=False)
+    assert not kept.notes
+    np.testing.assert_array_equal(kept.values, grey)
 
 
 def test_a_jpeg_in_memory_is_the_case_that_was_silently_wrong():

@@ -96,9 +96,9 @@ def test_back_returns_to_the_grid_of_the_scan():
 def test_cut_equals_slices_of_the_whole_result():
     values = rng_for("cut").random((20, 18, 9))
     grid = Grid(values.shape, (1, 1, 3), 16)
-    whole = quantised(grid.image(values))
     for axis in range(3):
-        slices = cut(values, grid.image_weights, axis, [8, 3])
+        whole = quantised(grid.image(values, axis))
+        slices = cut(values, grid.image_weights_along(axis), axis, [8, 3])
         assert np.abs(slices.astype(int) - np.moveaxis(whole, axis, 0)[[8, 3]]).max() <= 1, "up to rounding"
     flat = Grid(values.shape[:2], (1, 1), 16)
     np.testing.assert_array_equal(
@@ -134,5 +134,39 @@ def test_a_volume_is_padded_to_a_cube_by_whole_voxels(shape):
 def test_the_middle_of_thick_slices_is_one_slice_and_not_a_mixture(slices, middle):
     """With an even number of slices it is the lower of the two middle ones, as in the original builder."""
     grid = Grid((200, 200, slices), (1.5, 1.5, 8.0), 128)
-    weights = grid.image_weights[2][grid.middle]
-    assert weights[middle] > 0.7
+    for weights in (grid.image_weights_along(2), grid.mask_weights_along(2)):
+        assert np.array_equal(weights[2][grid.middle], np.arange(slices) == middle)
+
+
+@settings(max_examples=100, deadline=None)
+@given(grids())
+def test_slices_along_a_coarse_axis_are_slices_of_the_scan(grid):
+    for axis, (weights, extent) in enumerate(zip(grid.slice_weights, grid.pixel, strict=True)):
+        if extent > 1.001:  # finer than the pixels: the mean over their extent
+            assert np.array_equal(weights, grid.mask_weights[axis])
+        elif extent < 0.999:
+            sources = weights.argmax(axis=1)[weights.any(axis=1)]
+            assert set(weights.ravel()) <= {0, 1}
+            assert weights.sum(axis=1).max() == 1, "each slice is one sample"
+            assert np.array_equal(np.unique(sources), np.arange(grid.shape[axis])), "each sample is a slice"
+            assert (np.diff(sources) >= 0).all()
+
+
+def test_a_slice_between_two_samples_is_the_lower_one():
+    """The centre of pixel 2 of 5 is the border of two samples."""
+    grid = Grid((2, 2, 2), (1.0, 1.0, 1.0), 5, "stretch")
+    assert grid.slice_weights[2].argmax(axis=1).tolist() == [0, 0, 0, 1, 1]
+
+
+def test_slices_of_equal_thickness_are_not_mixed_by_rounding():
+    """The pixel is 1.0000000000000002 samples."""
+    grid = Grid((13, 13, 13), (1.3, 1.3, 1.3), 13)
+    assert grid.pixel[2] > 1, "the case that this test is about"
+    assert set(grid.slice_weights[2].ravel()) == {0, 1}
+
+
+@pytest.mark.parametrize("thickness", [2.1, 2.5, 6.0, 40.0])
+def test_the_only_slice_of_a_volume_is_its_middle(thickness):
+    """It is shorter than a pixel and a half, so that the middle pixel's centre lies outside it."""
+    grid = Grid((256, 256, 1), (1.0, 1.0, thickness), 128)
+    assert grid.slice_weights[2][grid.middle].tolist() == [1]

@@ -1,9 +1,11 @@
 """Task stores: what is written can be read, and damage is found."""
 
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +35,38 @@ def store(tmp_path):
 
 def run_module(*words):
     return subprocess.run([sys.executable, "-m", "universeg.store", *words], capture_output=True, text=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses the limits of Linux")
+@pytest.mark.parametrize(
+    ("limit", "size", "message"),
+    [
+        ("RLIMIT_FSIZE", 1 << 14, "free space and the quota"),
+        ("RLIMIT_AS", 3 << 30, "memory limit"),
+        ("RLIMIT_AS", 1 << 37, ""),
+    ],
+    ids=["disk full", "no memory", "little memory"],
+)
+def test_a_store_that_cannot_be_written_is_named_and_leaves_no_file(tmp_path, limit, size, message):
+    code = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_store import *
+resource.setrlimit(resource.{limit}, ({size}, {size}))
+try:
+    write_store(Path("D.lmdb"), HEADER, sorted(map(pack, records())))
+except StoreError as error:
+    print(error)
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert run.returncode == 0, run.stderr
+    if message:
+        assert run.stdout.startswith("D.lmdb cannot be written: ")
+        assert message in run.stdout
+        assert not list(tmp_path.iterdir())
+    else:
+        assert Store(tmp_path / "D.lmdb").tasks
 
 
 def test_reading_returns_what_was_written(store):

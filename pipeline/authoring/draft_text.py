@@ -1,0 +1,135 @@
+"""The text of a drafted manifest. Lines that a person must check or complete are marked CHECK."""
+
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from pipeline.authoring.content import Content
+
+COUNTS = "expect: {scans: null, subjects: null}"  # replaced when the scans are counted
+
+
+def manifest_text(name: str, groups: Sequence[str]) -> str:
+    """The manifest as YAML."""
+    shown = name if yaml.safe_load(name) == name else quoted(name)  # a plain 1 would be a number
+    return f"""\
+# yaml-language-server: $schema=schema.json
+# Drafted from a folder. A person must check the marked lines; dataset_manifests/README.md explains the keys.
+name: {shown}
+title: {shown} # CHECK
+domain: unknown # CHECK: brain, heart, retina ...
+homepage: null
+citation: [] # CHECK: who made it, with a DOI
+licence: {{name: null, research: unknown, commercial: unknown, redistribution: unknown}} # CHECK
+access: application # CHECK: open, registration, application, unavailable
+role: train # or held-out: never used for training
+sources:
+  - file: {name}.zip # CHECK; to use the folder as it is, write `have: {{{name}: /folder}}` in the config
+    get: "CHECK: write where to get the file, or give 'url'"
+groups:
+{"".join(groups)}"""
+
+
+def group_text(name: str, images: Sequence[Content], masks: Sequence[Content]) -> str:
+    """A group of images with the same masks."""
+    parts = images[0].group.parts
+    frame = "    frame: '{session}'\n" if "session" in parts else ""
+    return f"""\
+  - name: {name} # CHECK
+    scans:
+{"".join(_scans(image, images) for image in images)}{frame}{_labels(masks)}
+    axes: {[0, 1, 2] if images[0].is_volume else [0]}
+    {COUNTS}
+"""
+
+
+def scan_text(pattern: str, modality: str, reader: str, intensity: str, parts: Mapping[str, str], why: str = "") -> str:
+    """The entry of one pattern of image files."""
+    given = ", ".join(f"{part}: {quoted(regex)}" for part, regex in parts.items())
+    of_parts = f"        parts: {{{given}}}\n" if parts else ""
+    slices = " # CHECK: if each file is one slice of a volume, add 'stack'" if reader == "dicom" else ""
+    return f"""\
+      - image: {quoted(pattern)}
+{of_parts}        modality: {modality} # CHECK: {why}
+        reader: {reader}{slices}
+        intensity: {intensity} # CHECK: ct (in HU), mr or unit
+"""
+
+
+def quoted(text: str) -> str:
+    """The text as a YAML string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _scans(image: Content, images: Sequence[Content]) -> str:
+    modality, intensity = (
+        ("CT", "ct") if image.lowest < -200 else ("MRI", "mr") if image.is_volume else ("unknown", "unit")
+    )
+    if len(images) > 1:
+        modality = quoted(_distinguishing_text(image, images))
+    why = f"guessed from the number of axes, the names and the lowest value, {image.lowest:g}"
+    return scan_text(image.group.pattern, modality, image.group.reader, intensity, image.group.parts, why)
+
+
+def _labels(masks: Sequence[Content]) -> str:
+    if len(masks) == 1:
+        mask = masks[0]
+        return f"""\
+    labels:
+{_kind(mask)}
+      path: {quoted(mask.group.pattern)}
+      reader: {mask.group.reader}
+      names: {_names(mask)}"""
+    names = "\n".join(
+        f"        {quoted(_distinguishing_text(mask, masks))}: {quoted(mask.group.pattern)}" for mask in masks
+    )
+    half = max((_half(mask) for mask in masks if mask.is_blurred), default=0)
+    fits = half and all(mask.values and max(mask.values) > half for mask in masks)
+    above = f"      above: {half} # there are values between 0 and the largest, from JPEG or resizing\n" if fits else ""
+    return f"""\
+    labels:
+      kind: files # CHECK: each image has several masks. If they are from several observers, keep one
+      reader: {masks[0].group.reader}
+{above}      names:
+{names}"""
+
+
+def _kind(mask: Content) -> str:
+    if mask.is_blurred:
+        return "      kind: ranges # there are values between 0 and the largest, from JPEG or resizing"
+    return f"      kind: {'colours' if mask.colours else 'values'}"
+
+
+def _names(mask: Content) -> str:
+    if mask.colours:
+        named = ", ".join(
+            f"{quoted('colour ' + ' '.join(map(str, colour)))}: {list(colour)}"
+            for colour in mask.colours
+            if any(colour)
+        )
+        return f"{{{named}}} # CHECK: black is taken as background"
+    if mask.is_blurred:
+        return f"{{label: [{_half(mask) + 1}, {max(mask.values)}]}} # CHECK: the upper half of the values"
+    outside = min(mask.values)
+    named = ", ".join(f"{value}: label {value}" for value in mask.values if value != outside)
+    return f"{{{named}}} # CHECK: the values are {mask.values}; {outside} is taken as background"
+
+
+def _half(mask: Content) -> int:
+    return max(mask.values) // 2
+
+
+def _distinguishing_text(mask: Content, masks: Sequence[Content]) -> str:
+    """The part of a pattern that differs from the other patterns; whole words in place of a number, as in T1w."""
+    patterns = [other.group.pattern for other in masks]
+    mine = mask.group.pattern
+    start = next((n for n, letters in enumerate(zip(*patterns, strict=False)) if len(set(letters)) > 1), 0)
+    turned = [pattern[::-1] for pattern in patterns]
+    stop = next((n for n, letters in enumerate(zip(*turned, strict=False)) if len(set(letters)) > 1), 0)
+    end = len(mine) - stop
+    if mine[start:end].isdigit():
+        while start and mine[start - 1].isalnum():
+            start -= 1
+        while end < len(mine) and mine[end].isalnum():
+            end += 1
+    return mine[start:end].strip("_-. /").replace("/", " ") or mine.replace("/", " ")
