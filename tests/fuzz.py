@@ -26,10 +26,9 @@ def main(rounds: int = 540, seed: int = 0, first: int = 0, keep: Path | None = N
         first: Number of the first round, to repeat one.
         keep: A folder for the files of the rounds that fail.
     """
+    from fuzzing.worker import outcomes
     from rich.console import Console
     from rich.progress import track
-
-    from fuzzing.worker import outcomes
 
     console, counts = Console(stderr=True), Counter[str]()
     found = outcomes(seed, range(first, first + rounds), keep=keep)

@@ -150,8 +150,8 @@ def test_damaged_files_are_reported_and_the_rest_is_built(built):
         ("hippocampus_999", "label without an image", "labelsTr/hippocampus_999.nii.gz"),
         ("hippocampus_005", "the subject has 2 images", "hippocampus_005.nii.gz"),
         ("hippocampus_007", "the label has 3 x 3 x 3 samples", "labelsTr/hippocampus_007.nii.gz"),
-        ("hippocampus_009", "0 of 32 x 32 pixels", "labelsTr/hippocampus_009.nii.gz"),
-        ("", "6 usable scans, the manifest expects 10", ""),
+        ("hippocampus_009", "empty label: the label marks 0 of", "labelsTr/hippocampus_009.nii.gz"),
+        ("", "6 usable scans (images) of 6 subjects (persons), the manifest expects 10 scans", ""),
     ):
         fitting = [row for row in rows if row["subject"] == subject and words in row["reason"]]
         assert fitting, f"{subject}: {words}"

@@ -25,34 +25,36 @@ def summary(config: Path) -> None:
     settings = load_config(config)
     selected = select(settings, load_manifests(*settings.manifests))
     console = Console(stderr=True)
-    unexpected = _show_stores(console, settings.root)
+    unexpected, remarks = _show_stores(console, settings.root)
     _show_list(console, f"Unexpected ({settings.root}/reports/attrition has every row):", unexpected)
+    _show_list(console, "Remarks (nothing to do unless you miss scans):", remarks)
     _show_list(console, "Waiting for you:", [f"{name}: {steps}" for name, steps in selected.waiting.items()])
     left_out = [f"{name}: {why}" for name, why in selected.left_out.items()]
     _show_list(console, "Left out, because their licence does not allow the use (`use` in the config):", left_out)
 
 
-def _show_stores(console: Console, root: Path) -> list[str]:
-    """Print one row per dataset of the catalogue; returns the unexpected rows of the attrition reports."""
+def _show_stores(console: Console, root: Path) -> tuple[list[str], list[str]]:
+    """Print one row per dataset of the catalogue; returns unexpected rows of the attrition reports, and remarks."""
     import pandas as pd
 
     path = root / "reports" / "catalogue.csv"
     if not path.exists():
-        return []
+        return [], []
     tasks = pd.read_csv(path, keep_default_na=False)
     tasks["images"] = tasks[["mid", "max"]].max(axis=1)
     table = Table("dataset", "tasks", "subjects", "images", "slices not stored", "scans not used")
-    unexpected: list[str] = []
+    unexpected, remarks = list[str](), list[str]()
     for dataset, rows in tasks.groupby("dataset", sort=False):
         report = root / "reports" / "attrition" / f"{dataset}.csv"
         dropped = attrition.read(report) if report.exists() else []
         unexpected += [f"{dataset}: {row}" for row in dropped if row.unexpected]
+        remarks += [f"{dataset}: {row}" for row in dropped if row.known and not row.subject and not row.label]
         slices = sum(bool(row.label) for row in dropped)
         scans = sum(bool(row.subject) and not row.label for row in dropped)
         counts = len(rows), rows["subjects"].max(), rows["images"].max(), slices, scans
         table.add_row(str(dataset), *map(str, counts))
     console.print(table)
-    return unexpected
+    return unexpected, remarks
 
 
 def _show_list(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -19,7 +19,21 @@ import numpy as np
 HEADER = 400  # bytes: headers are short, and damage in them matters most
 WHOLE = (0, 1, 2, -1, 127, 128, 255, 256, 32767, 32768, 65535, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 63) - 1)
 REAL = (0.0, -1.0, 1e-40, 1e-12, 1e12, 3e38, 1e300, float("nan"), float("inf"), float("-inf"))
-WORDS = ("0", "-1", "-0.0", "1e400", "1e-320", "nan", "inf", "99999999999999999999", "2147483648", "x", "", "\ud7ff", "½")
+WORDS = (
+    "0",
+    "-1",
+    "-0.0",
+    "1e400",
+    "1e-320",
+    "nan",
+    "inf",
+    "99999999999999999999",
+    "2147483648",
+    "x",
+    "",
+    "\ud7ff",
+    "½",
+)
 PAGE = b"<html><body>404: not found</body></html>"
 
 Rng = np.random.Generator

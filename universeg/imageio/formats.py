@@ -10,8 +10,8 @@ from pathlib import Path
 from universeg.base.lookup import choose
 from universeg.imageio.dicom import dicom
 from universeg.imageio.image import ImageError, RawImage
-from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.itk import metaimage, nrrd
+from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.nifti import mgz, nifti
 from universeg.imageio.raster import raster
 

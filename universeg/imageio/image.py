@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 Affine = NDArray[np.float64]  # (4, 4): from indices to millimetres, to the right, to the front, up
 MOST_SHEAR_DEGREES = 1.5  # by which the axes of a volume may differ from perpendicular
+LONGEST = 1 << 16  # samples along an axis: resampling takes memory by this number, also if the image is one sample wide
 LARGEST = 1e38  # of samples
+FARTHEST = 1e9  # millimetres: larger numbers of an affine, and spacings beyond it or its inverse, are damage
+LEAST_DETERMINANT = 1e-6  # of the directions of a volume's axes; 0 if they lie in one plane
 SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same
 
 
@@ -60,11 +63,15 @@ class LoadedImage:
     def __post_init__(self) -> None:
         axes = len(self.spacing)
         framed = axes in (2, 3) and self.values.ndim in (axes, axes + 1) and self.values.size > 0
-        if not framed or not min(self.spacing) > 0:
+        if not framed or not all(1 / FARTHEST < step < FARTHEST for step in self.spacing):
             raise ImageError(
                 "expected a picture (H, W) or a volume (X, Y, Z) with a positive spacing for each axis,"
                 f" got shape {self.values.shape} and spacing {self.spacing}",
                 self.where,
+            )
+        if max(self.shape) > LONGEST:
+            raise ImageError(
+                f"has {max(self.shape)} samples along one axis; expected at most {LONGEST}", self.where, "crop it first"
             )
 
     @property
@@ -97,8 +104,11 @@ class LoadedImage:
 
     def check_finite(self) -> None:
         """Raise ImageError if some samples are NaN, infinite, or so large that float32 cannot hold their differences."""
-        if self.values.dtype.kind == "f" and not (np.abs(self.values) < LARGEST).all():
-            bad = int(np.count_nonzero(~(np.abs(self.values) < LARGEST)))
+        if self.values.dtype.kind != "f":
+            return
+        good = np.abs(self.values) <= min(LARGEST, float(np.finfo(self.values.dtype).max))
+        if not good.all():
+            bad = int(np.count_nonzero(~good))
             raise ImageError(
                 f"{bad} of {self.values.size} samples are not finite numbers (NaN, infinite, or beyond {LARGEST:g})",
                 self.where,
@@ -151,6 +161,10 @@ def grid_distance(one: LoadedImage, other: LoadedImage) -> float:
     return float((np.linalg.norm(away, axis=1) / min(one.spacing)).max())
 
 
+_INVALID = "has an invalid affine (zero, not finite or huge)"
+_INVALID_REMEDY = "give 'orientation' and 'spacing' in the manifest"
+
+
 def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] | None) -> Affine:
     """The file's affine, with the given directions and steps in place of its own."""
     affine = raw.affine
@@ -158,6 +172,8 @@ def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] |
         raise ImageError("has no orientation and spacing", remedy="give 'orientation' and 'spacing' in the manifest")
     if affine is None:
         affine = np.eye(4)
+    if (orientation is None or spacing is None) and not (np.abs(affine) < FARTHEST).all():
+        raise ImageError(_INVALID, remedy=_INVALID_REMEDY)
     steps = np.array(spacing if spacing is not None else voxel_sizes(affine), float)
     if steps.shape != (3,):
         raise ImageError(f"is a volume, but {len(steps)} spacings are given", remedy="give three: x, y, z")
@@ -165,10 +181,8 @@ def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] |
         affine = _axis_aligned(orientation, steps)
     elif spacing is not None:
         affine = affine @ np.diag([*(steps / voxel_sizes(affine)), 1])
-    if not np.isfinite(affine).all() or not (steps > 0).all() or abs(np.linalg.det(affine)) < 1e-9:
-        raise ImageError(
-            "has an invalid affine (zero or not finite)", remedy="give 'orientation' and 'spacing' in the manifest"
-        )
+    if not (steps > 1 / FARTHEST).all() or abs(np.linalg.det(affine[:3, :3] / steps)) < LEAST_DETERMINANT:
+        raise ImageError(_INVALID, remedy=_INVALID_REMEDY)
     shear = _shear_degrees(affine)
     if shear > MOST_SHEAR_DEGREES:
         raise ImageError(

@@ -31,6 +31,10 @@ def nrrd(path: Path, index: int | None = None) -> RawImage:
 def _read(path: Path, kind: str) -> RawImage:
     import SimpleITK as sitk
 
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # SimpleITK would end the whole process
+        raise ImageError("its name is not UTF-8, which SimpleITK cannot open", remedy="rename the file") from error
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     with path.open("rb") as file:
         header = file.read(HEADER)

@@ -72,6 +72,9 @@ def find_queries(paths: Sequence[Path]) -> list[Path]:
     missing = [str(path) for path in found if not path.exists()]
     if missing:
         raise ImageError(f"no such file: {_some(missing)}")
+    odd = [str(path) for path in found if not (path.is_file() or path.is_dir())]
+    if odd:
+        raise ImageError(f"neither a file nor a folder, but a pipe or a device: {_some(odd)}; save the image to a file")
     clashes = [paths for paths in _by_name(found, stem).values() if len(paths) > 1]
     if clashes:
         lines = "; ".join(_some([str(path) for path in paths]) for paths in clashes)

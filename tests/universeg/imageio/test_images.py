@@ -1,6 +1,10 @@
+import os
+import sys
+
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
@@ -213,3 +217,12 @@ def test_stems():
     from pathlib import Path
 
     assert [stem(Path(name)) for name in ("a.nii.gz", "a.b.PNG", "a.nii", "a.txt")] == ["a", "a.b", "a", "a"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+@pytest.mark.parametrize("ending", ["mha", "nrrd"])
+def test_a_name_that_is_not_utf8_is_refused_where_the_library_would_end_the_process(tmp_path, ending):
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 5, 6), np.uint8)), tmp_path / f"a.{ending}")
+    path = (tmp_path / f"a.{ending}").rename(tmp_path / os.fsdecode(b"caf\xe9." + ending.encode()))
+    with pytest.raises(ImageError, match="not UTF-8"):
+        read_image(path)

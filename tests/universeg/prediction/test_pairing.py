@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from universeg.imageio.image import ImageError
@@ -80,3 +82,9 @@ def test_queries_that_are_not_clear(tmp_path, names, message):
         find_queries([tree(tmp_path / "q", *names)])
     with pytest.raises(ImageError, match=r"no such file: .*gone\.png"):
         find_queries([tmp_path / "gone.png"])
+
+
+def test_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "q.png")
+    with pytest.raises(ImageError, match=r"a pipe or a device: .*q\.png"):
+        find_queries([tmp_path / "q.png"])
