@@ -242,7 +242,7 @@ SAMPLES: Mapping[str, Sample] = {
 }
 
 
-# Files of other label kinds, each with the manifest's keys of `labels`. The outlines lie within a picture of `image_of`.
+# Files of other label kinds, each with the manifest's keys of `labels`. The outlines lie in a picture of `image_of`.
 _CORNERS = [(6, 5), (17, 5), (17.5, 14.25), (6, 14)]
 
 

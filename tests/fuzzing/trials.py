@@ -23,8 +23,9 @@ from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.layout import Group
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.match import scans_of
+from pipeline.match.scan_files import ScanFiles
 from universeg.imageio.load import read_labels
-from universeg.store import pack
+from universeg.store import Record, pack
 
 TESTS = Path(__file__).parent.parent
 MANIFESTS = TESTS.parent / "dataset_manifests"
@@ -93,12 +94,7 @@ def _build(manifest: Manifest, folder: Path) -> set[tuple[str, str]]:
     groups = {group.name: group for group in manifest.groups}
     stored = set[tuple[str, str]]()
     for scan in scans:
-        try:
-            results = list(records_of(scan, groups[scan.group], folder, Recipe(SIZE)))
-        except BadScan as bad:
-            if not (bad.file and bad.remedy):
-                raise Unexpected(f"no file or remedy: {bad}") from bad
-            results = [Dropped.scan(scan.group, scan.subject, scan.modality, bad)]
+        results = _records(scan, groups[scan.group], folder)
         rows += [result for result in results if isinstance(result, Dropped)]
         for record in results:
             if not isinstance(record, Dropped):
@@ -113,6 +109,15 @@ def _build(manifest: Manifest, folder: Path) -> set[tuple[str, str]]:
     if attrition.read(folder / "report.csv") != sorted(rows):
         raise Unexpected("the attrition report cannot be read back")
     return stored
+
+
+def _records(scan: ScanFiles, group: Group, folder: Path) -> list[Record | Dropped]:
+    try:
+        return list(records_of(scan, group, folder, Recipe(SIZE)))
+    except BadScan as bad:
+        if not (bad.file and bad.remedy):
+            raise Unexpected(f"no file or remedy: {bad}") from bad
+        return [Dropped.scan(scan.group, scan.subject, scan.modality, bad)]
 
 
 def _label_folder(kind: str, folder: Path) -> None:

@@ -16,6 +16,8 @@ LONGEST = 1 << 16  # samples along an axis: resampling takes memory by this numb
 LARGEST = 1e38  # of samples
 FARTHEST = 1e9  # millimetres: larger numbers of an affine, and spacings beyond it or its inverse, are damage
 LEAST_DETERMINANT = 1e-6  # of the directions of a volume's axes; 0 if they lie in one plane
+INVALID_AFFINE = "has an invalid affine (zero, not finite or huge)"
+GIVE_AFFINE = "give 'orientation' and 'spacing' in the manifest"
 SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same
 
 
@@ -103,7 +105,7 @@ class LoadedImage:
         return brightest
 
     def check_finite(self) -> None:
-        """Raise ImageError if some samples are NaN, infinite, or so large that float32 cannot hold their differences."""
+        """Raise ImageError if some samples are NaN, infinite, or too large for differences in float32."""
         if self.values.dtype.kind != "f":
             return
         good = np.abs(self.values) <= min(LARGEST, float(np.finfo(self.values.dtype).max))
@@ -161,19 +163,11 @@ def grid_distance(one: LoadedImage, other: LoadedImage) -> float:
     return float((np.linalg.norm(away, axis=1) / min(one.spacing)).max())
 
 
-_INVALID = "has an invalid affine (zero, not finite or huge)"
-_INVALID_REMEDY = "give 'orientation' and 'spacing' in the manifest"
-
-
 def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] | None) -> Affine:
     """The file's affine, with the given directions and steps in place of its own."""
-    affine = raw.affine
-    if affine is None and (orientation is None or spacing is None):
-        raise ImageError("has no orientation and spacing", remedy="give 'orientation' and 'spacing' in the manifest")
-    if affine is None:
-        affine = np.eye(4)
-    if (orientation is None or spacing is None) and not (np.abs(affine) < FARTHEST).all():
-        raise ImageError(_INVALID, remedy=_INVALID_REMEDY)
+    if orientation is None or spacing is None:  # otherwise nothing of the file's own affine is used
+        _check_own(raw.affine)
+    affine = np.eye(4) if raw.affine is None else raw.affine
     steps = np.array(spacing if spacing is not None else voxel_sizes(affine), float)
     if steps.shape != (3,):
         raise ImageError(f"is a volume, but {len(steps)} spacings are given", remedy="give three: x, y, z")
@@ -182,7 +176,7 @@ def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] |
     elif spacing is not None:
         affine = affine @ np.diag([*(steps / voxel_sizes(affine)), 1])
     if not (steps > 1 / FARTHEST).all() or abs(np.linalg.det(affine[:3, :3] / steps)) < LEAST_DETERMINANT:
-        raise ImageError(_INVALID, remedy=_INVALID_REMEDY)
+        raise ImageError(INVALID_AFFINE, remedy=GIVE_AFFINE)
     shear = _shear_degrees(affine)
     if shear > MOST_SHEAR_DEGREES:
         raise ImageError(
@@ -190,6 +184,13 @@ def _affine(raw: RawImage, orientation: str | None, spacing: tuple[float, ...] |
             remedy="resample it upright first, for example with dcm2niix",
         )
     return affine
+
+
+def _check_own(affine: Affine | None) -> None:
+    if affine is None:
+        raise ImageError("has no orientation and spacing", remedy=GIVE_AFFINE)
+    if not (np.abs(affine) < FARTHEST).all():
+        raise ImageError(INVALID_AFFINE, remedy=GIVE_AFFINE)
 
 
 def _shear_degrees(affine: Affine) -> float:

@@ -1,4 +1,4 @@
-"""Collect what libraries warn of while they read a file, by warnings or by logging, so that none of it is printed raw."""
+"""Collect what libraries warn of while they read a file, by warnings or by logging, so that it is not printed raw."""
 
 import logging
 import warnings

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from universeg import __version__
 from universeg.base.atomic_write import atomic_write
@@ -65,7 +66,9 @@ def write_report(
         "results": [asdict(result) for result in results],
     }
     with atomic_write(output / "report.json") as part:
-        part.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        # Bytes of file names that are not UTF-8 become escapes, as JSON has them.
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def show(output: Path, results: Sequence[Result]) -> None:
@@ -74,5 +77,11 @@ def show(output: Path, results: Sequence[Result]) -> None:
     table = Table(*columns, title=f"Results in {output}")
     for result in results:
         share = "failed" if result.marked_share is None else f"{result.marked_share:.2%}"
-        table.add_row(Path(result.image).name, share, Path(result.mask).name, Path(result.overlay).name)
+        table.add_row(_name(result.image), share, _name(result.mask), _name(result.overlay))
     Console().print(table, f"What was done is in {output / 'report.json'}. {NOTICE}", sep="\n")
+
+
+def _name(path: str) -> Text:
+    """A file's name as it is, without markup, and with escapes for what a terminal cannot show."""
+    letters = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in Path(path).name)
+    return Text("".join(letters))
