@@ -12,6 +12,8 @@ from pipeline.match.scan_files import read_scans
 from pipeline.progress import progress_bar
 from universeg.store import Record, pack, write_store
 
+TOO_LARGE = "run fewer jobs at once (--cores), or on a machine with more memory"
+
 
 def shard(config: Path, manifest: Path, scans: Path, chunk: int, out: Path) -> None:
     """Read, normalise, resample and slice one chunk of a dataset's scans.
@@ -37,6 +39,9 @@ def shard(config: Path, manifest: Path, scans: Path, chunk: int, out: Path) -> N
                     yield from list(records_of(scan, groups[scan.group], root, recipe))
                 except BadScan as bad:
                     yield Dropped.scan(scan.group, scan.subject, scan.modality, bad)
+                except MemoryError as error:
+                    large = BadScan(f"needs more memory than there is: {error}", scan.images[0], TOO_LARGE)
+                    yield Dropped.scan(scan.group, scan.subject, scan.modality, large)
                 advance(1)
 
     write_shard(out, facts.name, settings.resolution, results())

@@ -53,6 +53,15 @@ class Overlap(Strict):
     what: str = Field(description="What both have in common")
 
 
+class RealFiles(Strict):
+    """What was compared when real files of the dataset were read with this manifest."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")] | None = Field(
+        description="Commit of this project that read them; null if it was not recorded"
+    )
+    checked: str = Field(description="How many files were read, and what was compared")
+
+
 class Manifest(Strict):
     """One dataset: who made it, who may use it, where it is, and what its files mean."""
 
@@ -71,6 +80,7 @@ class Manifest(Strict):
     role: Literal["train", "held-out"] = Field(description="Held-out datasets are never used for training")
     table3: Table3 | None = None
     overlaps: tuple[Overlap, ...] = Field((), description="Other datasets that contain the same scans")
+    real_files: RealFiles | None = Field(None, description="Which commit read real files; null if none did")
     sources: tuple[SourceFile, ...] = Field((), description="The files to download")
     groups: tuple[Group, ...] = Field((), description="Parts of the dataset with their own file layout or labels")
     generator: str | None = Field(None, description="Family of synthetic tasks, instead of sources and groups")
@@ -112,8 +122,11 @@ class Manifest(Strict):
         return tuple(source.model_copy(update={"name": source.name or self.name}) for source in files)
 
     def digest(self, *fields: str) -> str:
-        """A short digest of the named fields, or of all fields. It does not depend on comments or the order of keys."""
-        facts = self.model_dump(mode="json", include=set(fields) or None)
+        """A short digest of the named fields, or of all that describe the data, so without `real_files`.
+
+        It does not depend on comments or the order of keys.
+        """
+        facts = self.model_dump(mode="json", include=set(fields) or None, exclude={"real_files"})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -74,14 +74,14 @@ def write_report(
 def show(output: Path, results: Sequence[Result]) -> None:
     """The table that says where the files are and what share of each image was marked."""
     columns = [Column(name, overflow="fold") for name in ("image", "marked", "mask", "picture to look at")]
-    table = Table(*columns, title=f"Results in {output}")
+    table = Table(*columns, title=_printable(f"Results in {output}"))
     for result in results:
         share = "failed" if result.marked_share is None else f"{result.marked_share:.2%}"
-        table.add_row(_name(result.image), share, _name(result.mask), _name(result.overlay))
-    Console().print(table, f"What was done is in {output / 'report.json'}. {NOTICE}", sep="\n")
+        image, mask, picture = (_printable(Path(path).name) for path in (result.image, result.mask, result.overlay))
+        table.add_row(image, share, mask, picture)
+    Console().print(table, _printable(f"What was done is in {output / 'report.json'}. {NOTICE}"), sep="\n")
 
 
-def _name(path: str) -> Text:
-    """A file's name as it is, without markup, and with escapes for what a terminal cannot show."""
-    letters = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in Path(path).name)
-    return Text("".join(letters))
+def _printable(text: str) -> Text:
+    """The text without markup, and with escapes for what a terminal cannot show: file names may hold anything."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
