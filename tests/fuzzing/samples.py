@@ -214,7 +214,7 @@ SAMPLES: Mapping[str, Sample] = {
     "dicom enhanced": Sample(".dcm", "dicom", _dicom_volume, is_volume=True),
     "png": Sample(".png", "raster", _raster),
     "png 16 bit": Sample(".png", "raster", _bits16),
-    "png 1 bit": Sample(".png", "raster", _one_bit, mask="png"),
+    "png 1 bit": Sample(".png", "raster", _one_bit),
     "png palette": Sample(".png", "raster", _palette),
     "png colour": Sample(".png", "raster", _coloured),
     "png alpha": Sample(".png", "raster", partial(_coloured, opacity=True)),

@@ -1,6 +1,5 @@
 """NIfTI (.nii, .nii.gz) and FreeSurfer's MGZ, through nibabel."""
 
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from universeg.imageio.image import SAME_GRID, Affine, ImageError, RawImage, voxel_sizes
+from universeg.imageio.inflate import inflated
 
 IN_PLACE = (".nii", ".mgh")  # endings of files that are not compressed, which nibabel reads in place
 SLACK = 1 << 20  # bytes that may follow the samples
@@ -30,9 +30,9 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
 
     image: Any = nib.load(path)
     if np.prod(image.shape, dtype=float) > MOST_VOXELS:
-        raise ImageError(f"claims {image.shape} voxels, more than {MOST_VOXELS}")
+        raise ImageError(f"claims {' x '.join(map(str, image.shape))} voxels, more than {MOST_VOXELS}")
     if path.suffix.lower() not in IN_PLACE:
-        image = type(image).from_bytes(_inflated(path, image, offset))
+        image = type(image).from_bytes(_content(path, image, offset))
     if index is None:
         values = np.asanyarray(image.dataobj)
     elif len(image.shape) != 4 or not 0 <= index < image.shape[3]:
@@ -88,13 +88,11 @@ def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
     return values[:, :, 0] if values.ndim == 3 and values.shape[2] == 1 else values
 
 
-def _inflated(path: Path, image: Any, offset: str | None) -> bytes:
+def _content(path: Path, image: Any, offset: str | None) -> bytes:
     """All bytes of a file. A compressed one is read to its end, where its checksum is, which nibabel does not reach."""
     start = int(image.header[offset]) if offset else 0
     least = start + image.header.get_data_dtype().itemsize * int(np.prod(image.shape))
-    with gzip.open(path) as stream:
-        data = stream.read(least + SLACK + 1)
-    if not least <= len(data) <= least + SLACK:  # nibabel would take the memory first
-        held = str(len(data)) if len(data) < least else f"more than {least + SLACK}"
-        raise ImageError(f"holds {held} bytes, but its header claims {least}")
+    data = inflated(path, least + SLACK)
+    if len(data) < least:  # nibabel would take the memory first
+        raise ImageError(f"holds {len(data)} bytes, but its header claims {least}")
     return data

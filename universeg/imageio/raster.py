@@ -4,8 +4,8 @@ Pillow reads what it can hold exactly. It has no mode for colour or transparency
 and for PPM with another maximum than 255: there it would drop bits without a word, so other readers take over.
 """
 
-import gzip
 import io
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from universeg.imageio.image import ImageError, RawImage
+from universeg.imageio.inflate import inflated
 
 BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # the colours that the values of a one-bit picture stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # modes whose values are numbers
+NETPBM = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")  # kind, width, height, maximum
 MOST_PIXELS = 1 << 28  # a file of a few bytes may claim any size
 SMALL, MOST_EXPANSION = 1 << 24, 1 << 14  # pixels that any file may have, and pixels for each byte of a larger one
 MOST_BYTES = 1 << 30  # of the content of a gzipped file
@@ -33,7 +35,7 @@ def raster(path: Path, index: int | None = None) -> RawImage:
     Of a file with several pictures, `index` chooses one; without it they are the slices of a volume. A picture is
     turned as its EXIF orientation says, as every viewer does.
     """
-    source = io.BytesIO(_inflated(path)) if path.suffix.lower() == ".gz" else path
+    source = io.BytesIO(inflated(path, MOST_BYTES)) if path.suffix.lower() == ".gz" else path
     frames = _tiff(source, index) or _netpbm(source) or _pillow(source, index)
     if len(frames) > 1:
         return _pages(frames)
@@ -180,23 +182,22 @@ def _tiff_page(page: Any) -> Values:
 
 def _netpbm(source: Any) -> list[Frame]:
     """A PGM or PPM with another maximum than 255, which Pillow would scale; nothing for other files."""
-    head = _bytes(source, 512)
-    if head[:2] not in (b"P2", b"P3", b"P5", b"P6"):
+    found = NETPBM.match(_bytes(source, 512))
+    if found is None or int(found[4]) == 255:
         return []
-    lines = b" ".join(line.partition(b"#")[0] for line in head.splitlines()[:32])
-    words = lines.split()[:4]
-    width, height, most = (int(word) for word in words[1:4])
-    if most == 255:
-        return []
+    width, height, most = (int(number) for number in found.groups()[1:])
     _check(None, 1, width, height)
-    shape = (height, width, 3) if head[:2] in (b"P3", b"P6") else (height, width)
-    data = _bytes(source)
-    if head[:2] in (b"P2", b"P3"):
-        text = b" ".join(line.partition(b"#")[0] for line in data.splitlines()).split()[4:]
-        return [(np.array([int(word) for word in text], np.uint16).reshape(shape), None)]
-    kind = np.dtype(">u2") if most > 255 else np.dtype(np.uint8)
-    size = int(np.prod(shape)) * kind.itemsize
-    return [(np.frombuffer(data[len(data) - size :], kind).reshape(shape).astype(kind.newbyteorder("=")), None)]
+    shape = (height, width, 3) if found[1] in b"36" else (height, width)
+    data, count = _bytes(source)[found.end() :], int(np.prod(shape))
+    if found[1] in b"23":
+        text = b" ".join(line.partition(b"#")[0] for line in data.splitlines()).split()
+        values = np.array([int(word) for word in text[:count]], np.uint16)
+    else:
+        kind = np.dtype(">u2") if most > 255 else np.dtype(np.uint8)
+        values = np.frombuffer(data, kind, min(count, len(data) // kind.itemsize)).astype(kind.newbyteorder("="))
+    if values.size < count:
+        raise ImageError(f"holds {values.size} of {count} samples")
+    return [(values.reshape(shape), None)]
 
 
 def _bytes(source: Any, most: int = MOST_BYTES) -> bytes:
@@ -207,11 +208,3 @@ def _bytes(source: Any, most: int = MOST_BYTES) -> bytes:
         return data
     with Path(source).open("rb") as file:
         return file.read(most)
-
-
-def _inflated(path: Path) -> bytes:
-    with gzip.open(path) as stream:
-        data = stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ImageError(f"inflates to more than {MOST_BYTES} bytes")
-    return data

@@ -117,7 +117,7 @@ def run(config: PredictConfig) -> list[Result]:
                 _warn(console, path.name, result.warnings)
                 results.append(replace(result, warnings=(*common, *result.warnings)))
             except (ValueError, OSError, MemoryError) as error:
-                about = str(error) if str(path) in str(error) else f"{path}: {error or 'not enough memory'}"
+                about = str(error) if str(path) in str(error) else f"{path}: {str(error) or 'not enough memory'}"
                 results.append(Result(str(path), error=about))
             progress.advance(bar)
     write_report(config.output, config.weights, config.settings, pairs, results)

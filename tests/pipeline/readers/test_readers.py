@@ -23,6 +23,7 @@ WRITTEN = [
     ("nifti", "v.nii.gz", writers.nifti, {"extra": 2}),
     ("nifti", "v.nii.gz", writers.nifti, {"big_endian": True}),
     ("mgz", "v.mgz", writers.mgz, {}),
+    ("mgz", "v.mgh", writers.mgz, {}),
     ("metaimage", "v.mha", writers.itk, {}),
     ("metaimage", "v.mhd", writers.itk, {}),
     ("metaimage", "v.mhd", writers.itk, {"compressed": True}),
