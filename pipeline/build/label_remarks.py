@@ -4,13 +4,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pipeline.attrition import Dropped
 from pipeline.labels.findings import Findings
+from universeg.store import Pixels, Store, Task, subject_of
 
 MOST_VALUES = 12  # that one row lists
 CHECK_NOTE = "look at the contact sheet; if masks are wrong, correct the manifest or the files"
 NAME_THEM = "give them a name in 'names', or list them in 'background' of the labels in the manifest"
+LEAST_SUBJECTS = 3  # two masks may be equal by chance
 _NUMBER = re.compile(r"\d[\d.]*")  # by which the notes of two files may differ
 
 
@@ -36,6 +39,28 @@ def merged(rows: Iterable[Dropped]) -> tuple[list[Dropped], list[Dropped]]:
             notes[row.group, _NUMBER.sub("", row.reason)].append(row)
     joined = [_joined_notes(same) for same in notes.values()]
     return about_scans, joined + [_joined_values(found) for found in values.values()]
+
+
+def equal_masks(shards: Sequence[Path]) -> Iterator[Dropped]:
+    """A remark for each label whose masks are the same in all images: they are probably not of these images."""
+    stores = [Store(path) for path in shards]
+    for name in sorted({task for store in stores for task in store.tasks}):
+        masks, task = _masks(stores, name), Task.parse(name)
+        first = next(masks, None)
+        if all((other == first).all() for other in masks) and _subjects(stores, name) >= LEAST_SUBJECTS:
+            reason = f"the mask of {task.label} is the same in all images of {task.modality}, axis {task.axis}"
+            yield Dropped(task.group, "", reason=reason, remedy=CHECK_NOTE, known=True)
+
+
+def _masks(stores: Sequence[Store], task: str) -> Iterator[Pixels]:
+    """The masks of the middle slices of a task, one at a time, so that the first difference ends the reading."""
+    for store in stores:
+        for subject in store.subjects(task) if task in store.tasks else ():
+            yield store.read(task, [subject])[1][0]
+
+
+def _subjects(stores: Sequence[Store], task: str) -> int:
+    return len({subject_of(name) for store in stores if task in store.tasks for name in store.subjects(task)})
 
 
 def _joined_notes(same: Sequence[Dropped]) -> Dropped:

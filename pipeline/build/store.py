@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import attrition
 from pipeline.attrition import Dropped
-from pipeline.build.label_remarks import merged
+from pipeline.build.label_remarks import equal_masks, merged
 from pipeline.build.merge import merge
 from pipeline.config import RECIPE, Config, load_config
 from pipeline.manifest.schema import Manifest, load_manifest
@@ -40,6 +40,7 @@ def store(
     dropped, remarks = merged(row for path in shards for row in attrition.read(path.with_suffix(".csv")))
     if scans is not None:
         dropped += _dropped_before_shards(facts, scans, dropped)
+    remarks += equal_masks(shards)
     dropped += remarks
     attrition.write(report, dropped)
     for line in [*attrition.remarks(dropped), *(str(row) for row in remarks if row.known)]:

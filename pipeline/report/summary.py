@@ -1,6 +1,6 @@
 """The stage `summary`: what a run built, what it could not use, and what you must do. Shown at the end of each run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -25,7 +25,7 @@ def summary(config: Path) -> None:
     settings = load_config(config)
     selected = select(settings, load_manifests(*settings.manifests))
     console = Console(stderr=True)
-    unexpected, remarks = _show_stores(console, settings.root)
+    unexpected, remarks = _show_stores(console, settings.root, selected.build)
     _show_list(console, f"Unexpected ({settings.root}/reports/attrition has every row):", unexpected)
     _show_list(console, "Remarks (nothing to do unless you miss scans):", remarks)
     _show_list(console, "Waiting for you:", [f"{name}: {steps}" for name, steps in selected.waiting.items()])
@@ -33,28 +33,37 @@ def summary(config: Path) -> None:
     _show_list(console, "Left out, because their licence does not allow the use (`use` in the config):", left_out)
 
 
-def _show_stores(console: Console, root: Path) -> tuple[list[str], list[str]]:
-    """Print one row per dataset of the catalogue; returns unexpected rows of the attrition reports, and remarks."""
-    import pandas as pd
-
-    path = root / "reports" / "catalogue.csv"
-    if not path.exists():
-        return [], []
-    tasks = pd.read_csv(path, keep_default_na=False)
-    tasks["images"] = tasks[["mid", "max"]].max(axis=1)
+def _show_stores(console: Console, root: Path, selected: Collection[str]) -> tuple[list[str], list[str]]:
+    """Print one row per dataset with a store or an attrition report; returns its unexpected rows, and its remarks."""
+    tasks = _catalogue(root / "reports" / "catalogue.csv")
+    reports = {path.stem: path for path in sorted((root / "reports" / "attrition").glob("*.csv"))}
+    names = sorted({*tasks, *(reports.keys() & set(selected))})
     table = Table("dataset", "tasks", "subjects", "images", "slices not stored", "scans not used")
     unexpected, remarks = list[str](), list[str]()
-    for dataset, rows in tasks.groupby("dataset", sort=False):
-        report = root / "reports" / "attrition" / f"{dataset}.csv"
-        dropped = attrition.read(report) if report.exists() else []
+    for dataset in names:
+        dropped = attrition.read(reports[dataset]) if dataset in reports else []
         unexpected += [f"{dataset}: {row}" for row in dropped if row.unexpected]
         remarks += [f"{dataset}: {row}" for row in dropped if row.known and not row.subject and not row.label]
         slices = sum(bool(row.label) for row in dropped)
         scans = sum(bool(row.subject) and not row.label for row in dropped)
-        counts = len(rows), rows["subjects"].max(), rows["images"].max(), slices, scans
-        table.add_row(str(dataset), *map(str, counts))
-    console.print(table)
+        table.add_row(dataset, *tasks.get(dataset, ("no store", "", "")), str(slices), str(scans))
+    if names:
+        console.print(table)
     return unexpected, remarks
+
+
+def _catalogue(path: Path) -> dict[str, tuple[str, str, str]]:
+    """Dataset -> its numbers of tasks, subjects and images; empty if nothing is catalogued yet."""
+    import pandas as pd
+
+    if not path.exists():
+        return {}
+    tasks = pd.read_csv(path, keep_default_na=False)
+    tasks["images"] = tasks[["mid", "max"]].max(axis=1)
+    return {
+        str(name): (str(len(rows)), str(rows["subjects"].max()), str(rows["images"].max()))
+        for name, rows in tasks.groupby("dataset", sort=False)
+    }
 
 
 def _show_list(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -28,7 +28,8 @@ def stacked(slices: Sequence[RawImage], paths: Sequence[Path], order: tuple[int,
         order, affine = _placed(affines, paths)
     sequence = order if order is not None and len(order) == len(slices) else tuple(range(len(slices)))
     values = np.stack([slices[i].values.swapaxes(0, 1) for i in sequence], axis=2)
-    return RawImage(values, affine, palette=slices[0].palette, is_volume=True, order=sequence)
+    notes = tuple(dict.fromkeys(note for piece in slices for note in piece.notes))
+    return RawImage(values, affine, palette=slices[0].palette, is_volume=True, order=sequence, notes=notes)
 
 
 REMEDY = "fetch the files again, or add the scan to known_bad"

@@ -41,6 +41,7 @@ def build(root, names: str = "{1: disc}", strict: bool = False, mask_of=lambda v
         image = np.arange(24 * 30).reshape(24, 30) % 251
         Image.fromarray(image.astype(np.uint8)).save(root / f"raw/images/{number}.png")
         mask = mask_of(255 if number > 2 else 1)
+        mask = mask if isinstance(mask, Image.Image) else np.roll(mask, number, axis=1)
         (mask if isinstance(mask, Image.Image) else Image.fromarray(mask)).save(root / f"raw/masks/{number}.png")
     (root / "Discs.yaml").write_text(MANIFEST.format(names=names))
     config = Config(root=root / "out", have={"Discs": root / "raw"}, resolution=16, chunks=2, strict=strict)
@@ -70,14 +71,16 @@ def test_a_note_is_reported_once_for_all_files_and_does_not_fail_a_strict_run(tm
     def white_first(value: int) -> Image.Image:
         return Image.fromarray(MASK * 255).convert("RGB").quantize(2)
 
-    (row,) = build(tmp_path, "{255: disc}", strict=True, mask_of=white_first)
+    row, same = build(tmp_path, "{255: disc}", strict=True, mask_of=white_first)
+    assert same.reason == "the mask of disc is the same in all images of fundus, axis 0"
     assert row.reason.startswith("6 files; in the first, its palette does not begin with black")
     assert row.known
     assert "6 files; in the first, its palette" in capsys.readouterr().err
 
 
 def test_masks_that_mark_everything_are_told(tmp_path):
-    (row,) = build(tmp_path, "{1: disc, 255: disc}", mask_of=lambda value: np.full_like(MASK, value))
+    row, same = build(tmp_path, "{1: disc, 255: disc}", mask_of=lambda value: np.full_like(MASK, value))
+    assert (same.reason, same.unexpected) == ("the mask of disc is the same in all images of fundus, axis 0", False)
     assert row.reason == "6 files; in the first, the mask of disc marks every sample of the image"
     assert not row.unexpected
 

@@ -90,7 +90,11 @@ def test_the_stage_reports_everything_that_was_not_used(tmp_path, capsys):
         ("004", ""): "is empty",
         ("005", ""): "no label",
     }
-    counts = [row.reason for row in attrition.read(tmp_path / "report.csv") if not row.subject]
+    remarks = [row for row in attrition.read(tmp_path / "report.csv") if not row.subject]
+    counts = [row.reason for row in remarks if row.unexpected]
+    assert [row.reason for row in remarks if row.known] == [
+        "the mask of nucleus is the same in all images of microscopy, axis 0"
+    ]
     both = "3 usable scans (images) of 3 subjects (persons)"
     assert counts == [f"{both}, the manifest expects 100 {what}" for what in ("scans", "subjects")]
     shown = capsys.readouterr().err

@@ -80,11 +80,28 @@ def test_the_summary_shows_stores_unexpected_rows_and_what_waits(root, capsys, m
     summary(root / "config.json")
     shown = capsys.readouterr().err
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
-    assert cells == [["WBC-CV", "2", "2", "3", "1", "2"], ["Two", "1", "1", "1", "0", "0"]], "2 subjects, 3 images"
+    assert cells == [["Two", "1", "1", "1", "0", "0"], ["WBC-CV", "2", "2", "3", "1", "2"]], "2 subjects, 3 images"
     unexpected, left_out = shown.partition("Unexpected")[2].split("Left out")
     assert "WBC-CV: g s9 m: is empty; fetch it again" in unexpected
     assert "s8" not in shown
     assert "WBC-CV: commercial: unknown" in left_out
+
+
+@pytest.mark.parametrize("catalogued", [True, False])
+def test_a_dataset_whose_store_failed_is_in_the_summary(root, capsys, monkeypatch, catalogued):
+    monkeypatch.setenv("COLUMNS", "200")
+    if not catalogued:  # the first run of all failed
+        (root / "reports/catalogue.csv").unlink()
+    for name in ("STARE", "BRATS"):  # the report of BRATS is from an earlier run
+        attrition.write(root / f"reports/attrition/{name}.csv", [Dropped("g", "s1", "m", reason=f"{name} is empty")])
+    write_config(Config(root=root, datasets=("STARE",), have={"STARE": root}), root / "config.json")
+    summary(root / "config.json")
+    shown = capsys.readouterr().err
+    row = next(line for line in shown.splitlines() if "no store" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["STARE", "no store", "", "", "0", "1"]
+    assert "STARE: g s1 m: STARE is empty" in shown
+    assert "BRATS" not in shown
+    assert ("WBC-CV" in shown) == catalogued
 
 
 def test_a_run_that_never_started_has_no_summary(tmp_path, capsys):

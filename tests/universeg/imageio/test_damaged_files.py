@@ -4,6 +4,7 @@ import gzip
 import logging
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +16,7 @@ from universeg.imageio.formats import guarded, read
 from universeg.imageio.image import ImageError, LoadedImage, RawImage, upright
 from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.load import read_image, read_labels
+from universeg.imageio.stack import stacked
 
 VOLUME = np.arange(14 * 12 * 9, dtype=np.int16).reshape(14, 12, 9) % 250
 PICTURE = np.arange(20 * 24, dtype=np.uint8).reshape(20, 24)
@@ -97,6 +99,12 @@ def test_pages_with_different_palettes_are_stacked_in_colour(tmp_path):
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     image = upright(read(tmp_path / "a.tif", "raster"), "LPS", (1, 1, 1))
     assert {tuple(colour) for colour in image.colours.reshape(-1, 3)} == {(0, 0, 0), (250, 0, 0), (0, 250, 0)}
+
+
+def test_notes_of_slices_are_notes_of_their_volume():
+    slices = [RawImage(PICTURE, notes=("all", f"slice {number // 2}")) for number in range(4)]
+    volume = stacked(slices, [Path(f"{number}.png") for number in range(4)], None)
+    assert volume.notes == ("all", "slice 0", "slice 1")
 
 
 def test_a_cut_16_bit_pgm_is_refused(tmp_path):
