@@ -14,7 +14,7 @@ from pipeline.manifest.licence import Use
 from universeg.base.atomic_write import atomic_write
 
 # Increase it whenever a change of the code changes what a store contains. Existing stores are then rebuilt.
-RECIPE = 3
+RECIPE = 4
 
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Geometry = Literal["isotropic", "stretch"]

@@ -22,7 +22,7 @@ homepage: null
 citation: [] # CHECK: who made it, with a DOI
 licence: {{name: null, research: unknown, commercial: unknown, redistribution: unknown}} # CHECK
 access: application # CHECK: open, registration, application, unavailable
-role: train # or held-out: never used for training
+role: train # or held-out: never used for training; extra: also evaluated only if it is named
 sources:
   - file: {name}.zip # CHECK; to use the folder as it is, write `have: {{{name}: /folder}}` in the config
     get: "CHECK: write where to get the file, or give 'url'"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pipeline.manifest.expected_counts import tasks
 from pipeline.manifest.layout import Group, ScanPattern
 from pipeline.manifest.schema import Manifest
 from pipeline.readers import ARRAYS, READERS
@@ -15,6 +16,9 @@ def problems(manifest: Manifest) -> Iterator[str]:
         total = sum(n for n in totals if n is not None)
         if total != manifest.table3.scans and not manifest.table3.differs:
             yield f"expects {total} scans, but Table 3 has {manifest.table3.scans}: give the reason in table3.differs"
+    builder, found = manifest.table3 and manifest.table3.tasks, tasks(manifest)
+    if manifest.table3 and builder not in (None, found) and not manifest.table3.tasks_differ:
+        yield f"has {found} tasks, but table3.tasks is {builder}: give the reason in tasks_differ"
 
 
 def _group_problems(group: Group) -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 
 from pipeline.backends.base import Backend, Download, FetchError, describe
 from pipeline.backends.http import TIMEOUT_S, TRIES
-from pipeline.progress import is_shown
+from pipeline.backends.progress import is_shown
 
 
 class GoogleDrive(Backend):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipeline.backends.base import URL_CHARACTER, Backend, Download, FetchError, check_disk_space, describe
-from pipeline.progress import progress_bar, say
+from pipeline.backends.progress import progress_bar, say
 
 if TYPE_CHECKING:
     import requests

@@ -13,6 +13,7 @@ from pipeline.attrition import BadScan, Dropped
 from pipeline.build.label_remarks import remarks_of
 from pipeline.build.largest_slice import counts_per_axis, largest_slice
 from pipeline.build.not_stored import MaskCounts, not_stored
+from pipeline.build.origin import origin_of, position
 from pipeline.labels import masks
 from pipeline.labels.findings import Findings
 from pipeline.labels.label_map import LabelRequest
@@ -23,6 +24,7 @@ from universeg.imageio.image import ImageError, LoadedImage, upright
 from universeg.standardise.normalise import Window, limits, luminance, scaled
 from universeg.standardise.resample import Grid, cut
 from universeg.store.format import Pixels, Record, area
+from universeg.store.origin import Origin, Position, slice_name
 
 CHECK_IMAGE = "open the image to check it; if it is as published, add the scan to known_bad in the manifest"
 
@@ -36,8 +38,8 @@ class Recipe:
     min_pixels: int = 1  # a mask with fewer pixels is not stored
 
 
-def records_of(scan: ScanFiles, group: Group, root: Path, recipe: Recipe) -> Iterator[Record | Dropped]:
-    """Yield the slices of one scan with their masks, a row for each mask that is not stored, and remarks.
+def records_of(scan: ScanFiles, group: Group, root: Path, recipe: Recipe) -> Iterator[Record | Origin | Dropped]:
+    """Yield the slices of one scan with their masks and origin, a row for each mask that is not stored, and remarks.
 
     File names in `scan` are relative to `root`. Raises BadScan if the whole scan cannot be used.
     """
@@ -45,6 +47,7 @@ def records_of(scan: ScanFiles, group: Group, root: Path, recipe: Recipe) -> Ite
     grid = Grid(image.shape, image.spacing, recipe.size, recipe.geometry)
     axes: tuple[int, ...] = group.axes if image.is_volume else (0,)
     middle_masks: dict[int, dict[str, Pixels]] = {axis: {} for axis in axes}
+    positions: dict[str, Position] = {}
 
     @cache  # several labels may have the same slice
     def image_slice(axis: int, index: int) -> Pixels:
@@ -62,11 +65,15 @@ def records_of(scan: ScanFiles, group: Group, root: Path, recipe: Recipe) -> Ite
             if area(mask) < recipe.min_pixels:
                 found = _mask_counts(counts, grid, axis, index, mask, recipe)
                 yield not_stored(scan, group.labels, axis, slicing, label, found)
-            elif slicing == "mid":
+                continue
+            positions[slice_name(slicing, axis, label)] = position(grid, axis, index)
+            if slicing == "mid":
                 middle_masks[axis][label] = mask
             else:
                 yield record(slicing, axis, index, {label: mask})
     yield from (record("mid", axis, grid.middle, masks) for axis, masks in middle_masks.items() if masks)
+    if positions:
+        yield origin_of(scan, root, image, window, positions)
     yield from remarks_of(scan.group, findings)
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from pipeline import attrition
 from pipeline.attrition import BadScan, Dropped
+from pipeline.backends.progress import progress_bar
 from pipeline.build.records import Recipe, records_of
 from pipeline.config import load_config
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.scan_files import read_scans
-from pipeline.progress import progress_bar
-from universeg.store import Record, pack, write_store
+from universeg.store import Origin, Record, pack, write_store
+from universeg.store.origin import pack_origin
 
 TOO_LARGE = "run fewer jobs at once (--cores), or on a machine with more memory"
 
@@ -31,7 +32,7 @@ def shard(config: Path, manifest: Path, scans: Path, chunk: int, out: Path) -> N
     recipe = Recipe(settings.resolution, settings.geometry, settings.min_pixels)
     chosen = matched[chunk :: settings.chunks]
 
-    def results() -> Iterator[Record | Dropped]:
+    def results() -> Iterator[Record | Origin | Dropped]:
         with progress_bar(facts.name, len(chosen)) as advance:
             for scan in chosen:
                 try:
@@ -47,12 +48,14 @@ def shard(config: Path, manifest: Path, scans: Path, chunk: int, out: Path) -> N
     write_shard(out, facts.name, settings.resolution, results())
 
 
-def write_shard(out: Path, dataset: str, size: int, results: Iterable[Record | Dropped]) -> None:
-    """Write the records as a shard at `out`, and the dropped rows as a .csv beside it."""
+def write_shard(out: Path, dataset: str, size: int, results: Iterable[Record | Origin | Dropped]) -> None:
+    """Write the records and origins as a shard at `out`, and the dropped rows as a .csv beside it."""
     packed, dropped = [], []
     for result in results:
         if isinstance(result, Dropped):
             dropped.append(result)
+        elif isinstance(result, Origin):
+            packed.append(pack_origin(result))
         else:
             packed.append(pack(result))
     attrition.write(out.with_suffix(".csv"), dropped)

@@ -7,12 +7,13 @@ from typing import Any
 
 from pipeline import attrition
 from pipeline.attrition import Dropped
+from pipeline.backends.progress import say
 from pipeline.build.label_remarks import equal_masks, merged
 from pipeline.build.merge import merge
 from pipeline.config import RECIPE, Config, load_config
+from pipeline.manifest.overlaps import stored_overlaps
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.scan_files import ScanFiles, read_scans
-from pipeline.progress import say
 from universeg.store import subject_of
 
 
@@ -73,7 +74,14 @@ def store_header(manifest: Manifest, receipt: Path | None, config: Config) -> di
         "row": manifest.table3.row if manifest.table3 else manifest.name,
         "licence": manifest.licence.model_dump(),
         "citation": [citation.model_dump() for citation in manifest.citation],
+        "overlaps": stored_overlaps(manifest, config.manifests),
         "manifest": manifest.digest(),
+        "label_rules": {
+            group.name: group.labels.model_dump(mode="json", exclude_defaults=True) for group in manifest.groups
+        },
+        "generator": {"family": manifest.generator, **config.synthetic.model_dump(exclude_none=True)}
+        if manifest.generator
+        else None,
         "sources": [{key: file[key] for key in ("file", "bytes", "sha256")} for file in sources],
         "recipe": RECIPE,
         "size": config.resolution,

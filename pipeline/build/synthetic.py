@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.attrition import Dropped
+from pipeline.backends.progress import progress_bar
 from pipeline.build.shard import write_shard
 from pipeline.config import load_config
 from pipeline.manifest.schema import load_manifest
-from pipeline.progress import progress_bar
 from universeg.base.rng import rng_for
 from universeg.store import Record
 from universeg.synth import SynthConfig, drawn_family, make_task
@@ -44,7 +44,7 @@ def records_of_task(family: str, seed: int, task: int, subjects: int, size: int)
     If `family` is a mix of families, the name of the group begins with the family that was drawn for this task.
     """
     drawn = drawn_family(family, rng_for("family", family, seed, task))
-    made = make_task(seed, task, subjects, size, SynthConfig(family=drawn))
+    made = make_task(seed, task, subjects, size, SynthConfig.of(drawn))
     group = f"task{task:04d}" if drawn == family else f"{drawn} {task:04d}"
     for subject, image in enumerate(made.images):
         masks = {label: pixels[subject] for label, pixels in made.labels.items()}

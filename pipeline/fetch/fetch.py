@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 
 from pipeline.backends import download, manual_steps
 from pipeline.backends.base import Download, FetchError, check_disk_space, clean
+from pipeline.backends.progress import say
 from pipeline.fetch.receipt import Origin, Received
 from pipeline.manifest.source_file import SourceFile
-from pipeline.progress import say
 from universeg.base.atomic_write import write_json
 
 

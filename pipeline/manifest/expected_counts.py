@@ -22,7 +22,12 @@ def labels(group: Group) -> list[str]:
 
 def tasks(manifest: Manifest) -> int:
     """The largest number of tasks: combinations of modality, label and axis in each group."""
-    return sum(len(modalities(group)) * len(labels(group)) * len(group.axes) for group in manifest.main_groups)
+    return sum(map(group_tasks, manifest.main_groups))
+
+
+def group_tasks(group: Group) -> int:
+    """The largest number of tasks of a group."""
+    return len(modalities(group)) * len(labels(group)) * len(group.axes)
 
 
 def scans(manifest: Manifest) -> int | None:

@@ -44,6 +44,12 @@ class Table3(Strict):
     row: str = Field(description="The dataset's name in the table")
     scans: int | None = Field(description="The number of scans that the table gives for it; its part of a shared row")
     differs: str | None = Field(None, description="Why the expected number of scans is not that of the table")
+    tasks: int | None = Field(
+        None,
+        description="The number of tasks that the original builder made of it: combinations of group, modality, label"
+        " and axis; null if unknown",
+    )
+    tasks_differ: str | None = Field(None, description="Why the number of tasks here is not that of the builder")
 
 
 class Overlap(Strict):
@@ -51,6 +57,13 @@ class Overlap(Strict):
 
     dataset: str = Field(description="Name of the other dataset")
     what: str = Field(description="What both have in common")
+    shared: Literal["known", "likely", "possible", "unused"] = Field(
+        description="How sure it is that scans or persons are in both stores; 'unused': they are only in parts of a"
+        " dataset that its manifest does not use"
+    )
+    subjects: tuple[str, ...] = Field(
+        (), description="Subjects of this dataset that both have; empty: any may be, because it is not known which"
+    )
 
 
 class RealFiles(Strict):
@@ -77,9 +90,12 @@ class Manifest(Strict):
         description="What a person must do to get the data: nothing; create an account; apply; it is not available;"
         " or this code generates it"
     )
-    role: Literal["train", "held-out"] = Field(description="Held-out datasets are never used for training")
+    role: Literal["train", "held-out", "extra"] = Field(
+        description="train: for training; held-out: evaluated by default, never used for training; extra: never used"
+        " for training, and evaluated only if it is named"
+    )
     table3: Table3 | None = None
-    overlaps: tuple[Overlap, ...] = Field((), description="Other datasets that contain the same scans")
+    overlaps: tuple[Overlap, ...] = Field((), description="Other datasets with the same scans or persons")
     real_files: RealFiles | None = Field(None, description="Which commit read real files; null if none did")
     sources: tuple[SourceFile, ...] = Field((), description="The files to download")
     groups: tuple[Group, ...] = Field((), description="Parts of the dataset with their own file layout or labels")

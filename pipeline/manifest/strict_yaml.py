@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 M = TypeVar("M", bound=BaseModel)
 
 MAX_BYTES = 1 << 20  # a manifest has a few kilobytes
+MAX_DEPTH = 32  # lists and mappings within each other
+MAX_VALUES = 100_000  # with every alias replaced by what it stands for: a file of a few lines may have billions
 
 
 class DocumentError(ValueError):
@@ -22,6 +24,7 @@ def load_yaml(path: Path, model: type[M]) -> M:
         if path.stat().st_size > MAX_BYTES:
             raise DocumentError(f"{path}: is larger than {MAX_BYTES} bytes; this is not a manifest")
         text = path.read_text(encoding="utf-8")
+        _check_bounds(text, path)
         root, content = yaml.compose(text, Loader=yaml.CSafeLoader), yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
@@ -35,6 +38,28 @@ def load_yaml(path: Path, model: type[M]) -> M:
     if mistakes:
         raise DocumentError("\n".join(f"{path}:{line}: {text}" for line, text in sorted(mistakes)))
     return value
+
+
+def _check_bounds(text: str, path: Path) -> None:
+    """Raise DocumentError for a file that would take unbounded memory or time to load."""
+    sizes = dict[str | None, int]()  # values in each node with an anchor
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]  # anchor, and values so far, of nodes that are not closed
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        assert event.start_mark is not None
+        where = f"{path}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 0))
+            if len(open_nodes) > MAX_DEPTH:
+                raise DocumentError(f"{where}: more than {MAX_DEPTH} lists or mappings within each other")
+        elif isinstance(event, yaml.CollectionEndEvent | yaml.NodeEvent):
+            anchor, size = open_nodes.pop() if isinstance(event, yaml.CollectionEndEvent) else (event.anchor, 0)
+            if isinstance(event, yaml.AliasEvent):
+                size = sizes.get(anchor, 0)
+            sizes[anchor] = size
+            outer, before = open_nodes[-1]
+            open_nodes[-1] = outer, before + size + 1
+            if before + size + 1 > MAX_VALUES:
+                raise DocumentError(f"{where}: stands for more than {MAX_VALUES} values, by its aliases")
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+from pipeline.backends.progress import say
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import scans_of
 from pipeline.match.scan_files import write_scans
-from pipeline.progress import say
 from universeg.store import subject_of
 
 

@@ -35,7 +35,7 @@ def sheet(store: Path, out: Path) -> None:
     labels = list(dict.fromkeys(task.label for task in tasks))
     rows = [
         _row(opened, labels, [task for task in tasks if (task.group, task.modality, task.axis) == view])
-        for view in _evenly(views, MOST_ROWS)
+        for view in evenly(views, MOST_ROWS)
     ]
     shown = f"; {len(rows)} of {len(views)} views" if len(rows) < len(views) else ""
     title = f"{opened.header['dataset']}: {opened.header['title']}{shown}"
@@ -48,24 +48,24 @@ def _row(store: Store, labels: Sequence[str], tasks: Sequence[Task]) -> list[Pan
     members = {task.label: set(store.subjects(task.key)) for task in tasks}
     is_volume = bool(store.subjects(tasks[0].key, slicing="max"))  # only volumes have largest slices
     panels = []
-    for subject in _evenly(sorted(set().union(*members.values())), COLUMNS):
+    for subject in evenly(sorted(set().union(*members.values())), COLUMNS):
         masks = {label: np.zeros((0, 0), bool) for label in labels}
         for task in tasks:
             if subject in members[task.label]:
                 images, inside = store.read(task.key, [subject])
-                image, masks[task.label] = _upright(images[0], is_volume), _upright(inside[0], is_volume).astype(bool)
+                image, masks[task.label] = upright(images[0], is_volume), upright(inside[0], is_volume).astype(bool)
         masks = {label: mask if mask.size else np.zeros(image.shape, bool) for label, mask in masks.items()}
         caption = f"{tasks[0].group} {tasks[0].modality} {subject}\n{VIEWS[tasks[0].axis] if is_volume else ''}"
         panels.append(Panel(outlined(image, masks), caption))
     return panels
 
 
-def _upright(pixels: Pixels, is_volume: bool) -> Pixels:
+def upright(pixels: Pixels, is_volume: bool) -> Pixels:
     """The slice as (row, column) for display: that of a volume in RAS+ order has axes (column, row from below)."""
     return np.rot90(pixels) if is_volume else pixels
 
 
-def _evenly(items: Sequence[Item], most: int) -> list[Item]:
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
     """At most so many of the items, at even distances, with the first and the last."""
     chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
     return [items[i] for i in chosen]

@@ -13,6 +13,7 @@ from rich.table import Table
 from pipeline.config import Config
 from pipeline.manifest import expected_counts
 from pipeline.manifest.licence import Use, why_not_allowed
+from pipeline.manifest.overlaps import evaluation_overlaps
 from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.report.selection import missing_sources
 
@@ -43,6 +44,7 @@ class PlannedDataset:
     scans: int | None
     tasks: int
     only: UniqueContent
+    overlaps: list[str]  # of a training dataset with datasets that are kept for evaluation
 
 
 def plan(
@@ -52,7 +54,7 @@ def plan(
     manifests: tuple[Path, ...] = (Path("dataset_manifests"),),
     mirror: str | None = None,
 ) -> None:
-    """Show which datasets can be downloaded now, which need an access request, and what each contributes.
+    """Show which datasets can be downloaded now, which need an access request, what each contributes, and overlaps.
 
     Args:
         use: What you will use the data for. Unknown licence terms count as not allowed, except for research.
@@ -89,6 +91,7 @@ def _planned_dataset(manifest: Manifest, manifests: Mapping[str, Manifest], conf
         expected_counts.scans(manifest),
         expected_counts.tasks(manifest),
         _unique_content(manifest, manifests),
+        [f"{o.dataset} ({o.shared}): {o.what}" for o in evaluation_overlaps(manifest, manifests)],
     )
 
 
@@ -122,6 +125,15 @@ def _show(rows: list[PlannedDataset], use: Use) -> None:
         for row in chosen:
             for line in _lines(row):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _show_overlaps(console, [f"  {row.name} and {line}" for row in rows for line in row.overlaps])
+
+
+def _show_overlaps(console: Console, lines: list[str]) -> None:
+    if lines:
+        console.print("\n[bold]Training data that is also in data for evaluation[/bold]")
+        console.print("  universeg train --exclude-overlaps leaves it out.")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _lines(row: PlannedDataset) -> list[str]:

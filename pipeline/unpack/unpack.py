@@ -13,8 +13,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from pipeline.backends.progress import progress_bar, say
 from pipeline.manifest.source_file import SourceFile
-from pipeline.progress import progress_bar, say
 from pipeline.unpack.member import Archive, Member, UnpackError
 from pipeline.unpack.nested_archives import expand_nested
 from pipeline.unpack.safe_names import matches, name_parts, unsafe_name

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import attrition
 from pipeline.attrition import Dropped
-from pipeline.build.merge import merge, split
+from pipeline.build.merge import merge
 from pipeline.build.not_stored import TOO_SMALL
 from pipeline.build.shard import write_shard
 from pipeline.build.store import store, unexpected_counts
@@ -23,9 +23,9 @@ FRAMES = ["001@a", "001@b", *SUBJECTS[1:]]
 SMALL = f"{TOO_SMALL}: 9 pixels became 0"
 
 
-def record(subject: str) -> Record:
+def record(subject: str, group: str = "CV") -> Record:
     pixels = np.full((16, 16), 200, np.uint8)
-    return Record("mid", "CV", "microscopy", 0, subject, pixels, {"nucleus": pixels})
+    return Record("mid", group, "microscopy", 0, subject, pixels, {"nucleus": pixels})
 
 
 def shards(folder: Path, names: list[str], count: int, dropped: tuple[Dropped, ...] = ()) -> tuple[Path, ...]:
@@ -36,15 +36,6 @@ def shards(folder: Path, names: list[str], count: int, dropped: tuple[Dropped, .
     return paths
 
 
-def test_a_split_has_60_20_20_percent_and_depends_on_the_dataset_only():
-    names = [f"s{n}" for n in range(100)]
-    one = split("One", names)
-    assert [list(one.values()).count(name) for name in ("support", "dev", "test")] == [60, 20, 20]
-    assert one == split("One", names[::-1])
-    assert one != split("Two", names)
-    assert split("One", list("abcde")) == dict(a="support", b="test", c="support", d="dev", e="support")
-
-
 def test_the_store_does_not_depend_on_the_number_of_shards(tmp_path):
     header = {"dataset": "WBC-CV", "size": 16}
     for count in (1, 3):
@@ -53,6 +44,18 @@ def test_the_store_does_not_depend_on_the_number_of_shards(tmp_path):
     opened = Store(tmp_path / "1.lmdb")
     assert sorted(opened.header["splits"]) == SUBJECTS, "frames of a subject are in one split"
     assert opened.header["counts"] == {"subjects": 5, "support": 3, "dev": 1, "test": 1, "images": 6}
+
+
+def test_each_group_has_its_shares_and_a_person_of_two_groups_is_in_one_split(tmp_path):
+    """A split of the whole dataset would give the groups other shares."""
+    members = {"a": [f"a{n:02d}" for n in range(10)], "b": [f"b{n:02d}" for n in range(25)] + ["a00", "a01"]}
+    for number, (group, names) in enumerate(members.items()):
+        write_shard(tmp_path / f"{number}.lmdb", "WBC-CV", 16, (record(name, group) for name in names))
+    made = merge([tmp_path / "0.lmdb", tmp_path / "1.lmdb"], {"dataset": "WBC-CV", "size": 16}, tmp_path / "s.lmdb")
+    for group, sizes in (("a", [6, 2, 2]), ("b", [16, 6, 5])):
+        task = f"WBC-CV/{group}/microscopy/nucleus/0"
+        assert [len(made.subjects(task, split)) for split in ("support", "dev", "test")] == sizes
+    assert made.header["counts"]["subjects"] == 35
 
 
 def test_a_dataset_without_a_usable_scan_has_no_store(tmp_path):

@@ -17,6 +17,7 @@ from pipeline.match.scan_files import ScanFiles
 from universeg.base.rng import rng_for
 from universeg.standardise.normalise import normalised
 from universeg.standardise.resample import Grid, quantised
+from universeg.store import Record
 
 SHAPE, SPACING = (20, 30, 12), (1.0, 0.8, 3.0)
 RECIPE = Recipe(size=32)
@@ -58,7 +59,7 @@ def head(tmp_path):
 def build(root, the_scan, the_group, recipe=RECIPE):
     results = list(records_of(the_scan, the_group, root, recipe))
     records = {
-        (r.slicing, r.axis, *(r.masks if r.slicing == "max" else ())): r for r in results if not isinstance(r, Dropped)
+        (r.slicing, r.axis, *(r.masks if r.slicing == "max" else ())): r for r in results if isinstance(r, Record)
     }
     return records, [r for r in results if isinstance(r, Dropped)]
 

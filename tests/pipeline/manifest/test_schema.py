@@ -127,3 +127,27 @@ def test_a_folder_without_manifests_is_an_error_that_names_it(tmp_path):
         assert "correct `manifests` in the config" in str(error.value)
     with pytest.raises(DocumentError, match="no folder of manifests is given"):
         load_manifests()
+
+
+MERGED = "\n".join(
+    ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 9)]
+)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MERGED, r"Bomb\.yaml:\d: stands for more than 100000 values, by its aliases"),
+        (MERGED.replace("<<", "y"), r"Bomb\.yaml:\d: stands for more than 100000 values, by its aliases"),
+        ("a: " + "[" * 100_000 + "]" * 100_000, r"Bomb\.yaml:1: more than 32 lists or mappings within each other"),
+        ("a: &a [*a]", "is not YAML|a: Extra inputs are not permitted"),
+        ("a: " + "x" * (1 << 20), "is larger than 1048576 bytes"),
+        ("a: !!python/object/apply:os.system [true]", "is not YAML"),
+    ],
+    ids=["merged", "nested aliases", "deep", "itself", "large", "tag"],
+)
+def test_a_hostile_manifest_is_refused_at_once(tmp_path, text, message):
+    (tmp_path / "Bomb.yaml").write_text(text)
+    with pytest.raises(DocumentError, match=message):
+        load_manifest(tmp_path / "Bomb.yaml")

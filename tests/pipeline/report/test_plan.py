@@ -101,10 +101,11 @@ def test_names_are_whole_in_a_narrow_terminal(capsys, monkeypatch):
     assert max(map(len, shown[: len(MANIFESTS)])) <= 80
 
 
-def test_the_committed_page_is_current(tmp_path):
-    table(tmp_path / "datasets.md")
-    committed = Path("docs/reference/datasets.md").read_text()
-    assert committed == (tmp_path / "datasets.md").read_text(), "run: python -m pipeline table"
+@pytest.mark.parametrize("name", ["datasets.md", "tasks.md"])
+def test_the_committed_page_is_current(tmp_path, name):
+    table(tmp_path / "datasets.md", tmp_path / "tasks.md")
+    committed = Path("docs/reference", name).read_text()
+    assert committed == (tmp_path / name).read_text(), "run: python -m pipeline table"
 
 
 def test_a_row_of_the_page():
@@ -113,4 +114,4 @@ def test_a_row_of_the_page():
         "| [WBC-JTSC](../../dataset_manifests/WBC-JTSC.yaml), held out | blood cells | microscopy | 300 | 2 | X | no"
         " | [open](https://github.com/zxaoyou/segmentation_WBC) |"
     )
-    assert "Total without generated datasets: 3 datasets, 660 scans, 10 tasks." in page(some())
+    assert "Total without generated and extra datasets: 3 datasets, 660 scans, 10 tasks." in page(some())
