@@ -2,13 +2,16 @@
 
 python -m universeg.synth sheet --family NAME --out FILE    draw a contact sheet
 python -m universeg.synth statistics [NAME ...]             measure labels, and compare them with their expected ranges
+python -m universeg.synth shortcuts [NAME ...]              measure how far simple rules solve tasks
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import tyro
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from universeg.base.atomic_write import atomic_write
@@ -19,6 +22,7 @@ from universeg.synth import FAMILIES, SynthConfig, fresh_episode, make_task
 
 NAME = "python -m universeg.synth"
 SIDE = 128  # pixels per side of the tasks
+HARD = 50  # Dice below which grey level and neighbourhood do not solve a task
 
 
 def draw(family: str, out: Path, tasks: int = 4, subjects: int = 4, seed: int = 0) -> None:
@@ -55,7 +59,7 @@ def statistics(families: tyro.conf.Positional[tuple[str, ...]] = (), tasks: int 
     wrong = []
     for family in families or FAMILIES:
         choose(FAMILIES, family, "family of synthetic tasks")
-        config = SynthConfig(family=family)
+        config = SynthConfig.of(family)
         found = summary([make_task(0, number, subjects, SIDE, config) for number in range(tasks)])
         table.add_row(family, *(f"{found[name]:.3g}" for name in MEASURES))
         table.add_row("expected", *(f"{low:g} to {high:g}" for low, high in map(BANDS[family].__getitem__, MEASURES)))
@@ -67,10 +71,35 @@ def statistics(families: tyro.conf.Positional[tuple[str, ...]] = (), tasks: int 
     return 1 if wrong else 0
 
 
+def measure_shortcuts(families: tyro.conf.Positional[tuple[str, ...]] = (), tasks: int = 24, queries: int = 6) -> None:
+    """Measure the Dice that rules without any notion of shape reach, from 16 examples.
+
+    The rules: grey level alone; grey level and the mean of the 7 x 7 pixels around; the mean mask. The last column is
+    the share of tasks in which the second rule stays below 50.
+
+    Args:
+        families: Names of families or mixes. Default: the mix `train`, and each family.
+        tasks: Number of tasks of each family.
+        queries: Number of images of each task that are scored.
+    """
+    from universeg.synth.shortcuts import SUPPORT, shortcuts
+
+    table = Table("family", "grey", "grey + around", "position", "below 50")
+    for family in track(families or ("train", *FAMILIES), description="measuring", console=Console(stderr=True)):
+        found = []
+        for number in range(tasks):
+            images, masks, _ = fresh_episode(0, number, SUPPORT + queries, SIDE, family)
+            found.append(shortcuts(images, masks > 0))
+        means = (fmean(getattr(one, rule) for one in found) for rule in ("grey", "local", "position"))
+        share = fmean(one.local < HARD for one in found)
+        table.add_row(family, *(f"{mean:.0f}" for mean in means), f"{share:.0%}")
+    Console().print(table)
+
+
 def main(words: Sequence[str]) -> int | None:
-    """Run one of the two commands, and return its exit status."""
+    """Run one of the three commands, and return its exit status."""
     status: int | None = tyro.extras.subcommand_cli_from_dict(
-        {"sheet": draw, "statistics": statistics},
+        {"sheet": draw, "statistics": statistics, "shortcuts": measure_shortcuts},
         prog=NAME,
         description="Draw examples of synthetic tasks, or measure them.",
         args=words,

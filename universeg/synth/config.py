@@ -1,23 +1,38 @@
-"""Settings of synthetic tasks of family F0. Lengths are in pixels of a canvas of 256, also if `canvas` differs."""
+"""Settings of the families F0 and F0-driver. Lengths are in pixels of a canvas of 256, also if `canvas` differs."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Range = tuple[float, float]
 
 SHAPES = {"paper": (16, 16), "code": (5, 19)}  # smallest and largest number of shapes of a task
+TASKS, SUBJECTS = 1000, 100  # of the paper: section D
+# The released driver: no Perlin noise on intensities, but blur, a bias field, gamma and black backgrounds.
+DRIVER: dict[str, Any] = {
+    "n_labels": "code",
+    "min_noise_sd": (0.01, 0.1),
+    "max_noise_sd": (0.2, 1.0),
+    "perlin_sd": (0, 0),
+    "black_background": 0.2,
+    "blur_sd": (0.5, 5),
+    "bias_sd": (0.1, 1.0),
+    "gamma_sd": 0.25,
+}
 
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """The defaults are those of the authors' released driver, with the number of shapes of the paper's text.
+    """The defaults are those of F0, the paper's text (section D); `SynthConfig.of("F0-driver")` has the driver's.
+
+    The text gives the number of shapes, tasks and subjects, and the kinds of noise, but no strengths. Shapes and
+    deformations are the driver's in both families. The strength of the two kinds of noise is a choice of this project.
 
     Each `Range` gives one uniform number per task. Where a field says "at most", the value that is used is uniform
     between 0 and this number. Raises ValueError for values that cannot be used.
     """
 
     family: str = "F0"
-    """One of universeg.synth.FAMILIES. All other fields are used by F0 only."""
+    """One of universeg.synth.FAMILIES. All other fields are used by F0 and F0-driver only."""
     n_labels: Literal["paper", "code"] = "paper"
     """Number of shapes per task: 16 as in the paper, or 5 to 19 as in the released driver."""
     canvas: int = 256
@@ -34,22 +49,31 @@ class SynthConfig:
     """Standard deviation of the velocity, at most, for each spacing. (The driver has 1 to 20, on half the canvas.)"""
     mean_drift_sd: Range = (0.01, 0.1)
     """Standard deviation of the drift of a shape's mean intensity between subjects; intensities are 0 to 1."""
-    min_noise_sd: Range = (0.01, 0.1)
-    """Smallest standard deviation of the noise of a shape in a subject."""
-    max_noise_sd: Range = (0.2, 1.0)
-    """Largest standard deviation of the noise of a shape in a subject."""
-    black_background: float = 0.2
+    min_noise_sd: Range = (0.01, 0.05)
+    """Smallest standard deviation of the Gaussian noise of a shape in a subject."""
+    max_noise_sd: Range = (0.05, 0.3)
+    """Largest standard deviation of the Gaussian noise of a shape in a subject."""
+    perlin_spacings: tuple[float, ...] = (8, 16, 32, 64)
+    """Spacings of the grids of the Perlin noise that is added to each image."""
+    perlin_sd: Range = (0.02, 0.2)
+    """Standard deviation of the Perlin noise, at most, for each spacing and subject."""
+    black_background: float = 0
     """Fraction of subjects in which the first shape is black."""
-    blur_sd: Range = (0.5, 5)
+    blur_sd: Range = (0, 0)
     """Standard deviation of the blur, at most, for each axis; once per task."""
     bias_spacing: Range = (32, 50)
     """Spacing of the noise grid of the bias field."""
-    bias_sd: Range = (0.1, 1.0)
+    bias_sd: Range = (0, 0)
     """Standard deviation of the logarithm of the bias field, at most, for each subject."""
-    gamma_sd: float = 0.25
+    gamma_sd: float = 0
     """Standard deviation of the logarithm of each subject's gamma exponent."""
     min_area: float = 0.001
     """Smallest area of a label, as a fraction of the canvas. It must be reached in every subject."""
+
+    @classmethod
+    def of(cls, family: str, **changes: Any) -> Self:
+        """The settings of a family, with some of them changed."""
+        return cls(family, **{**(DRIVER if family == "F0-driver" else {}), **changes})
 
     def __post_init__(self) -> None:
         if self.n_labels not in SHAPES:

@@ -22,10 +22,10 @@ def make_task(
 ) -> SynthTask:
     """Task number `task` of a seed, with `size` pixels per side. The same arguments and device give the same bytes.
 
-    In F0 the images and masks of subject s do not depend on `subjects`, but the set of labels does, because a label
-    must be large enough in all subjects; and `size` must divide `config.canvas`. In the other families everything
-    depends on `subjects`. On a CPU this uses one thread; to be faster, make several tasks in parallel. Raises
-    ValueError for an unknown family, a negative task, no subjects, or a size that does not divide the canvas.
+    In F0 and F0-driver the images and masks of subject s do not depend on `subjects`, but the set of labels does,
+    because a label must be large enough in all subjects; and `size` must divide `config.canvas`. In the other families
+    everything depends on `subjects`. On a CPU this uses one thread; to be faster, make several tasks in parallel.
+    Raises ValueError for an unknown family, a negative task, no subjects, or a size that does not divide the canvas.
     """
     family = choose(FAMILIES, config.family, "family of synthetic tasks")
     if task < 0 or subjects < 1:
@@ -35,6 +35,15 @@ def make_task(
             f"size {size} must divide the canvas of {config.canvas} pixels; choose another size or set "
             "SynthConfig.canvas to a multiple of it"
         )
-    streams = RandomStreams(("synthetic", config.family, seed, task), torch.device(device))
+    streams = task_streams(config, seed, task, device)
     with one_thread(), torch.inference_mode():
-        return f0(streams, config, subjects, size) if family is None else all_labels(family, streams, subjects, size)
+        return (
+            f0(streams, config, range(subjects), size)
+            if family is None
+            else all_labels(family, streams, subjects, size)
+        )
+
+
+def task_streams(config: SynthConfig, seed: int, task: int, device: str | torch.device = "cpu") -> RandomStreams:
+    """The random numbers of task number `task` of a seed."""
+    return RandomStreams(("synthetic", config.family, seed, task), torch.device(device))

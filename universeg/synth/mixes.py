@@ -7,6 +7,7 @@ import numpy as np
 from universeg.base.lookup import choose
 from universeg.synth.families.bands import bands
 from universeg.synth.families.chain import chain
+from universeg.synth.families.inner import inner
 from universeg.synth.families.layers import layers
 from universeg.synth.families.lesions import lesions
 from universeg.synth.families.mesh import mesh
@@ -22,9 +23,11 @@ from universeg.synth.scene.scene import Family
 # The name of a mix or of a family, several names, or weights by name.
 Families = str | Sequence[str] | Mapping[str, float]
 
-# F0 is the paper's recipe. It makes whole tasks itself (paper/f0.py), so it is no function of this table.
+# F0 is the paper's text, F0-driver the script that its authors released. They make whole tasks themselves
+# (paper/f0.py), so they are no functions of this table.
 FAMILIES: dict[str, Family | None] = {
     "F0": None,
+    "F0-driver": None,
     "regions": regions,
     "layers": layers,
     "organs": organs,
@@ -35,6 +38,7 @@ FAMILIES: dict[str, Family | None] = {
     "vessels": vessels,
     "mesh": mesh,
     "lesions": lesions,
+    "inner": inner,
     "mosaic": mosaic,
     "bands": bands,
 }
@@ -44,7 +48,8 @@ FAMILIES: dict[str, Family | None] = {
 VALIDATION_FAMILIES = ("mosaic", "bands")
 
 TRAIN: Mapping[str, float] = {
-    "F0": 2,
+    "F0": 1,
+    "F0-driver": 1,
     "regions": 1.5,
     "layers": 0.5,
     "organs": 2,
@@ -55,6 +60,7 @@ TRAIN: Mapping[str, float] = {
     "vessels": 2.5,
     "mesh": 0.5,
     "lesions": 1,
+    "inner": 2.5,
 }
 
 MIXES: Mapping[str, Mapping[str, float]] = {

@@ -18,7 +18,7 @@ REAL = {
 
 @cache
 def tasks_of(family: str, tasks: int = 16) -> tuple[SynthTask, ...]:
-    return tuple(make_task(0, number, 5, 128, SynthConfig(family=family)) for number in range(tasks))
+    return tuple(make_task(0, number, 5, 128, SynthConfig.of(family)) for number in range(tasks))
 
 
 @cache

@@ -34,7 +34,7 @@ def nested(draws: Draws) -> Scene:
         parts["clump"] = _clump(draws, kinds, n_background + 4, x, y, radius) & inside
     if draws.chance(0.3):  # a wall of another intensity
         fill(kinds, [((body < 0) & (body > -draws.uniform(0.05, 0.15)), n_background + 5)])
-    return Scene(rendered(draws, kinds, n_background + 6, n_background), parts)
+    return Scene(rendered(draws, kinds, n_background + 6, n_background, few_tissues=0.5), parts)
 
 
 def _crowd(draws: Draws, kinds: Tensor, n_background: int, x: Tensor, y: Tensor, radius: float) -> None:

@@ -34,7 +34,7 @@ def organs(draws: Draws) -> Scene:
     parts = dict[str, Tensor]()
     for n in range(count):
         # large organs first, so that they do not cover small ones
-        mask = _organ(draws, x, y, size, draws.log_uniform(0.07, 0.2) + 0.25 * (1 - n / count) ** 2) & body
+        mask = organ(draws, x, y, size, draws.log_uniform(0.07, 0.2) + 0.25 * (1 - n / count) ** 2) & body
         parts = {name: other & ~mask for name, other in parts.items()}
         kind = n_background + 2 + n
         fill(kinds, [(mask, kind)])
@@ -47,11 +47,11 @@ def organs(draws: Draws) -> Scene:
         parts["rim"] = rim = body & (level > -draws.uniform(0.03, 0.12))
         fill(kinds, [(rim, n_background + 1)])
     black_outside = draws.chance(0.6)
-    images = rendered(draws, kinds, n_background + count + 3, n_background)
+    images = rendered(draws, kinds, n_background + count + 3, n_background, few_tissues=0.5)
     return Scene(images, parts | {"body": body}, body if black_outside else None)
 
 
-def _organ(draws: Draws, x: Tensor, y: Tensor, size: float, radius: float) -> Tensor:
+def organ(draws: Draws, x: Tensor, y: Tensor, size: float, radius: float) -> Tensor:
     """A mask (M, H, W) of one organ, or of a pair."""
     angle, distance = draws.uniform(0, 2 * pi), draws.uniform(0, 0.75) ** 0.7 * size
     shift_sd = draws.log_uniform(0.01, 0.08)

@@ -28,11 +28,11 @@ def regions(draws: Draws) -> Scene:
     kinds = index_of_largest(fields)
     parts = {f"region {n + 1}": kinds == n for n in range(count)}
     if draws.chance(0.5):
-        return Scene(rendered(draws, kinds, count, 0), parts)
+        return Scene(rendered(draws, kinds, count, 0, few_tissues=0.5), parts)
     level = outline_level(x, y, draw_outline(draws, draws.uniform(0.6, 0.95), (0.01, 0.1)))
     rim = (level < 0) & (level > -draws.uniform(0.03, 0.12))
     if draws.chance(0.5):
         kinds = kinds.masked_fill(rim, count)
         parts["rim"] = rim
     parts = {name: mask & (level < 0) for name, mask in parts.items()}
-    return Scene(rendered(draws, kinds, count + 1, 0), parts, level < 0)
+    return Scene(rendered(draws, kinds, count + 1, 0, few_tissues=0.5), parts, level < 0)

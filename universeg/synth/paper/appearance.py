@@ -1,4 +1,4 @@
-"""The appearance: in each subject, each shape has a mean intensity and Gaussian noise."""
+"""The appearance: in each subject, each shape has a mean intensity and Gaussian noise; Perlin noise is added to all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from universeg.synth.config import SynthConfig
+from universeg.synth.paper.noise import draw_grids, grid_points, smooth_noise
 from universeg.synth.task import RandomStreams
 
 PerShape = NDArray[np.float64]
@@ -22,6 +23,8 @@ class Palette:
     drifted: PerShape  # (shapes,) in [0, 1], at the other end
     noise_sd: tuple[float, float]  # smallest and largest
     black: float  # fraction of subjects in which shape 0 is black
+    perlin_points: Sequence[int] = ()  # grid points of the Perlin noise along each axis, for each of its grids
+    perlin_sd: float = 0  # of each grid, at most
 
 
 def draw_palette(streams: RandomStreams, config: SynthConfig, shapes: int) -> Palette:
@@ -30,15 +33,25 @@ def draw_palette(streams: RandomStreams, config: SynthConfig, shapes: int) -> Pa
     means = rng.uniform(0, 1, shapes)
     drift = rng.normal(0, rng.uniform(*config.mean_drift_sd), shapes)
     noise_sd = rng.uniform(*config.min_noise_sd), rng.uniform(*config.max_noise_sd)
-    return Palette(means, np.clip(means + drift, 0, 1), noise_sd, config.black_background)
+    perlin_sd = streams.rng("perlin").uniform(*config.perlin_sd)
+    points = grid_points(config.perlin_spacings) if perlin_sd else []
+    return Palette(means, np.clip(means + drift, 0, 1), noise_sd, config.black_background, points, perlin_sd)
 
 
 def rendered(streams: RandomStreams, palette: Palette, maps: Tensor, subjects: Sequence[int]) -> Tensor:
-    """Images (B, H, W) of shape maps (B, H, W): at each pixel the mean of its shape plus noise of this shape."""
+    """Images (B, H, W) of shape maps (B, H, W): at each pixel the mean of its shape plus noise."""
     drawn = [_subject(streams.rng("appearance", s), palette) for s in subjects]
     means, sds = (streams.tensor(rows) for rows in zip(*drawn, strict=True))
     noise = torch.stack([streams.noise(maps.shape[-1], "noise", s) for s in subjects])
-    return _per_shape(means, maps) + _per_shape(sds, maps) * noise
+    images = _per_shape(means, maps) + _per_shape(sds, maps) * noise
+    return images + _perlin(streams, palette, subjects, maps.shape[-1]) if palette.perlin_points else images
+
+
+def _perlin(streams: RandomStreams, palette: Palette, subjects: Sequence[int], side: int) -> Tensor:
+    """Smooth noise (B, side, side) of several scales, different in each subject."""
+    shapes = [(1, points, points) for points in palette.perlin_points]
+    grids = [draw_grids(streams.rng("perlin", subject), shapes, palette.perlin_sd) for subject in subjects]
+    return smooth_noise([streams.tensor(level) for level in zip(*grids, strict=True)], (side, side))[:, 0]
 
 
 def _subject(rng: np.random.Generator, palette: Palette) -> tuple[PerShape, PerShape]:

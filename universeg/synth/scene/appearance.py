@@ -24,8 +24,12 @@ class Palette:
     textures: Tensor  # (kinds,) 0 or 1: which of two textures
 
 
-def draw_palette(draws: Draws, kinds: int, n_background: int) -> Palette:
-    """A palette for `kinds` kinds. In half of the tasks the background kinds have similar intensities."""
+def draw_palette(draws: Draws, kinds: int, n_background: int, few_tissues: float) -> Palette:
+    """A palette for `kinds` kinds. In half of the tasks the background kinds have similar intensities.
+
+    With the probability `few_tissues` the kinds are made of two to four tissues. Kinds of one tissue look the same in
+    every subject. So intensity and texture do not tell them apart, as in most organs.
+    """
     levels = draws.integer(2, 8)
     spread = (draws.task_rng.permutation(levels) + draws.task_rng.uniform(0.15, 0.85, levels)) / levels
     means = spread[draws.task_rng.integers(0, levels, kinds)] + draws.task_rng.normal(
@@ -40,13 +44,21 @@ def draw_palette(draws: Draws, kinds: int, n_background: int) -> Palette:
         means, amplitudes = 0.5 + 0.1 * (means - 0.5), 3 * amplitudes
     differences = draws.subject_rng.normal(0, draws.log_uniform(0.005, 0.08), (draws.subjects, kinds))
     subject_amplitudes = amplitudes * np.exp(draws.subject_rng.normal(0, 0.2, (draws.subjects, kinds)))
-    textures = torch.as_tensor(draws.task_rng.integers(0, 2, kinds), device=draws.device)
-    return Palette(draws.tensor(means + differences), draws.tensor(subject_amplitudes), textures)
+    textures = draws.task_rng.integers(0, 2, kinds)
+    of = np.arange(kinds)
+    if few_tissues and draws.chance(few_tissues):
+        tissues = draws.task_rng.integers(0, kinds, draws.integer(2, 4))
+        of = tissues[draws.task_rng.integers(0, len(tissues), kinds)]
+    return Palette(
+        draws.tensor((means + differences)[:, of]),
+        draws.tensor(subject_amplitudes[:, of]),
+        torch.as_tensor(textures[of], device=draws.device),
+    )
 
 
-def rendered(draws: Draws, kinds: Tensor, count: int, n_background: int) -> Tensor:
-    """Images (M, H, W) of a map of `count` kinds (M, H, W)."""
-    palette = draw_palette(draws, count, n_background)
+def rendered(draws: Draws, kinds: Tensor, count: int, n_background: int, few_tissues: float = 0.0) -> Tensor:
+    """Images (M, H, W) of a map of `count` kinds (M, H, W). `few_tissues` is as for `draw_palette`."""
+    palette = draw_palette(draws, count, n_background, few_tissues)
     flat = kinds.flatten(1)
     means = blurred(palette.means.gather(1, flat).view_as(kinds), draws.log_uniform(0.3, 1.2) * draws.size / 128)
     if draws.chance(0.08):
