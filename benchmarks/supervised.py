@@ -1,10 +1,14 @@
 """The result of training on the dataset itself: a small 2-D U-Net, trained on the support split of one store.
 
 python benchmarks/supervised.py data/stores/MSD-Hippocampus.lmdb
+python benchmarks/supervised.py data/stores/BUS-BRA.lmdb --examples 12 --size 128 --steps 100000 --minutes 4
 """
 
+from collections.abc import Mapping, Sequence
+from math import cos, inf, pi
 from pathlib import Path
-from typing import Annotated
+from time import process_time
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -14,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from universeg.episodes.dice import dice
-from universeg.store import Store
+from universeg.episodes.task_stores import TaskStores
+from universeg.evaluation.protocol import evaluation_set, support_pool
 from universeg.training.loss import training_loss
 
 WIDTHS = (24, 48, 64, 64, 64)
@@ -45,25 +50,58 @@ class UNet(nn.Module):
 
 def main(
     store: Annotated[Path, tyro.conf.Positional],
+    tasks: str = "*",
+    examples: int = 0,
+    queries: int = 0,
     size: int = 64,
     steps: int = 800,
+    minutes: float = 0,
     batch: int = 12,
-    split: str = "dev",
+    split: Literal["dev", "test"] = "dev",
     seed: int = 0,
 ) -> None:
-    """Train one network on all tasks of STORE at `size` pixels, print the Dice of each on a split.
+    """Train one network on tasks of STORE at `size` pixels, print the Dice of each on a split.
 
     In training, images are rotated, scaled, shifted, and changed in brightness and noise. Compare the mean over tasks
-    with the result of universeg-evaluate for the dataset.
+    with the result of universeg-evaluate for the dataset; `tasks`, `examples` and `queries` mean the same as there.
+    `minutes` of processor time end the training early, with the learning rate at zero; 0 is no limit.
     """
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    data = Store(store)
-    images, masks, tasks = _pixels(data, "support", size)
-    network = UNet(len(data.tasks))
+    stores = TaskStores([store])
+    chosen = evaluation_set(stores, list(stores.by_dataset), [tasks], split, queries).queries
+    network = _trained(stores, {task: support_pool(stores.of(task), task, examples, seed) for task in chosen}, size,
+                       steps, 60 * minutes or inf, batch, np.random.default_rng(seed))  # fmt: skip
+    images, masks, numbers = _pixels(stores, chosen, size)
+    with torch.inference_mode():
+        predictions = (
+            torch.cat([network(part) for part in torch.split(images, 16)])[torch.arange(len(images)), numbers] > 0
+        )
+    dices = [dice(a, m) for a, m in zip(predictions.numpy(), masks[:, 0].numpy() > 0, strict=True)]
+    means = list[float]()
+    for number, task in enumerate(chosen):
+        found = [value for value, of in zip(dices, numbers, strict=True) if of == number]
+        means.append(float(np.mean(found)))
+        print(f"{task}: {means[-1]:.1f} ({len(found)} queries)")
+    print(f"mean over tasks: {np.mean(means):.1f}")
+
+
+def _trained(
+    stores: TaskStores,
+    names: Mapping[str, Sequence[str]],
+    size: int,
+    steps: int,
+    seconds: float,
+    batch: int,
+    rng: np.random.Generator,
+) -> UNet:
+    """A network with one output per task, trained on these subjects."""
+    images, masks, tasks = _pixels(stores, names, size)
+    network = UNet(len(names))
     optimiser = torch.optim.AdamW(network.parameters(), PEAK_RATE, weight_decay=1e-3)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps)
-    for step in range(1, steps + 1):
+    began, share, step = process_time(), 0.0, 0
+    while share < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = PEAK_RATE * _one_cycle(share)
         chosen = torch.from_numpy(rng.integers(0, len(images), batch))
         image, mask = _augmented(images[chosen], masks[chosen])
         logits = network(image)[torch.arange(batch), tasks[chosen]][:, None]
@@ -71,22 +109,17 @@ def main(
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        rate.step()
+        step += 1
+        share = max(step / steps, (process_time() - began) / seconds)
         if step % 100 == 0:
             print(f"step {step}: loss {loss.item():.3f}", flush=True)
-    network.eval()
-    images, masks, tasks = _pixels(data, split, size)
-    with torch.inference_mode():
-        predictions = (
-            torch.cat([network(part) for part in torch.split(images, 16)])[torch.arange(len(images)), tasks] > 0
-        )
-    dices = [dice(a, m) for a, m in zip(predictions.numpy(), masks[:, 0].numpy() > 0, strict=True)]
-    means = list[float]()
-    for number, task in enumerate(data.tasks):
-        if found := [value for value, of in zip(dices, tasks, strict=True) if of == number]:
-            means.append(float(np.mean(found)))
-            print(f"{task}: {means[-1]:.1f} ({len(found)} queries)")
-    print(f"mean over tasks: {np.mean(means):.1f}")
+    print(f"{step} steps in {(process_time() - began) / 60:.1f} minutes of processor time")
+    return network.eval()
+
+
+def _one_cycle(share: float) -> float:
+    """The learning rate, as a part of its peak: up to the peak at 0.3 of the training, then down to zero."""
+    return (1 - cos(pi * share / 0.3)) / 2 + 0.01 if share < 0.3 else (1 + cos(pi * (share - 0.3) / 0.7)) / 2
 
 
 def _block(inputs: int, outputs: int) -> nn.Module:
@@ -96,11 +129,11 @@ def _block(inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-def _pixels(store: Store, split: str, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images and masks (n, 1, H, W) of the middle slices of all tasks, and the number of the task of each."""
+def _pixels(stores: TaskStores, names: Mapping[str, Sequence[str]], size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Images and masks (n, 1, H, W) of the middle slices of some subjects of each task, and the number of the task."""
     images, masks, tasks = list[Tensor](), list[Tensor](), list[int]()
-    for number, task in enumerate(store.tasks):
-        pixels = store.read(task, store.subjects(task, split))
+    for number, (task, subjects) in enumerate(names.items()):
+        pixels = stores.of(task).read(task, subjects)
         image, mask = (torch.from_numpy(part)[:, None].float() for part in pixels)
         every = image.shape[-1] // size
         images.append(avg_pool2d(image / 255, every))

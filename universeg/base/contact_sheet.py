@@ -37,15 +37,19 @@ class Panel:
     caption: str = ""
 
 
-def outlined(image: Grey, masks: Mapping[str, NDArray[np.bool_]], side: int = 256) -> Image.Image:
-    """The image (H, W) enlarged or reduced to `side` pixels on its longer side, with each mask (H, W) outlined.
+def outlined(
+    image: Grey, masks: Mapping[str, NDArray[np.bool_]], side: int = 256, colours: Sequence[Colour] = COLOURS
+) -> Image.Image:
+    """The image enlarged or reduced to `side` pixels on its longer side, with each mask (H, W) outlined.
 
-    The n-th mask has the n-th of COLOURS; after the last colour they start again. Raises ValueError if the image is
-    not grey uint8, or if a mask has another shape than the image.
+    The image is grey, (H, W), or in colour, (H, W, 3).
+
+    The n-th mask has the n-th of `colours`; after the last colour they start again. Raises ValueError if the image is
+    not uint8, or if a mask has another shape than the image.
     """
-    _check(image, masks)
+    _check(image[..., 0] if image.ndim == 3 and image.shape[-1] == 3 else image, masks)
     picture = _enlarged(image, side).convert("RGB")
-    for colour, mask in zip(cycle(COLOURS), masks.values(), strict=False):
+    for colour, mask in zip(cycle(colours), masks.values(), strict=False):
         for ink, width, strength in (((0, 0, 0), LINE_WIDTH + 2, 0.45), (colour, LINE_WIDTH, 1.0)):
             line = _outline_opacity(mask, picture.size, width / 2)
             picture.paste(ink, mask=line.point([round(level * strength) for level in range(256)]))
@@ -67,17 +71,22 @@ def heat(image: Grey, probability: NDArray[np.floating], side: int = 256) -> Ima
     return Image.fromarray((grey * (1 - alpha) + colour * alpha).round().astype(np.uint8))
 
 
-def sheet(rows: Sequence[Sequence[Panel]], title: str = "", legend: Sequence[str] = ()) -> Image.Image:
+def sheet(
+    rows: Sequence[Sequence[Panel]],
+    title: str = "",
+    legend: Sequence[str] = (),
+    colours: Sequence[Colour] = COLOURS,
+) -> Image.Image:
     """Panels in rows on white, with a title and a legend; rows may differ in length.
 
-    `legend` holds the names of COLOURS, in their order. Raises ValueError if there is no panel.
+    `legend` holds the names of `colours`, in their order. Raises ValueError if there is no panel.
     """
     widths = [sum(panel.image.width + GAP for panel in row) - GAP for row in rows if row]
     if not widths:
         raise ValueError("a sheet needs at least one panel")
     inner = max(max(widths), 320)
     head = _wrapped(title, ImageFont.load_default(TITLE_SIZE), inner)
-    parts = [*([_text(head, TITLE_SIZE, TEXT_COLOUR)] if head else []), *_legend(legend, inner)]
+    parts = [*([_text(head, TITLE_SIZE, TEXT_COLOUR)] if head else []), *_legend(legend, inner, colours)]
     parts += [_row(row) for row in rows if row]
     height = sum(part.height + GAP for part in parts) - GAP
     paper = Image.new("RGB", (inner + 2 * MARGIN, height + 2 * MARGIN), PAPER)
@@ -97,7 +106,7 @@ def _check(image: Grey, others: Mapping[str, NDArray[np.generic]]) -> None:
 
 
 def _enlarged(image: Grey, side: int) -> Image.Image:
-    high, wide = image.shape
+    high, wide = image.shape[:2]
     scale = side / max(high, wide)
     size = max(1, round(wide * scale)), max(1, round(high * scale))
     return Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BICUBIC)
@@ -140,12 +149,12 @@ def _row(row: Sequence[Panel]) -> Image.Image:
     return strip
 
 
-def _legend(names: Sequence[str], width: int) -> list[Image.Image]:
+def _legend(names: Sequence[str], width: int, colours: Sequence[Colour]) -> list[Image.Image]:
     """Lines of coloured squares with names; at most `width` pixels wide, unless a single name is wider."""
     font = ImageFont.load_default(TEXT_SIZE)
     square, lines = TEXT_SIZE, list[Image.Image]()
     left = width + 1  # the first name opens a line
-    for colour, name in zip(cycle(COLOURS), names, strict=False):
+    for colour, name in zip(cycle(colours), names, strict=False):
         need = square + 5 + round(font.getlength(name)) + 14
         if left + need > width:
             lines.append(Image.new("RGB", (width, square + 6), PAPER))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import torch
+from numpy.typing import NDArray
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -41,6 +42,12 @@ def device_named(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:  # AssertionError: PyTorch was built without CUDA
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {name!r} cannot be used here ({reason}); try --device cpu") from error
+
+
+def sent(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """The values on a device. A GPU copies them after its work so far, and this process does not wait for that."""
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def _is_faster_in_bfloat16(device: torch.device) -> bool:

@@ -27,10 +27,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean Dice, and its standard deviation over bootstrap samples of the subjects."""
+    """A mean Dice, and its standard deviation and 95 % interval over bootstrap samples of the subjects."""
 
     dice: float  # 0..100
     standard_deviation: float
+    low: float  # 2.5th percentile of the samples
+    high: float  # 97.5th percentile
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,11 @@ def _summaries(level: Mapping[str, Floats]) -> dict[str, Mean]:
 
 
 def _summary(values: Floats) -> Mean:
-    return Mean(float(values[0]), float(np.nanstd(values[1:])) if len(values) > 1 else 0.0)
+    mean, samples = float(values[0]), values[1:]
+    if not len(samples):
+        return Mean(mean, 0.0, mean, mean)
+    low, high = np.nanpercentile(samples, [2.5, 97.5])
+    return Mean(mean, float(np.nanstd(samples)), float(low), float(high))
 
 
 def _grouped(items: Sequence[V], key: Callable[[V], K]) -> dict[K, list[V]]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from universeg.base.device import sent
 from universeg.store import Pixels, subject_of
 
 
@@ -75,7 +76,7 @@ class Batch:
     def floats(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Images and masks (B, 1 + N, 1, H, W) on a device, float32 in [0, 1]."""
         # The pixels are copied to the device as bytes and converted there: this is a quarter of the transfer.
-        images, masks = (torch.from_numpy(pixels).to(device).float() for pixels in (self.images, self.masks))
+        images, masks = (sent(pixels, device).float() for pixels in (self.images, self.masks))
         return images.div_(255), masks
 
     def split_floats(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -5,7 +5,7 @@ Each choice depends on its seed and its number alone, not on the order of calls.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ import numpy as np
 
 from universeg.base.rng import rng_for
 from universeg.episodes.episode import Episode
-from universeg.episodes.task_stores import HELD_OUT, TRAIN, TaskStores
+from universeg.episodes.overlaps import Overlap
+from universeg.episodes.task_stores import EXTRA, HELD_OUT, TRAIN, TaskStores
 from universeg.store import SLICINGS, Store, Task, subject_of
 
 Pools = Mapping[str, Mapping[str, Sequence[str]]]  # task -> slicing -> names of its support split
@@ -35,22 +36,29 @@ class Tasks:
         return hashlib.sha256(json.dumps(self.pools, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def training_tasks(stores: TaskStores, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()) -> Tasks:
+def training_tasks(
+    stores: TaskStores, include: Sequence[str] = ("*",), exclude: Sequence[str] = (), without: Sequence[Overlap] = ()
+) -> Tasks:
     """The tasks of the training stores whose key matches a pattern of `include` and none of `exclude`.
 
-    Held-out stores are never used. A task needs two subjects in its support split. Raises ValueError for a pattern that
-    matches no task, and if no task is left; the message has the reasons.
+    Only stores for training are used, without the subjects or datasets of the overlaps `without`. A task needs two
+    subjects in its support split. Raises ValueError for a pattern that matches no task, and if no task is left; the
+    message has the reasons.
     """
-    keys = [task for name in stores.datasets(TRAIN) for task in stores.by_dataset[name].tasks]
+    removed = {overlap.dataset for overlap in without if not overlap.subjects}
+    datasets = [name for name in stores.datasets(TRAIN) if name not in removed]
+    keys = [task for name in datasets for task in stores.by_dataset[name].tasks]
     excluded = set(matching(keys, exclude))
     wanted = [key for key in matching(keys, include) if key not in excluded]
-    pools = {key: pool for key in wanted if (pool := _pool(stores.of(key), key))}
+    shared = {(overlap.dataset, subject) for overlap in without for subject in overlap.subjects}
+    pools = {key: pool for key in wanted if (pool := _pool(stores.of(key), key, shared))}
     counts = {
         "tasks by --tasks and --exclude-tasks": len(keys) - len(wanted),
         f"tasks with fewer than {MIN_SUBJECTS} subjects in their support split": len(wanted) - len(pools),
     }
     left_out = [f"{count} {what}" for what, count in counts.items() if count]
-    if held_out := stores.datasets(HELD_OUT):
+    left_out[:0] = [f"data of {overlap}" for overlap in without]
+    if held_out := [*stores.datasets(HELD_OUT), *stores.datasets(EXTRA)]:
         left_out.insert(0, f"datasets that are held out: {', '.join(held_out)}")
     if not pools:
         raise ValueError("\n".join(["there is no task to train on; left out:", *(f"  {line}" for line in left_out)]))
@@ -68,9 +76,18 @@ def matching(keys: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return [key for key in keys if any(fnmatchcase(key, pattern) for pattern in patterns)]
 
 
-def _pool(store: Store, task: str) -> dict[str, list[str]]:
-    """The names of the task's support split, for each slicing that has enough subjects."""
-    pool = {slicing: store.subjects(task, "support", slicing) for slicing in SLICINGS}
+def _pool(store: Store, task: str, shared: Collection[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names of the task's support split, for each slicing that has enough subjects.
+
+    `shared` are dataset and subject of what is left out.
+    """
+    dataset = store.header["dataset"]
+    pool = {
+        slicing: [
+            name for name in store.subjects(task, "support", slicing) if (dataset, subject_of(name)) not in shared
+        ]
+        for slicing in SLICINGS
+    }
     return {slicing: names for slicing, names in pool.items() if len(set(map(subject_of, names))) >= MIN_SUBJECTS}
 
 

@@ -10,7 +10,8 @@ from universeg.episodes.episode import Batch, Episode, LoadedEpisode
 from universeg.store import Pixels, Store, Task
 from universeg.store.format import HALF
 
-TRAIN, HELD_OUT = ROLES = ("train", "held-out")
+# What a dataset is for: training; evaluation by default; evaluation if it is named.
+TRAIN, HELD_OUT, EXTRA = ROLES = ("train", "held-out", "extra")
 
 
 class TaskStores:
@@ -32,7 +33,8 @@ class TaskStores:
                 raise ValueError(f"{first.path} and {path} are both stores of {dataset}; give only one of them")
             role = store.header.get("role")
             if role not in ROLES:
-                raise ValueError(f"{path}: its role must be {' or '.join(ROLES)}, got {role}; build the store again")
+                known = f"{', '.join(ROLES[:-1])} or {ROLES[-1]}"
+                raise ValueError(f"{path}: its role must be {known}, got {role}; build the store again")
         self.size = self._common_size(size)
 
     def _common_size(self, size: int) -> int:
@@ -50,7 +52,7 @@ class TaskStores:
         return self.by_dataset[Task.parse(task).dataset]
 
     def datasets(self, role: str) -> list[str]:
-        """Names of the datasets with a role (TRAIN or HELD_OUT), sorted."""
+        """Names of the datasets with a role (TRAIN, HELD_OUT or EXTRA), sorted."""
         return sorted(name for name, store in self.by_dataset.items() if store.header["role"] == role)
 
     def read(self, episodes: Sequence[Episode]) -> Batch:

@@ -1,8 +1,9 @@
 """`universeg-evaluate`: how well networks segment datasets that they were not trained on (paper, section 5.1)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 import tyro
 from rich.console import Console
@@ -14,11 +15,15 @@ from universeg.base.device import Compute
 from universeg.episodes.dice import Score, averages
 from universeg.episodes.task_stores import TaskStores
 from universeg.evaluation.baselines import BASELINES, segmenter
+from universeg.evaluation.comparison import Comparison, compare
 from universeg.evaluation.config import Configuration, EvaluateConfig
 from universeg.evaluation.examples import examples
-from universeg.evaluation.protocol import EvaluationSet, evaluation_set
+from universeg.evaluation.measuring import measure_all
+from universeg.evaluation.metrics import require_monai
+from universeg.evaluation.protocol import EvaluationSet
 from universeg.evaluation.result import Example, Result
 from universeg.evaluation.scorer import Scorer
+from universeg.evaluation.supports import chosen_episodes
 from universeg.evaluation.tables import show
 
 NAME = "universeg-evaluate"
@@ -53,10 +58,15 @@ def _evaluate(args: Sequence[str]) -> None:
     config = tyro.cli(EvaluateConfig, prog=NAME, description=HELP, args=args, config=(FlagCreatePairsOff,))
     if find_spec("matplotlib") is None:
         raise ValueError("evaluation needs matplotlib: pip install 'universeg[train]'")
-    from universeg.evaluation.report import write_report  # it imports matplotlib
+    from universeg.evaluation.metrics_report import write_metrics
+    from universeg.evaluation.report import write_report  # these import matplotlib
 
+    if config.metrics:
+        require_monai()
     result = evaluate(config)
     write_report(config, result)
+    if result.measured:
+        write_metrics(config, result.measured, result.paper_rows)
     if not config.quiet:
         show(config, result)
 
@@ -68,17 +78,18 @@ def evaluate(config: EvaluateConfig) -> Result:
     """
     compute = Compute.chosen(config.device, config.precision)
     stores = TaskStores(config.stores)
-    networks = {str(path): segmenter(path).to(compute.device) for path in config.weights}
-    queries = evaluation_set(stores, config.datasets, config.tasks, config.split)
+    networks = {name: segmenter(Path(name)).to(compute.device).eval() for name in config.networks}
+    queries, supports = chosen_episodes(config, stores)
     scores: dict[Configuration, list[Score]] = {name: [] for name in config.configurations}
     shown = list[Example]()
     with _progress(config, queries) as advance:
-        scorer = Scorer(config, networks, stores, compute, advance)
+        scorer = Scorer(config, networks, stores, compute, advance, supports)
         for task, names in queries.queries.items():
             of_task = dict(scorer.scores(task, names))
             for configuration, found in of_task.items():
                 scores[configuration] += found
             shown += examples(config, scorer, of_task)
+        measured = list(measure_all(config, scorer, stores, queries.queries)) if config.metrics else []
     headers = {header["dataset"]: header for header in (stores.of(task).header for task in queries.queries)}
     rows = {name: str(header.get("row", name)) for name, header in headers.items()}
     return Result(
@@ -92,13 +103,24 @@ def evaluate(config: EvaluateConfig) -> Result:
         size=stores.size,
         examples=shown,
         reused=scorer.reused,
+        comparisons=_comparisons(config, scores, rows),
+        measured=measured,
+        remarks=[*scorer.remarks, *([f"queries and support sets: {config.supports}"] if supports else [])],
     )
+
+
+def _comparisons(
+    config: EvaluateConfig, scores: Mapping[Configuration, Sequence[Score]], rows: Mapping[str, str]
+) -> dict[Configuration, Comparison]:
+    """Each configuration compared with the first one."""
+    (_, first), *others = scores.items()
+    return {name: compare(first, found, config.bootstraps, config.seed, rows) for name, found in others}
 
 
 @contextmanager
 def _progress(config: EvaluateConfig, queries: EvaluationSet) -> Iterator[Callable[[int], None]]:
     """A progress bar; the function that it gives advances it by a number of segmented queries."""
-    total = sum(map(len, queries.queries.values())) * len(config.weights) * len(config.support_size)
+    total = sum(map(len, queries.queries.values())) * len(config.networks) * len(config.support_size)
     columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), disable=config.quiet) as progress:
         bar = progress.add_task("segmenting", total=total)

@@ -16,7 +16,7 @@ def examples(config: EvaluateConfig, scorer: Scorer, scores: Mapping[Configurati
     `scores` are those of the task. Dice and predictions are those of the largest support size and ensemble size.
     """
     sizes = max(config.support_size), max(config.ensemble)
-    names = [str(weights) for weights in config.weights]
+    names = config.networks
     dice = {name: {score.query: score.dice for score in scores[Configuration(name, *sizes)]} for name in names}
     ranked = sorted(scores[Configuration(names[0], *sizes)], key=lambda score: score.dice)
     ranks = np.linspace(0, len(ranked) - 1, min(config.pictures, len(ranked))).round().astype(int)

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def write_report(config: EvaluateConfig, result: Result) -> None:
     out = config.out
     score_columns = ["dataset", "group", "modality", "label", "axis", "query", "dice"]
     _write_csv(out / "results.csv", score_columns, _scores(result))
-    _write_csv(out / "summary.csv", ["level", "name", "dice", "standard_deviation"], _means(result))
+    _write_csv(out / "summary.csv", ["level", "name", "dice", "standard_deviation", "low", "high"], _means(result))
     _write_text(out / "summary.json", json.dumps(_summary(config, result), indent=2) + "\n")
     _write_text(out / "summary.md", markdown(config, result))
     _write_figure(out / "boxes.png", box_plot(result))
@@ -50,7 +50,7 @@ def _scores(result: Result) -> Iterable[tuple[Configuration, list[Any]]]:
 def _means(result: Result) -> Iterable[tuple[Configuration, list[Any]]]:
     for configuration, averages in result.averages.items():
         for level, name, mean in _levels(averages):
-            yield configuration, [level, name, round(mean.dice, 4), round(mean.standard_deviation, 4)]
+            yield configuration, [level, name, *(round(value, 4) for value in astuple(mean))]
 
 
 def _levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
@@ -67,9 +67,11 @@ def _levels(averages: Averages) -> Iterator[tuple[str, str, Mean]]:
 
 
 def _summary(config: EvaluateConfig, result: Result) -> dict[str, Any]:
-    paths = {"weights": list(map(str, config.weights)), "stores": list(map(str, config.stores)), "out": str(config.out)}
+    paths: dict[str, Any] = {name: list(map(str, getattr(config, name))) for name in ("weights", "stores")}
+    paths |= {"out": str(config.out), "supports": config.supports and str(config.supports)}
     return {
         "configurations": [{**asdict(name), **_averages(found)} for name, found in result.averages.items()],
+        "compared_with_the_first": [{**asdict(name), **asdict(found)} for name, found in result.comparisons.items()],
         "weights_sha256": dict(result.digests),
         "queries": len(result.queries),
         "empty_ground_truths": result.empty,

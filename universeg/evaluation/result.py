@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from universeg.episodes.dice import Averages, Score, task_name
+from universeg.evaluation.comparison import Comparison
 from universeg.evaluation.config import Configuration
+from universeg.evaluation.metrics import Mask, Measured, Probability
 from universeg.store import Pixels
 
 ALL = "all datasets"
-Probability = NDArray[np.float32]  # (H, W) in [0, 1]
-Mask = NDArray[np.bool_]  # (H, W)
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,16 @@ class Result:
     scores: Mapping[Configuration, Sequence[Score]]  # the same queries in the same order for each configuration
     averages: Mapping[Configuration, Averages]
     digests: Mapping[str, str]  # of each network: the hash of its weights file, or the name of a baseline
-    roles: Mapping[str, str]  # of each dataset: "held-out" or "train"
+    roles: Mapping[str, str]  # of each dataset: "held-out", "extra" or "train"
     paper_rows: Mapping[str, str]  # of each dataset: its row in the paper's Table 3
     empty: int  # number of queries with an empty ground truth
     left_out: Sequence[str]  # tasks without queries or without a support set
     size: int  # pixels per side
     examples: Sequence[Example]
     reused: int  # number of scores that an earlier call computed
+    comparisons: Mapping[Configuration, Comparison]  # of each configuration with the first one
+    measured: Sequence[Measured]  # with --metrics
+    remarks: Sequence[str] = ()  # of each task: whether adapted weights are used
 
     @property
     def queries(self) -> Sequence[Score]:

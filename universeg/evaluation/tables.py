@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from universeg.episodes.dice import Mean
-from universeg.episodes.task_stores import HELD_OUT
+from universeg.episodes.task_stores import TRAIN
 from universeg.evaluation.config import Configuration, EvaluateConfig
 from universeg.evaluation.result import ALL, Result
 
@@ -40,7 +40,20 @@ def markdown(config: EvaluateConfig, result: Result) -> str:
         name = f"**{name}**" if name in (ALL, *result.datasets_and_rows) else name
         lines.append("| " + " | ".join([name, *cells]) + " |")
     bootstrap = f"± is the standard deviation over {config.bootstraps} bootstrap samples of the subjects."
-    return "\n".join([*lines, "", bootstrap, *notes(result)]) + "\n"
+    lines += ["", f"{bootstrap} summary.csv also has 95 % intervals.", *notes(result)]
+    return "\n".join([*lines, *_comparison_lines(result)]) + "\n"
+
+
+def _comparison_lines(result: Result) -> Iterator[str]:
+    """How much each configuration differs from the first one, on the same queries."""
+    if not result.comparisons:
+        return
+    names = titles(list(result.averages))
+    yield from ("", f"Compared with {names[0]} on the same queries:", "")
+    yield from ("| | difference | 95 % interval | p (paired t-test) |", "| --- | ---: | ---: | ---: |")
+    for name, found in zip(names[1:], result.comparisons.values(), strict=True):
+        mean = found.difference
+        yield f"| {name} | {mean.dice:+.1f} | {mean.low:+.1f} to {mean.high:+.1f} | {found.p_value:.2g} |"
 
 
 def table(result: Result) -> tuple[list[str], list[TableRow]]:
@@ -71,14 +84,14 @@ _PARTS: Mapping[str, Callable[[Configuration], object]] = {
 def headline(config: EvaluateConfig) -> str:
     """What was evaluated, in one line."""
     weights, sizes, ensembles = (
-        ", ".join(map(str, values)) for values in (config.weights, config.support_size, config.ensemble)
+        ", ".join(map(str, values)) for values in (config.networks, config.support_size, config.ensemble)
     )
     return f"Dice of {weights} on the {config.split} split: support size N = {sizes}, ensemble size K = {ensembles}"
 
 
 def notes(result: Result) -> list[str]:
     """What a reader of the table must know about its data."""
-    seen = sorted(name for name, role in result.roles.items() if role != HELD_OUT)
+    seen = sorted(name for name, role in result.roles.items() if role == TRAIN)
     lines = [f"not held out, so networks may have been trained on them: {', '.join(seen)}"] if seen else []
     if result.empty:
         lines.append(
@@ -89,7 +102,7 @@ def notes(result: Result) -> list[str]:
             "left out, because they have no middle slices for queries or for support sets:"
             f" {', '.join(result.left_out)}"
         )
-    return lines
+    return [*lines, *result.remarks]
 
 
 def _rows_by_task(result: Result) -> Iterator[TableRow]:

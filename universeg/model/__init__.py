@@ -2,6 +2,7 @@
 
 from universeg.model.authors_api import universeg
 from universeg.model.network import PAPER, ModelConfig, UniverSeg
+from universeg.model.networks import Network
 from universeg.model.weights_file import load_model, save_model, trained_size
 
-__all__ = ["PAPER", "ModelConfig", "UniverSeg", "load_model", "save_model", "trained_size", "universeg"]
+__all__ = ["PAPER", "ModelConfig", "Network", "UniverSeg", "load_model", "save_model", "trained_size", "universeg"]

@@ -4,7 +4,7 @@ Code written for their package runs unchanged with this one. The network is the 
 """
 
 import sys
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 
@@ -30,10 +30,10 @@ def universeg(version: Literal["v1"] = "v1", pretrained: bool | Literal["publish
     if version not in VERSIONS:
         raise ValueError(f"unknown version {version!r}; known: {', '.join(VERSIONS)}")
     if pretrained == "published":
-        return load_model("published")
+        return cast(UniverSeg, load_model("published"))
     if pretrained:
         if not _noted:
             sys.stderr.write(_NOTE)
             _noted = True
-        return load_model()
+        return cast(UniverSeg, load_model())
     return UniverSeg(ModelConfig(), seed=int(torch.randint(2**31, ())))

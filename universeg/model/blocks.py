@@ -128,3 +128,9 @@ def plus(rows: Tensor, shared: Tensor, activation: bool) -> Tensor:
     if activation:  # before the rearrange: autograd copies the whole gradient if a view is changed in place
         functional.leaky_relu_(total, SLOPE)
     return total if alike else rearrange(total, "n b h w f -> (n b) f h w")
+
+
+def join(below: Tensor, skip: Tensor) -> Tensor:
+    """Features from the level below, enlarged to twice their size, and those of the skip connection."""
+    enlarged = functional.interpolate(below, scale_factor=2, mode="bilinear", align_corners=True)
+    return torch.cat([enlarged, skip], dim=1)

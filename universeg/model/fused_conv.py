@@ -17,14 +17,19 @@ def fused_convs(features: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
     The kernels are `first` (G, C, 3, 3) and `second` (F, G, 3, 3).
     """
-    with torch.autocast(features.device.type, enabled=False):  # the combined kernel must be as exact as its parts
-        kernel = functional.conv_transpose2d(second, first)  # sums the products of all pairs of kernel elements
+    kernel = merged_kernel(first, second)
     result = functional.conv2d(features, kernel.to(memory_format=torch.channels_last), padding=2)
-    edges = _edge_corrections(features, first, second)
+    edges = edge_corrections(features, first, second)
     return cast(Tensor, _SubtractAtEdges.apply(result, *edges))  # type: ignore[no-untyped-call]
 
 
-def _edge_corrections(features: Tensor, first: Tensor, second: Tensor) -> list[Tensor]:
+def merged_kernel(first: Tensor, second: Tensor) -> Tensor:
+    """The kernel (F, C, 5, 5) of both convolutions together, exact up to the edge."""
+    with torch.autocast(first.device.type, enabled=False):  # it must be as exact as its parts
+        return functional.conv_transpose2d(second, first)  # sums the products of all pairs of kernel elements
+
+
+def edge_corrections(features: Tensor, first: Tensor, second: Tensor) -> list[Tensor]:
     """Corrections for the first and last row (N, F, W) and the first and last column (N, F, H) of the result.
 
     Between two separate convolutions, the ring of pixels around the image is zero (padding). The combined kernel uses

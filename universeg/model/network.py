@@ -1,7 +1,8 @@
 """The UniverSeg network: it segments a query image with a labelled support set (paper, figure 3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal, cast
 
 import torch
@@ -9,7 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from universeg.base.rng import seed_for
-from universeg.model.blocks import SLOPE, Conv, CrossBlock, Entries
+from universeg.model.blocks import SLOPE, Conv, CrossBlock, Entries, join
+from universeg.model.fast import on_gpu
+from universeg.model.fast.forward import features as features_in_larger_steps
+from universeg.model.shapes import check_shapes
 from universeg.model.support_set import Average, Joined, Support, entries_at_once, entry_sum
 
 MOST_STAGES, MOST_WIDTH = 8, 1024  # limits, because a weights file could ask for any size
@@ -75,8 +79,17 @@ class UniverSeg(nn.Module):
         self._initialise(seed)
 
     def forward(self, target_image: Tensor, support_images: Tensor, support_labels: Tensor) -> Tensor:
-        self._check(target_image, support_images, support_labels)
-        query, support = target_image, self._support(target_image, support_images, support_labels)
+        check_shapes(target_image, support_images, support_labels, self.config.multiple)
+        inputs = target_image, support_images, support_labels
+        if target_image.is_cuda:  # the same result, computed otherwise: fast/__init__.py says why
+            larger = self._in_larger_steps if self._has_larger_steps else None
+            return on_gpu.logits(self, self._by_equations, larger, max(self.config.widths), inputs)
+        return self._by_equations(*inputs)
+
+    def _by_equations(self, query: Tensor, images: Tensor, masks: Tensor) -> Tensor:
+        support = Support(*images.shape[:2])
+        for rows in self._pairs(query, images, masks):
+            support.add(rows)
         *encoder, lowest = cast(list[CrossBlock], list(self.enc_blocks))
         skips = list[tuple[Tensor, Average]]()
         for block in encoder:
@@ -86,20 +99,28 @@ class UniverSeg(nn.Module):
         query, support = _through(lowest, query, support)
         for block in cast(list[CrossBlock], list(self.dec_blocks)):
             query_skip, support_skip = skips.pop()
-            query, joined = _join(query, query_skip), Joined(support, support_skip, _join)
+            query, joined = join(query, query_skip), Joined(support, support_skip, join)
             if skips:
                 query, support = _through(block, query, joined)
             else:
                 query = block.last(query, joined)
         return cast(Tensor, self.out_conv(query))
 
-    def _support(self, query: Tensor, images: Tensor, masks: Tensor) -> Support:
-        """The pairs of images and masks, in portions of as many entries as are processed at once."""
-        support = Support(*images.shape[:2])
+    @property
+    def _has_larger_steps(self) -> bool:
+        config = self.config
+        return not config.cross_activation and config.downsample == "max" and len(config.widths) > 1
+
+    def _in_larger_steps(self, steps: ModuleType, query: Tensor, images: Tensor, masks: Tensor) -> Tensor:
+        encoder, decoder = (cast(list[CrossBlock], list(blocks)) for blocks in (self.enc_blocks, self.dec_blocks))
+        pairs = list(self._pairs(query, images, masks))
+        return cast(Tensor, self.out_conv(features_in_larger_steps(encoder, decoder, query, pairs, steps)))
+
+    def _pairs(self, query: Tensor, images: Tensor, masks: Tensor) -> Iterator[Tensor]:
+        """Images and masks (n * B, 2, H, W), in portions of as many entries as are processed at once."""
         pairs = torch.cat([images, masks], dim=2).transpose(0, 1).flatten(0, 1)
         for rows in torch.split(pairs, len(query) * entries_at_once(query, max(self.config.widths))):
-            support.add(rows.contiguous(memory_format=torch.channels_last))
-        return support
+            yield rows.contiguous(memory_format=torch.channels_last)
 
     def _encode(self, block: CrossBlock, query: Tensor, support: Support) -> tuple[Tensor, Average, Support]:
         """The new query, the new support for the skip connection, and the new support at half the size.
@@ -136,21 +157,6 @@ class UniverSeg(nn.Module):
                 # Channels last: 10 % faster on a CPU, and needed for the tensor cores of a GPU.
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
-    def _check(self, query: Tensor, images: Tensor, masks: Tensor) -> None:
-        shapes = tuple(query.shape), tuple(images.shape), tuple(masks.shape)
-        batch, _, *size = (*shapes[0], 0, 0, 0, 0)[:4]
-        whole = (batch, 1, *size) == shapes[0] and (batch, *shapes[1][1:2], 1, *size) == shapes[1] == shapes[2]
-        if not whole or query.numel() == 0 or images.numel() == 0:
-            raise ValueError(
-                "expected target_image (B, 1, H, W), support_images and support_labels (B, N, 1, H, W), N at least 1,"
-                f" got {shapes[0]}, {shapes[1]} and {shapes[2]}"
-            )
-        if any(length % self.config.multiple for length in size):
-            raise ValueError(
-                f"height and width must be multiples of {self.config.multiple}, got {size[0]} x {size[1]};"
-                " pad or resize the images"
-            )
-
 
 def _through(block: CrossBlock, query: Tensor, support: Entries) -> tuple[Tensor, Support]:
     """Query and support after a block without a change of size."""
@@ -159,9 +165,3 @@ def _through(block: CrossBlock, query: Tensor, support: Entries) -> tuple[Tensor
     for rows in found:
         after.add(rows)
     return query, after
-
-
-def _join(below: Tensor, skip: Tensor) -> Tensor:
-    """Features from the level below, enlarged to twice their size, and those of the skip connection."""
-    enlarged = functional.interpolate(below, scale_factor=2, mode="bilinear", align_corners=True)
-    return torch.cat([enlarged, skip], dim=1)

@@ -6,7 +6,7 @@ The facts are in universeg/weights/registry.toml. To add weights: a table there,
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Weights:
     file: str | None = None  # in the package
     url: str | None = None  # else where it is fetched from
     sha256: str | None = None  # None if its owner publishes none
+    allows: Mapping[str, str] = field(default_factory=dict)  # research, commercial, redistribution: yes, no or unknown
 
     def path(self) -> Path:
         """Where the file is; it is fetched first if it is not in the package and not fetched yet.

@@ -11,6 +11,7 @@ each entry.
 
 from collections.abc import Callable, Iterator
 
+import torch
 from einops import rearrange
 from torch import Tensor
 
@@ -18,11 +19,15 @@ from torch import Tensor
 # second-level cache. On a GPU they are a small part of the memory, and enough work to keep it busy.
 AT_ONCE = {"cpu": 1 << 22}
 AT_ONCE_ELSEWHERE = 1 << 31
+# In float32 without TF32, convolutions on a GPU choose methods that need several times the memory of their result.
+AT_ONCE_EXACT = 1 << 28
 
 
 def entries_at_once(query: Tensor, features: int) -> int:
     """How many support entries to process at once, for queries (B, C, H, W) and layers with this many features."""
-    limit = AT_ONCE.get(query.device.type, AT_ONCE_ELSEWHERE)
+    kind = query.device.type
+    exact = query.dtype == torch.float32 and not torch.is_autocast_enabled(kind) and not torch.backends.cudnn.allow_tf32
+    limit = AT_ONCE.get(kind, AT_ONCE_EXACT if exact else AT_ONCE_ELSEWHERE)
     batch, _, high, wide = query.shape
     return max(1, limit // (batch * features * high * wide * query.element_size()))
 

@@ -1,4 +1,4 @@
-"""Weights files: `.safetensors` with the architecture in the header, and the published `.pt` (only read)."""
+"""Weights files: `.safetensors` with the network and its settings in the header; the published `.pt` is only read."""
 
 import json
 from collections.abc import Mapping
@@ -14,15 +14,19 @@ from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from universeg.base.atomic_write import atomic_write
+from universeg.model.baselines import BASELINE_NETWORKS, BaselineConfig, BaselineNetwork
 from universeg.model.network import ModelConfig, UniverSeg
+from universeg.model.networks import Network
 from universeg.model.registry import DEFAULT, weights_path
 
 FORMAT = "universeg-1"
 
 
-def save_model(model: UniverSeg, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write the weights atomically, with the architecture and `about` (where they come from) in the header."""
+def save_model(model: Network, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write the weights atomically, with the network and `about` (where they come from) in the header."""
     header = {**(about or {}), "format": FORMAT, "model": json.dumps(asdict(model.config))}
+    if isinstance(model, BaselineNetwork):
+        header["network"] = model.name
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_write(path) as part:
         part.write_bytes(save(tensors, header))
@@ -38,24 +42,24 @@ def trained_size(path: str | Path) -> int | None:
     return int(size) if size.isdecimal() else None
 
 
-def load_model(path: str | Path = DEFAULT) -> UniverSeg:
+def load_model(path: str | Path = DEFAULT) -> Network:
     """The network with some weights, on the CPU, in evaluation mode.
 
     `path` is a `.safetensors` file of this package, a published `.pt` file, or the name of weights. The default weights
-    are in the package; they were trained on synthetic tasks only. Raises ValueError if the file cannot be read or has
-    the weights of another architecture; the message has the file and what to do.
+    are in the package; they were trained on synthetic tasks only. Weights of a baseline network give that network,
+    which is called in the same way. Raises ValueError if the file cannot be read or has the weights of another
+    architecture; the message has the file and what to do.
     """
     path = weights_path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give a .safetensors that universeg-train wrote, or a published .pt")
-    config, tensors = _safetensors(path) if path.suffix == ".safetensors" else _published(path)
-    model = UniverSeg(config)
+    model, tensors = _safetensors(path) if path.suffix == ".safetensors" else _published(path)
     _check(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
     return model.eval()
 
 
-def _safetensors(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def _safetensors(path: Path) -> tuple[Network, dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -69,12 +73,14 @@ def _safetensors(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         )
     try:
         fields = json.loads(header["model"])
-        return ModelConfig(**{**fields, "widths": tuple(fields["widths"])}), tensors
+        if "network" in header:
+            return BASELINE_NETWORKS[header["network"]](BaselineConfig(**fields)), tensors
+        return UniverSeg(ModelConfig(**{**fields, "widths": tuple(fields["widths"])})), tensors
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: its header has no network of this version ({error!r}); train again") from error
 
 
-def _published(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def _published(path: Path) -> tuple[Network, dict[str, Tensor]]:
     if not is_zipfile(path):
         raise ValueError(f"{path} is not a weights file, or it is incomplete; download or copy it again")
     strange = get_unsafe_globals_in_checkpoint(str(path))
@@ -85,7 +91,7 @@ def _published(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
             f"{path} is not a weights file, it contains {holds}; of a run of universeg-train, use best.safetensors or"
             " last.safetensors"
         )
-    return ModelConfig(), found
+    return UniverSeg(), found
 
 
 def _check(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
@@ -100,5 +106,7 @@ def _check(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tenso
     if lines:
         more = [f"  and {len(lines) - 8} more"] if len(lines) > 8 else []
         raise ValueError(
-            "\n".join([f"{path} has the weights of another architecture; use UniverSeg weights:", *lines[:8], *more])
+            "\n".join(
+                [f"{path} has the weights of another architecture; use weights of this network:", *lines[:8], *more]
+            )
         )

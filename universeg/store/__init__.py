@@ -1,6 +1,7 @@
 """Task stores: one LMDB file per dataset. `Store` reads them; the pipeline writes them with `pack` and `write_store`.
 
 - format: the layout of a store, and how one record is packed.
+- origin: from which files the records of a scan were made, and how.
 - reader: `Store`.
 - writer: `write_store`.
 - pages: where records lie in the file, for reading many at once.
@@ -18,12 +19,15 @@ from universeg.store.format import (
     pack,
     subject_of,
 )
+from universeg.store.origin import Files, Origin
 from universeg.store.reader import Store
 from universeg.store.writer import write_store
 
 __all__ = [
     "SLICINGS",
     "SPLITS",
+    "Files",
+    "Origin",
     "Packed",
     "Pixels",
     "Record",

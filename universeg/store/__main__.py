@@ -1,7 +1,9 @@
-"""Check task stores, or show what they contain.
+"""Check task stores, show what they contain, export them, or import arrays.
 
-python -m universeg.store verify PATH...    check every record of the stores
-python -m universeg.store info PATH         show the header and the tasks of a store
+python -m universeg.store verify PATH...                          check every record of the stores
+python -m universeg.store info PATH                               show the header and the tasks of a store
+python -m universeg.store export PATH... --to LAYOUT --out DIR    write the tasks in the layout of another program
+python -m universeg.store import-npz FILE --name NAME --out S     make a store of arrays as MedSegBench has them
 """
 
 import json
@@ -14,7 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from universeg.base.command import run_command
+from universeg.store.export.from_store import export
 from universeg.store.format import SLICINGS, StoreError, Task, area, decompress, unpack
+from universeg.store.import_npz import import_npz
+from universeg.store.origin import unpack_origin
 from universeg.store.reader import Store
 
 NAME = "python -m universeg.store"
@@ -43,8 +48,17 @@ def problems(store: Store) -> Iterator[str]:
             task = Task(store.header["dataset"], group, modality, label, int(axis)).key
             if listed.pop((slicing, task, subject), None) != pixels:
                 yield f"{key.decode()}: the index does not list {label} with {pixels} pixels"
+    yield from _damaged_origins(store)
     for slicing, task, subject in listed:
         yield f"{task}: the index lists {subject} ({slicing}), but there is no such record"
+
+
+def _damaged_origins(store: Store) -> Iterator[str]:
+    for key, value in store.packed_origins():
+        try:
+            unpack_origin(value, key.decode())
+        except StoreError as error:
+            yield str(error)
 
 
 def verify(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
@@ -85,11 +99,11 @@ def info(path: tyro.conf.Positional[Path]) -> None:
 
 
 def main(words: Sequence[str]) -> int | None:
-    """Run one of the two commands, and return its exit status."""
+    """Run one of the commands, and return its exit status."""
     status: int | None = tyro.extras.subcommand_cli_from_dict(
-        {"verify": verify, "info": info},
+        {"verify": verify, "info": info, "export": export, "import-npz": import_npz},
         prog=NAME,
-        description="Check task stores, or show what they contain.",
+        description="Check task stores, show what they contain, export them, or import arrays.",
         args=words,
     )
     return status

@@ -4,8 +4,10 @@ One LMDB file per dataset, with keys in sorted order:
 
     max/<group>/<modality>/<axis>/<subject>/<label>   that label's largest slice: image and mask
     mid/<group>/<modality>/<axis>/<subject>           the middle slice: image and every label's mask
+    ~from/<group>/<modality>/<subject>                origin of a scan: files, digests, transform, slices (origin.py)
     ~header                                           JSON: format, dataset, image size, splits and more
     ~index                                            msgpack: subjects and mask areas of every task
+    ~sums                                             checksum of header and index, xxh3-128
 
 A record is an xxh3-64 checksum, then msgpack [side, image, {label: [area, mask]}]. Image and masks are separate
 LZ4 blocks, so reading one label does not decompress the others. An image is intensity in [0, 1] as uint8. A mask is
@@ -24,7 +26,7 @@ import xxhash
 from numpy.typing import NDArray
 
 FORMAT = 1
-HEADER, INDEX = b"~header", b"~index"  # they sort after all records
+HEADER, INDEX, SUMS = b"~header", b"~index", b"~sums"  # they sort after all records
 SLICINGS = ("mid", "max")
 SPLITS = ("support", "dev", "test")
 MAX_SIDE = 4096  # pixels; protects against a damaged header

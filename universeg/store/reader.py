@@ -11,6 +11,7 @@ from typing import Any
 import lmdb
 import msgpack
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from universeg.store.format import (
@@ -21,6 +22,7 @@ from universeg.store.format import (
     MAX_SIDE,
     SLICINGS,
     SPLITS,
+    SUMS,
     Packed,
     Pixels,
     StoreError,
@@ -29,6 +31,7 @@ from universeg.store.format import (
     subject_of,
     unpack,
 )
+from universeg.store.origin import ORIGIN, Origin, origin_key, unpack_origin
 from universeg.store.pages import Place, read_ahead, record_places
 
 _OPEN: "weakref.WeakValueDictionary[tuple[int, int, int], lmdb.Environment]" = weakref.WeakValueDictionary()
@@ -48,6 +51,9 @@ class Store:
         raw_header, raw_index = self._get(HEADER), self._get(INDEX)
         if raw_header is None or raw_index is None:
             raise StoreError(f"{self.path} has no header: it is not a task store, but another LMDB file")
+        sums = self._get(SUMS)
+        if sums is not None and sums != xxhash.xxh3_128_digest(raw_header + raw_index):
+            raise StoreError(f"{self.path}: header or index is damaged (checksum); rebuild the store")
         try:
             self.header: dict[str, Any] = json.loads(raw_header)
             self._subjects, self._index = msgpack.unpackb(raw_index)
@@ -118,6 +124,27 @@ class Store:
             for key, value in txn.cursor():
                 if not key.startswith(b"~"):
                     yield bytes(key), bytes(value)
+
+    def packed_origins(self) -> Iterator[Packed]:
+        """Keys and values of all origins as stored, in key order."""
+        with self._environment().begin() as txn:
+            cursor = txn.cursor()
+            if cursor.set_range(ORIGIN):
+                for key, value in cursor:
+                    if not key.startswith(ORIGIN):
+                        return
+                    yield bytes(key), bytes(value)
+
+    def origins(self) -> Iterator[Origin]:
+        """The origins of all scans. Generated datasets, and stores of recipe 3 and before, have none."""
+        for key, value in self.packed_origins():
+            yield unpack_origin(value, f"{self.path}: {key.decode()}")
+
+    def origin(self, group: str, modality: str, subject: str) -> Origin | None:
+        """The origin of one scan; None if the store has none of it. Raises StoreError if it is damaged."""
+        key = origin_key(group, modality, subject)
+        value = self._get(key)
+        return None if value is None else unpack_origin(value, f"{self.path}: {key.decode()}")
 
     def _rows(self, task: str, slicing: str) -> NDArray[np.uint32]:
         if task not in self._index:

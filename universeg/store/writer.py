@@ -9,9 +9,11 @@ from typing import Any
 import lmdb
 import msgpack
 import numpy as np
+import xxhash
 
 from universeg.base.atomic_write import atomic_write
-from universeg.store.format import FORMAT, HEADER, INDEX, Packed, StoreError, Task, unpack
+from universeg.store.format import FORMAT, HEADER, INDEX, SUMS, Packed, StoreError, Task, unpack
+from universeg.store.origin import ORIGIN
 
 # Limits on the size of a store, tried in turn, because LMDB reserves so many addresses at once and a memory limit
 # (ulimit -v) may not allow it. Memory and disk space are used only as needed.
@@ -19,7 +21,7 @@ _MAX_BYTES = (1 << 40, 1 << 36, 1 << 32)
 
 
 def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed]) -> None:
-    """Write packed records, sorted by key, with header and index. If this fails, there is no file.
+    """Write packed records and origins, sorted by key, with header and index. If this fails, there is no file.
 
     `header` must have the key `dataset`. Raises StoreError if a key is repeated or out of order, or if the file cannot
     be written, for example because the disk is full.
@@ -35,6 +37,8 @@ def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed])
         for key, value in packed:
             if not txn.put(key, value, append=True, overwrite=False):
                 raise StoreError(f"{path}: {key.decode()} occurs twice or is out of order")
+            if key.startswith(ORIGIN):
+                continue
             slicing, group, modality, axis, subject, *_ = key.decode().split("/")
             number = subjects.setdefault(subject, len(subjects))
             for label, (pixels, _) in unpack(value, key.decode())[2].items():
@@ -44,8 +48,11 @@ def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed])
             task: {slicing: np.array(rows, "<u4").tobytes() for slicing, rows in slicings.items()}
             for task, slicings in sorted(tasks.items())
         }
-        txn.put(HEADER, json.dumps({"format": FORMAT, **header}, sort_keys=True).encode(), append=True)
-        txn.put(INDEX, msgpack.packb([list(subjects), index]), append=True)
+        described = json.dumps({"format": FORMAT, **header}, sort_keys=True).encode()
+        indexed = msgpack.packb([list(subjects), index])
+        txn.put(HEADER, described, append=True)
+        txn.put(INDEX, indexed, append=True)
+        txn.put(SUMS, xxhash.xxh3_128_digest(described + indexed), append=True)
 
 
 def _create(part: Path) -> lmdb.Environment:

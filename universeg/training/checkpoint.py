@@ -1,43 +1,51 @@
 """Checkpoints: all state that is needed to continue a run, and the check that it is the same run."""
 
+import hashlib
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
-from zipfile import is_zipfile
 
 import torch
 from torch.optim import Adam
 from torch.optim.swa_utils import AveragedModel
 
 from universeg.base.atomic_write import atomic_write
-from universeg.model import UniverSeg
+from universeg.model import Network
 from universeg.training.config import TrainConfig
 
-FORMAT = 2
+FORMAT = 3
+DIGEST_BYTES = 64  # at the end of a checkpoint: the SHA-256 of all before it; torch allows bytes after its own
 FOLDER = "checkpoints"
 # Settings that may differ when a run continues: they change the place, the length and the log of the run, not the
 # result. Tasks are compared by their digest, so stores can be moved.
-MAY_DIFFER = {"stores", "dev_stores", "tasks", "exclude_tasks", "out", "steps", "minutes", "device", "quiet", "loaders",
-              "checkpoint_every", "keep_checkpoints", "validate_every", "preset", "forecast"}  # fmt: skip
+MAY_DIFFER = {"stores", "dev_stores", "tasks", "exclude_tasks", "exclude_overlaps", "overlaps", "datasets", "out",
+              "steps", "minutes", "device", "quiet", "loaders", "checkpoint_every", "keep_checkpoints",
+              "validate_every", "patience", "preset", "forecast"}  # fmt: skip
 
 
 @dataclass
 class State:
     """The state of a run after one of its steps."""
 
-    model: UniverSeg
+    model: Network
     optimiser: Adam
     average: AveragedModel | None = None  # the EMA of the weights, if it is used
     step: int = 0  # steps that are done
     validated: int = 0  # step of the last validation
     best: float = -1.0  # highest mean Dice of a validation so far
+    best_step: int = 0  # step of that validation
+
+    def stalled(self, config: TrainConfig) -> bool:
+        """Whether the last `config.patience` validations, or more, had no new highest Dice."""
+        return 0 < config.patience * config.validate_every <= self.validated - self.best_step
 
     @property
-    def network(self) -> UniverSeg:
+    def network(self) -> Network:
         """The network to validate and to save: with the averaged weights if there are any."""
-        return cast(UniverSeg, self.average.module) if self.average else self.model
+        return cast(Network, self.average.module) if self.average else self.model
 
 
 def header(config: TrainConfig, precision: torch.dtype, **found: object) -> dict[str, Any]:
@@ -63,12 +71,16 @@ def save(state: State, about: Mapping[str, Any]) -> Path:
         "step": state.step,
         "validated": state.validated,
         "best": state.best,
+        "best_step": state.best_step,
         "model": state.model.state_dict(),
         "average": state.average and state.average.state_dict(),
         "optimiser": state.optimiser.state_dict(),
     }
     with atomic_write(path) as part:
         torch.save(content, part)
+        with part.open("rb+") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.write(digest.encode())
     for old in checkpoints(path.parent.parent)[: -about["keep_checkpoints"]]:
         old.unlink()
     return path
@@ -88,19 +100,23 @@ def resume(state: State, about: Mapping[str, Any]) -> Path | None:
     if not found:
         return None
     path = found[-1]
-    if not is_zipfile(path):
+    data = path.read_bytes()
+    if hashlib.sha256(data[:-DIGEST_BYTES]).hexdigest().encode() != data[-DIGEST_BYTES:]:
         raise ValueError(
             f"{path} is damaged or incomplete; delete it to continue from the previous one, if there is one"
         )
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    content: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     if content["format"] != FORMAT:
         raise ValueError(f"{path} has format {content['format']}, this version reads {FORMAT}; give another --out")
     _check_same_run(path, content["config"], about)
     state.model.load_state_dict(content["model"])
+    for group in content["optimiser"]["param_groups"]:
+        group["fused"] = state.optimiser.defaults["fused"]  # as this device has it
     state.optimiser.load_state_dict(content["optimiser"])
     if state.average:
         state.average.load_state_dict(content["average"])
-    state.step, state.validated, state.best = (content[name] for name in ("step", "validated", "best"))
+    for name in ("step", "validated", "best", "best_step"):
+        setattr(state, name, content[name])
     return path
 
 

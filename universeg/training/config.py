@@ -9,6 +9,8 @@ from tyro.conf import arg
 from universeg.base.bounds import at_least
 from universeg.base.device import Precision
 from universeg.model import ModelConfig
+from universeg.model.baselines import BaselineConfig
+from universeg.model.networks import NetworkName
 from universeg.training.augment import AugmentConfig
 from universeg.training.lr_schedule import Schedule
 
@@ -18,7 +20,8 @@ class TrainConfig:
     out: Annotated[Path, arg(aliases=["-o"])]
     """Folder of the run. If it has checkpoints of the same run, training continues from the last one."""
     preset: str = ""
-    """Settings from a file: paper, small-cpu, gpu, or the path of your own .toml file. Other flags override them."""
+    """Settings from a file: paper, published, small-cpu, gpu, or the path of your own .toml file. Other flags override
+    them."""
 
     stores: tuple[Path, ...] = ()
     """Task stores (*.lmdb) to train on, or folders of them. Held-out datasets among them are not used."""
@@ -26,6 +29,9 @@ class TrainConfig:
     """Train on the tasks that match one of these patterns of dataset/group/modality/label/axis; * also matches /."""
     exclude_tasks: tuple[str, ...] = ()
     """Do not train on the tasks that match one of these patterns."""
+    exclude_overlaps: bool = False
+    """Leave out training subjects that held-out datasets or --dev-stores have too; whole datasets if it is not known
+    which subjects. Without it, such overlaps are only named at the start."""
     synthetic: tuple[str, ...] = ()
     """Train on synthetic tasks, a new one for each episode, made during training. This needs no stores.
     Give families or mixes (train, validation, all), also with weights: train vessels=0.5; weight 0 removes a family."""
@@ -44,7 +50,11 @@ class TrainConfig:
     """Use each episode this many times, each time with another image as query and the others as support set.
     Useful if a GPU waits for data. Only without --stores."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    network: Annotated[NetworkName, arg(name="model")] = "universeg"
+    """The network: universeg (as published; --model.* changes it), paper (as in the paper's text), or one of the
+    networks that the paper compares with: panet, alpnet, senet."""
     model: ModelConfig = field(default_factory=ModelConfig)
+    baseline: BaselineConfig = field(default_factory=BaselineConfig)
     init: Path | None = None
     """Start from these weights (.safetensors), for example best.safetensors of a run with smaller images."""
 
@@ -77,6 +87,8 @@ class TrainConfig:
 
     validate_every: int = 1000
     """Validate after every this many steps, and at the end."""
+    patience: int = 0
+    """Stop after this many validations without a new highest mean Dice. 0: only --steps and --minutes end the run."""
     dev_stores: tuple[Path, ...] = ()
     """Validate on the dev split of these stores; held-out datasets are allowed.
     Default, without --dev-synthetic: the dev split of the training stores, and new tasks of the training families."""
@@ -99,6 +111,9 @@ class TrainConfig:
         at_least(self, 1, "steps", "support_size", "batch_size", "queries_per_episode", "loaders")
         at_least(self, 1, "validate_every", "dev_episodes", "checkpoint_every", "keep_checkpoints")
         at_least(self, 0, "minutes", "learning_rate", "least_support_size", "size", "warmup", "clip", "cross_entropy")
+        at_least(self, 0, "patience")
+        if self.init and self.baseline.pretrained:
+            raise ValueError("give --init or --baseline.pretrained, not both: each sets the initial weights")
         if self.least_support_size > self.support_size:
             raise ValueError(
                 f"least_support_size must be at most support_size ({self.support_size}), got {self.least_support_size}"

@@ -81,7 +81,7 @@ def _measure(trainer: Trainer, size: int) -> Cost:
         episodes = trainer.load(step, size)
         loaded = monotonic()
         try:
-            trainer.learn(episodes)
+            list(trainer.learn(episodes))  # waits for the device
         except torch.OutOfMemoryError as error:
             raise ValueError(
                 f"N = {size} does not fit into the memory of {trainer.compute.device};"

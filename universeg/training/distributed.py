@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed
 
 
 @dataclass(frozen=True)
@@ -58,35 +58,45 @@ class Ranks:
         finally:
             distributed.destroy_process_group()
 
-    def average_gradients(self, model: nn.Module) -> None:
-        """Replace the gradients by their mean over all processes.
-
-        DistributedDataParallel would do this too, but it can hang at the end of a run: it holds the last reference to
-        the process group, and waits, with the interpreter's lock, for a thread of the group that waits for that lock.
-        Its overlap with the backward pass would gain nothing for the few MB of this network.
-        """
-        if self.world_size == 1:
-            return
-        # The support branch of the last block has no use, so it has no gradient in any process.
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
-        means = torch.split(flat / self.world_size, [gradient.numel() for gradient in gradients])
-        for gradient, mean in zip(gradients, means, strict=True):
-            gradient.copy_(mean.view_as(gradient))
-
     def gather(self, own: Sequence[float]) -> list[list[float]]:
         """The numbers of every process in the order of their ranks, exactly; all processes give equally many."""
+        return self.gather_later(torch.tensor(own, dtype=torch.float64)).read()
+
+    def gather_later(self, own: Tensor) -> "Gathered":
+        """The same for a tensor of float64, read when it is needed; nothing waits before."""
         if self.world_size == 1:
-            return [list(own)]
+            return Gathered(own[None], None)
         # One all-reduce: each process fills its own row, and the others add zeros to it.
-        where = torch.device("cuda", self.local_rank) if distributed.get_backend() == "nccl" else torch.device("cpu")
-        rows = torch.zeros(self.world_size, len(own), dtype=torch.float64, device=where)
-        rows[self.rank] = torch.tensor(own, dtype=torch.float64)
-        distributed.all_reduce(rows)
-        gathered: list[list[float]] = rows.tolist()
-        return gathered
+        if distributed.get_backend() == "nccl":
+            own = own.to(torch.device("cuda", self.local_rank), non_blocking=True)
+        rows = own.new_zeros(self.world_size, len(own))
+        rows[self.rank] = own
+        return Gathered(rows, distributed.all_reduce(rows, async_op=True))
 
     def any(self, own: bool) -> bool:
         """Whether it is true in any process."""
         return any(flag for (flag,) in self.gather([own]))
+
+
+class Gathered:
+    """The numbers of all processes, on their way to this one."""
+
+    def __init__(self, rows: Tensor, work: Any) -> None:
+        self._work = work
+        if rows.is_cuda:
+            if work is not None:
+                work.wait()  # of the stream, not of this process
+            self._rows = rows.to("cpu", non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived.record()
+        else:
+            self._rows = rows
+
+    def read(self) -> list[list[float]]:
+        """Wait until they are here."""
+        if hasattr(self, "_arrived"):
+            self._arrived.synchronize()
+        elif self._work is not None:
+            self._work.wait()
+        rows: list[list[float]] = self._rows.tolist()
+        return rows

@@ -7,9 +7,10 @@ from functools import partial
 
 from universeg.base.rng import rng_for, seed_for
 from universeg.episodes.episode import Batch, LoadedEpisode
+from universeg.episodes.overlaps import Overlap, overlaps
 from universeg.episodes.sampling import Sampler, Tasks, dev_episodes, support_size_of, training_tasks
 from universeg.episodes.task_stores import TaskStores
-from universeg.store import Task
+from universeg.store import Store, Task
 from universeg.synth import fresh_episode, weights_of
 from universeg.training.config import TrainConfig
 
@@ -27,11 +28,23 @@ class EpisodeSource:
         self._families = family_weights(config.synthetic)
         self._stores = TaskStores(config.stores, config.size) if config.stores else None
         self.size = self._stores.size if self._stores else config.size or SIZE
-        self.tasks = training_tasks(self._stores, config.tasks, config.exclude_tasks) if self._stores else NO_TASKS
+        self._dev_stores = TaskStores(config.dev_stores, self.size) if config.dev_stores else None
+        self.tasks, self.overlaps = self._training()
         families = map(_dataset_of_family, self._families)
         self.datasets = sorted({*families, *(Task.parse(key).dataset for key in self.tasks.pools)})
         self._sampler = Sampler(self.tasks.pools, config.seed)
         self.dev, self.dev_digest = self._dev()
+
+    def seen(self) -> list[tuple[Store, str]]:
+        """Each store with data that the run sees, and what for: training, or validation alone."""
+        known = [(self._stores, "training", self.datasets)] if self._stores else []
+        known += [(self._dev_stores, "validation", list(self._dev_stores.by_dataset))] if self._dev_stores else []
+        return [
+            (stores.by_dataset[name], what)
+            for stores, what, names in known
+            for name in names
+            if name in stores.by_dataset
+        ]
 
     def support_size(self, step: int) -> int:
         """The N of a step, the same for all its items."""
@@ -50,11 +63,22 @@ class EpisodeSource:
         share = self._config.synthetic_share if self._config.synthetic else 0
         return bool(rng_for("source", self._config.seed, step, item).random() < share)
 
+    def _training(self) -> tuple[Tasks, list[Overlap]]:
+        """The tasks to train on, and the overlaps with data for evaluation that they have."""
+        if self._stores is None:
+            return NO_TASKS, []
+        config = self._config
+        found = overlaps(self._stores, self._dev_stores.by_dataset.values() if self._dev_stores else ())
+        without = found if config.exclude_overlaps else []
+        tasks = training_tasks(self._stores, config.tasks, config.exclude_tasks, without)
+        used = {Task.parse(key).dataset for key in tasks.pools}
+        return tasks, [overlap for overlap in found if overlap not in without and overlap.dataset in used]
+
     def _dev(self) -> tuple[list[Callable[[], LoadedEpisode]], str]:
         """A function that loads each dev episode, always the same ones, and a digest of all of them."""
         config = self._config
         if config.dev_stores or config.dev_synthetic:
-            stores = TaskStores(config.dev_stores, self.size) if config.dev_stores else None
+            stores = self._dev_stores
             tasks = [task for store in stores.by_dataset.values() for task in store.tasks] if stores else []
             families = sorted(family_weights(config.dev_synthetic))
         else:

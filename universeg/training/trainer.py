@@ -2,9 +2,10 @@
 
 import json
 import signal
+from collections import deque
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
-from math import inf, isfinite
+from math import inf
 from statistics import fmean
 from time import monotonic
 
@@ -15,24 +16,26 @@ from universeg.base.device import Compute
 from universeg.base.rng import rng_for
 from universeg.episodes.dice import Score, averages
 from universeg.episodes.episode import Batch, LoadedEpisode, rotate_queries, split_query
-from universeg.model import UniverSeg, load_model, save_model
+from universeg.model import save_model
+from universeg.model.cite import seen
 from universeg.store import Task
 from universeg.training.augment import Augmentation
 from universeg.training.checkpoint import State, header, resume, save
 from universeg.training.config import TrainConfig
-from universeg.training.distributed import Ranks
+from universeg.training.distributed import Gathered, Ranks
 from universeg.training.ema import averaged_model
 from universeg.training.episode_source import EpisodeSource
+from universeg.training.gradient_exchange import GradientExchange
+from universeg.training.gradients import Gradients
+from universeg.training.initial_model import initial_model
+from universeg.training.learnt import Learnt, StepTold, TrainingError, read_late, update_if_finite
 from universeg.training.loader import StepLoader, load_steps
-from universeg.training.loss import training_loss
 from universeg.training.lr_schedule import learning_rate
 from universeg.training.signals import stop_signals
 from universeg.training.training_log import TrainingLog, episode_picture, training_picture
 from universeg.training.validation import validate
 
-
-class TrainingError(ValueError):
-    """Training cannot continue. The message says why, and what to do."""
+__all__ = ["Trainer", "TrainingError", "initial_model", "train"]
 
 
 def train(config: TrainConfig) -> int:
@@ -44,22 +47,6 @@ def train(config: TrainConfig) -> int:
     trainer = Trainer(config)
     with trainer.ranks.process_group(trainer.compute.device):
         return trainer.run()
-
-
-def initial_model(config: TrainConfig) -> UniverSeg:
-    """A network with new weights drawn from the seed, or with those of `init`.
-
-    Raises ValueError if `init` holds a network with another config.
-    """
-    if config.init is None:
-        return UniverSeg(config.model, config.seed)
-    model = load_model(config.init).train()
-    if model.config != config.model:
-        raise ValueError(
-            f"{config.init} holds {model.config}, but this run has {config.model};"
-            " set --model.widths and the other --model flags to match, or give another --init"
-        )
-    return model
 
 
 class Trainer:
@@ -74,9 +61,18 @@ class Trainer:
         self.load = StepLoader(self.source, self.items)
         self.augmentation = Augmentation(config.augment.rows)
         digests = {"data": self.source.tasks.digest(), "dev": self.source.dev_digest}
-        self.about = header(config, self.compute.precision, size=self.source.size, **digests)
+        found = {
+            "overlaps": list(map(str, self.source.overlaps)),
+            "datasets": seen(self.source.seen(), config.synthetic, config.init),
+        }
+        self.about = header(config, self.compute.precision, size=self.source.size, **found, **digests)
         model = initial_model(config).to(self.compute.device)
-        self.state = State(model, Adam(model.parameters(), config.learning_rate), averaged_model(model, config.ema))
+        self.late = read_late(self.compute.device)
+        optimiser = Adam(model.parameters(), config.learning_rate, fused=self.late or None)
+        self.state = State(model, optimiser, averaged_model(model, config.ema))
+        self.exchange = GradientExchange(model, self.ranks.world_size)
+        graphs = self.late and self.ranks.world_size == 1 and self.compute.device.index in (None, 0)  # the current one
+        self.gradients = Gradients(model, self.compute, config.cross_entropy, graphs)
         self.resumed_from = resume(self.state, self.about)
 
     def run(self) -> int:
@@ -84,56 +80,56 @@ class Trainer:
         state, config, first = self.state, self.config, self.ranks.first
         self.log = TrainingLog(config.out, state.step, config.steps, config.quiet)
         deadline = monotonic() + 60 * config.minutes if config.minutes else inf
-        batches = load_steps(self.load, config, range(state.step + 1, config.steps + 1))
+        last = state.step if state.stalled(config) else config.steps
+        batches = load_steps(self.load, config, range(state.step + 1, last + 1))
         with self.log if first else nullcontext(), stop_signals() as stops, closing(batches):
             if first:
                 self._log_start()
                 self._validate(stops)  # a signal may have interrupted it before this run was resumed
-            began = monotonic()
+            self.began, behind = monotonic(), deque[StepTold]()
             for episodes in batches:
-                waited = monotonic() - began
-                own = self.learn(episodes)
-                finished = state.step == config.steps or monotonic() >= deadline
-                losses, finished, stopped = self._exchange(own, finished, bool(stops))
-                if first:
-                    self._log_step(losses, len(episodes[0].pixels.support[0]), monotonic() - began, waited)
+                waited = monotonic() - self.began
+                learnt = self.learn(episodes)
+                entries = len(episodes[0].pixels.support[0])
+                finished, stopped = state.step == config.steps, False
+                told = self._tell(learnt, finished or monotonic() >= deadline, bool(stops))
+                behind.append(StepTold(learnt, told, entries, waited, self._shown))
+                # Every process reads after the same steps, because what it reads can end the run.
+                at_once = not self.late or finished or self._is_due(state.step)
+                while len(behind) > (0 if at_once or finished or stopped else 1):
+                    ends = self._read(behind.popleft())
+                    finished, stopped = finished or ends[0], stopped or ends[1]
                 stopped = self._validate_and_save(stops, finished, stopped)
                 if finished or stopped:
                     break
-                began = monotonic()
+                self.began = monotonic()
+            if first and state.stalled(config):
+                self.log.say(f"no higher validation Dice since step {state.best_step}: --patience ends the run")
             if stops and first:
                 self.log.say(f"stopped by {signal.Signals(stops[0]).name}, saved after step {state.step}")
         return stops[0] if stops else 0
 
-    def learn(self, episodes: Sequence[LoadedEpisode]) -> list[tuple[str, float]]:
+    def learn(self, episodes: Sequence[LoadedEpisode]) -> Learnt:
         """Do one step; returns the task of each episode and its loss before the step."""
-        step, config = self.state.step + 1, self.config
+        step, config, state = self.state.step + 1, self.config, self.state
         images, masks = Batch.joined([episode.pixels for episode in episodes]).floats(self.compute.device)
         rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
         images, masks = self.augmentation(images, masks, rngs)
         count = min(config.queries_per_episode, images.shape[1])
-        rotated_images, rotated_masks = (rotate_queries(entries, count) for entries in (images, masks))
-        query, ground_truth, support, support_masks = split_query(rotated_images, rotated_masks)
-        with self.compute.autocast():
-            logits = self.state.model(query, support, support_masks)
-        losses = training_loss(logits, ground_truth, config.cross_entropy).view(count, -1).mean(0)
-        values = losses.tolist()
-        self._check_finite("loss", values, episodes)
-        losses.mean().backward()  # type: ignore[no-untyped-call]
-        self.ranks.average_gradients(self.state.model)
-        norm = torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), config.clip or inf)
-        self._check_finite("norm of the gradients", [float(norm)], episodes)
+        query, ground_truth, support, support_masks = split_query(
+            *(rotate_queries(entries, count) for entries in (images, masks))
+        )
+        losses, logits = self.gradients((query, ground_truth, support, support_masks), count)
+        self.exchange.finish()
+        norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip or inf)
+        learnt = Learnt(step, [episode.task for episode in episodes], losses, norm)
+        if self.late:
+            update_if_finite(state.optimiser, learnt)
+        else:
+            learnt.check()
         self._update_weights(step)
-        self._shown = images[0], masks[0], logits[0].detach(), episodes[0].task, values[0]
-        return [(episode.task, value) for episode, value in zip(episodes, values, strict=True)]
-
-    def _check_finite(self, what: str, values: Sequence[float], episodes: Sequence[LoadedEpisode]) -> None:
-        if not all(map(isfinite, values)):
-            raise TrainingError(
-                f"step {self.state.step + 1}: the {what} is not finite, {values}, for the tasks"
-                f" {', '.join(episode.task for episode in episodes)}; continue from an earlier checkpoint"
-                " with a smaller --learning-rate or with --precision float32"
-            )
+        self._shown = images[0], masks[0], logits
+        return learnt
 
     def _update_weights(self, step: int) -> None:
         config, optimiser = self.config, self.state.optimiser
@@ -145,18 +141,25 @@ class Trainer:
             self.state.average.update_parameters(self.state.model)
         self.state.step = step
 
-    def _exchange(
-        self, own: Sequence[tuple[str, float]], finished: bool, stopped: bool
-    ) -> tuple[list[tuple[str, float]], bool, bool]:
-        """Dataset and loss of every item of the batch in order; and whether any process is finished, or was stopped."""
-        datasets = self.source.datasets
-        numbers = [float(finished), float(stopped)]
-        for task, loss in own:
-            numbers += [datasets.index(Task.parse(task).dataset), loss]
-        rows = self.ranks.gather(numbers)
-        pairs = [row[start : start + 2] for start in range(2, len(numbers), 2) for row in rows]
-        losses = [(datasets[int(number)], loss) for number, loss in pairs]
-        return losses, any(row[0] for row in rows), any(row[1] for row in rows)
+    def _tell(self, learnt: Learnt, finished: bool, stopped: bool) -> Gathered:
+        """Tell all processes of a step: its end, datasets, losses, and the norm of the gradients."""
+        datasets = [self.source.datasets.index(Task.parse(task).dataset) for task in learnt.tasks]
+        known = torch.tensor([finished, stopped, *datasets], dtype=torch.float64)
+        return self.ranks.gather_later(torch.cat([known.to(learnt.numbers.device, non_blocking=True), learnt.numbers]))
+
+    def _read(self, step: StepTold) -> tuple[bool, bool]:
+        """Log what all processes told of a step; returns whether any of them is finished, or was stopped.
+
+        Raises TrainingError as `Learnt.check` does.
+        """
+        rows, count = step.told.read(), len(step.learnt)
+        step.learnt.check(rows[self.ranks.rank][2 + count :])
+        if self.ranks.first:
+            pairs = [(row[2 + item], row[2 + count + item]) for item in range(count) for row in rows]
+            losses = [(self.source.datasets[int(number)], loss) for number, loss in pairs]
+            self._log_step(step, losses, monotonic() - self.began)
+        self.began = monotonic()
+        return any(row[0] for row in rows), any(row[1] for row in rows)
 
     def _log_start(self) -> None:
         tasks = self.source.tasks
@@ -168,6 +171,8 @@ class Trainer:
         self.log.say(f"{' and '.join(what)} at {self.source.size} pixels, {where}{many}")
         for line in tasks.left_out:
             self.log.say(f"left out: {line}")
+        for overlap in self.source.overlaps:
+            self.log.say(f"warning: trained on data that are also for evaluation: {overlap}; see --exclude-overlaps")
         if not self.source.dev:
             self.log.say("no validation and no best.safetensors: no task has middle slices in its dev split")
         if self.resumed_from:
@@ -175,16 +180,20 @@ class Trainer:
         if self.state.step >= self.config.steps:
             self.log.say(f"all {self.config.steps} steps are done; give a larger --steps to continue")
 
-    def _log_step(self, losses: Sequence[tuple[str, float]], support_size: int, seconds: float, waited: float) -> None:
+    def _log_step(self, step: StepTold, losses: Sequence[tuple[str, float]], seconds: float) -> None:
         """Log a step and, at validation steps, a picture of one of its episodes."""
         by_dataset = dict[str, list[float]]()
         for dataset, loss in losses:
             by_dataset.setdefault(dataset, []).append(loss)
         means = {dataset: fmean(values) for dataset, values in by_dataset.items()}
-        step = self.state.step
-        self.log.step(step, fmean(loss for _, loss in losses), means, support_size, seconds, waited)
-        if step == 1 or step % self.config.validate_every == 0:
-            self.log.picture("training episode", step, training_picture(*self._shown))
+        number, (task, loss) = step.learnt.step, step.learnt[0]
+        self.log.step(number, fmean(loss for _, loss in losses), means, step.entries, seconds, step.waited)
+        if number == 1 or number % self.config.validate_every == 0:
+            self.log.picture("training episode", number, training_picture(*step.shown, task, loss))
+
+    def _is_due(self, step: int) -> bool:
+        """Whether a validation or a checkpoint follows this step."""
+        return step % self.config.validate_every == 0 or step % self.config.checkpoint_every == 0
 
     def _validate_and_save(self, stops: Sequence[int], finished: bool, stopped: bool) -> bool:
         """Validate and save if they are due; returns whether any process was stopped by now."""
@@ -192,7 +201,8 @@ class Trainer:
         if finished or step % config.validate_every == 0:
             if self.ranks.first:
                 self._validate(stops, finished)
-            stopped = self.ranks.any(bool(stops))  # a signal may have come during the validation
+            # a signal may have come during the validation; only the first process validates
+            stopped = self.ranks.any(bool(stops) or self.state.stalled(config))
         if self.ranks.first and (finished or stopped or step % config.checkpoint_every == 0):
             self._save()
         return stopped
@@ -219,7 +229,7 @@ class Trainer:
         self.log.dev(state.step, means, picture)
         state.validated = state.step
         if means.all.dice > state.best:
-            state.best = means.all.dice
+            state.best, state.best_step = means.all.dice, state.step
             self._write_weights("best", means.all.dice)
 
     def _save(self) -> None:

@@ -52,7 +52,7 @@ def test_each_level_is_the_mean_of_the_level_before():
     }  # fmt: skip
     assert {name: mean.dice for name, mean in found.tasks.items()} == {"A/g/m/0": 40, "A/g/m/2": 80, "B/g/m/0": 0}
     assert {name: mean.dice for name, mean in found.datasets.items()} == {"A": 60, "B": 0}
-    assert found.all == Mean(30, 0)
+    assert found.all == Mean(30, 0, 30, 30)
     with pytest.raises(ValueError, match="no scores"):
         averages([])
 
@@ -60,8 +60,8 @@ def test_each_level_is_the_mean_of_the_level_before():
 def test_datasets_in_one_row_of_the_paper_count_as_one():
     scores = [score(f"{name}/g/m/x/0", "s", value) for name, value in (("A", 20), ("B", 60), ("C", 80))]
     found = averages(scores, paper_rows={"A": "both", "B": "both", "C": "another"})
-    assert found.paper_rows == {"both": Mean(40, 0)}
-    assert found.all == Mean(60, 0)
+    assert found.paper_rows == {"both": Mean(40, 0, 40, 40)}
+    assert found.all == Mean(60, 0, 60, 60)
     assert list(found.datasets_and_rows) == ["A", "B", "C", "both"]
 
 

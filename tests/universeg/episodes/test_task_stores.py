@@ -52,7 +52,7 @@ def test_stores_that_do_not_fit_together_are_refused(tmp_path, make_store, store
         TaskStores([stores_folder, tmp_path / "b"])
     assert len(TaskStores([stores_folder, stores_folder / "One.lmdb"]).by_dataset) == 3  # the same file twice is one
     make_store(tmp_path / "c", "Odd", role="rumour")
-    with pytest.raises(ValueError, match="role must be train or held-out, got rumour; build the store again"):
+    with pytest.raises(ValueError, match="role must be train, held-out or extra, got rumour; build the store again"):
         TaskStores([tmp_path / "c"])
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from universeg.episodes.sampling import training_tasks
 from universeg.episodes.task_stores import TaskStores
 from universeg.evaluation.protocol import evaluation_set, query_episodes
 
@@ -91,3 +92,13 @@ def test_every_query_task_size_and_seed_has_its_own_support_sets(kept):
 
 def test_the_number_of_support_sets_does_not_change_the_first_ones(kept):
     assert query_episodes(kept, TASK, "s8@0", 3, 5, 0)[:2] == query_episodes(kept, TASK, "s8@0", 3, 2, 0)
+
+
+def test_an_extra_dataset_is_evaluated_only_if_it_is_named(tmp_path, make_store):
+    make_store(tmp_path, "Kept", role="held-out", labels=("a",))
+    make_store(tmp_path, "More", role="extra", labels=("a",))
+    stores = TaskStores([tmp_path])
+    assert list(evaluation_set(stores, [], ["*"]).queries) == ["Kept/g/m/a/0"]
+    assert list(evaluation_set(stores, ["More"], ["*"]).queries) == ["More/g/m/a/0"]
+    with pytest.raises(ValueError, match="datasets that are held out: Kept, More"):
+        training_tasks(stores)

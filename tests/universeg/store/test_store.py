@@ -212,3 +212,24 @@ def test_info_of_a_missing_store_is_one_sentence(tmp_path):
 def test_verify_needs_a_store():
     run = run_module("verify")
     assert (run.returncode, run.stderr) == (1, "python -m universeg.store: name at least one store\n")
+
+
+def test_flipped_bits_anywhere_are_found_or_change_nothing(store, tmp_path):
+    """Half of the flips are in the first pages, which describe the file. None may end the process."""
+    good = store.path.read_bytes()
+    content = [store.header, sorted(store.packed())]
+    rng, found = rng_for("flips"), 0
+    for at in (*rng.integers(0, 8 * len(good), 60).tolist(), *rng.integers(0, 8 * 8192, 60).tolist()):
+        flipped = bytearray(good)
+        flipped[at // 8] ^= 1 << at % 8
+        path = tmp_path / f"{at}.lmdb"
+        path.write_bytes(flipped)
+        try:
+            damaged = Store(path)
+            if not (lines := list(problems(damaged))):
+                assert [damaged.header, sorted(damaged.packed())] == content, at
+        except StoreError as error:
+            lines = [str(error)]
+        found += bool(lines)
+        path.unlink()
+    assert found > 10

@@ -1,5 +1,7 @@
 """Checkpoints: what they restore, and which ones are refused."""
 
+import hashlib
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import torch
 from torch.optim import Adam
 
+from universeg.base.rng import rng_for
 from universeg.model import ModelConfig, UniverSeg
 from universeg.training.checkpoint import State, checkpoints, header, resume, save
 from universeg.training.config import TrainConfig
@@ -108,8 +111,10 @@ def test_with_a_falling_rate_the_number_of_steps_may_not_change(tmp_path):
 def test_another_checkpoint_format_is_refused(tmp_path):
     config = about(replace(CONFIG, out=tmp_path))
     path = save(state(), config)
-    torch.save({**torch.load(path, weights_only=True), "format": 0}, path)
-    with pytest.raises(ValueError, match="has format 0, this version reads 2; give another --out"):
+    content = io.BytesIO()
+    torch.save({**torch.load(path, weights_only=True), "format": 0}, content)
+    path.write_bytes(content.getvalue() + hashlib.sha256(content.getvalue()).hexdigest().encode())
+    with pytest.raises(ValueError, match="has format 0, this version reads 3; give another --out"):
         resume(state(), config)
 
 
@@ -123,3 +128,16 @@ def test_a_damaged_checkpoint_is_named_and_the_previous_one_can_be_used(tmp_path
         resume(state(), config)
     last.unlink()
     assert resume(state(), config) == before
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    """torch does not check its own checksums: a flipped bit of a weight would be trained on."""
+    config = about(replace(CONFIG, out=tmp_path))
+    path = save(state(), config)
+    good = path.read_bytes()
+    for at in rng_for("flips").integers(0, 8 * len(good), 100).tolist():
+        flipped = bytearray(good)
+        flipped[at // 8] ^= 1 << at % 8
+        path.write_bytes(flipped)
+        with pytest.raises(ValueError, match="is damaged or incomplete"):
+            resume(state(), config)

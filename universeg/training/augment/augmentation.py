@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from universeg.base.device import sent
 from universeg.training.augment.geometry import pixel_positions, sample
 from universeg.training.augment.rows import Table4Row
 from universeg.training.augment.transform import (
@@ -30,7 +31,7 @@ class SampledTransform:
     def params(self, device: torch.device) -> Params:
         """The numbers as tensors (B, D, ...), where B counts those episodes."""
         names = self.numbers[0]
-        return {name: torch.from_numpy(np.stack([own[name] for own in self.numbers])).to(device) for name in names}
+        return {name: sent(np.stack([own[name] for own in self.numbers]), device) for name in names}
 
 
 @dataclass(frozen=True)

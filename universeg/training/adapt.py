@@ -1,0 +1,217 @@
+"""Adapt a network to a person's examples: a few minutes of training on episodes that are drawn from them.
+
+Every episode has one of the examples as the query and others as its support set, so the network stays a few-shot
+network. `adapt` trains. `adapt_if_better` first does it on a part of the examples, and uses adapted weights only if
+they segment the other part better.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf, isfinite, sqrt
+from time import monotonic
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from universeg.base.bounds import at_least
+from universeg.base.rng import rng_for
+from universeg.episodes.levers.examples import ExampleTensors, Trial, draw_support
+from universeg.episodes.levers.resize import Resized
+from universeg.training.augment import Augmentation, Table4Row
+from universeg.training.augment.geometry import Affine, Flip
+from universeg.training.augment.transform import EpisodeShape, IntensityTransform, Numbers, Params
+from universeg.training.loss import soft_dice_loss
+
+LEAST_TO_CHECK = 4  # subjects: two halves, each with a query and a support set
+FOLDS = 2
+MOST_CHECKED = 16  # trials with and without adapted weights
+CHECKED_SUPPORT = 16  # examples in the support set of a trial
+LEAST_GAIN = 0.5  # Dice; a smaller gain is taken as noise
+
+Advance = Callable[[float], None]  # called with the finished share of the work, 0..1
+
+
+class Gamma(IntensityTransform):
+    """Raise intensities to a power whose logarithm is normal with standard deviation 0.15."""
+
+    def draw(self, rng: np.random.Generator, shape: EpisodeShape) -> Numbers:
+        return {"gamma": np.exp(0.15 * rng.standard_normal(shape.draws)).astype(np.float32)}
+
+    def images(self, images: Tensor, params: Params) -> Tensor:
+        return images ** params["gamma"][..., None, None, None]
+
+
+# Small changes, each image its own; and in half of the episodes all images are mirrored alike.
+AUGMENTATION = Augmentation(
+    (
+        Table4Row("in-task", "affine", 1, Affine(degrees=(-12, 12), translate=0.05, scale=(0.87, 1.15))),
+        Table4Row("task", "flip", 0.5, Flip()),
+        Table4Row("in-task", "gamma", 1, Gamma()),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptConfig:
+    """How a network is adapted to examples."""
+
+    steps: int = 120
+    """Training steps, of one episode each."""
+    minutes: float = 0
+    """Time limit, including the check; the learning rate falls to zero within it. 0: no limit."""
+    entries: int = 9
+    """Images in an episode: the query and its support set. Fewer if there are fewer examples."""
+    learning_rate: float = 3e-4
+    """Learning rate of Adam at the first step; it falls linearly to zero."""
+    size: int = 128
+    """Pixels per side of the images that the network sees in training."""
+    seed: int = 0
+    """Seed of the episodes and their augmentation."""
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "steps", "size")
+        at_least(self, 2, "entries")
+        at_least(self, 0, "minutes", "learning_rate")
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What came of adapting a network, and the trials that decided whether the adapted weights are used."""
+
+    network: nn.Module  # with the adapted weights if they are used, else as it was
+    used: bool
+    before: tuple[float, ...]  # Dice of each trial with the network as it was
+    trials: tuple[Trial, ...]  # each with a network that was adapted without the trial's query
+    after: tuple[float, ...]  # Dice of each of these trials
+
+    def __str__(self) -> str:
+        if not self.trials:
+            return f"adapt: not tried, because the check needs {LEAST_TO_CHECK} subjects with the label"
+        what = f"{np.mean(self.before):.1f} -> {np.mean(self.after):.1f} on {len(self.trials)} examples"
+        return f"adapt: {what} that it was not adapted to: {'used' if self.used else 'not used'}"
+
+
+def adapt(
+    network: nn.Module, examples: ExampleTensors, config: AdaptConfig, advance: Advance = lambda share: None
+) -> nn.Module:
+    """A copy of a network, trained on episodes of the examples; the network itself does not change.
+
+    Without a time limit the result depends on the examples and the config alone. Raises ValueError if the network has
+    no weights, if no label is present in two subjects, or if the loss is not finite.
+    """
+    learner = deepcopy(network).train()
+    weights = [weight.requires_grad_() for weight in learner.parameters()]
+    if not weights:
+        raise ValueError(f"{type(network).__name__} has no weights to adapt")
+    examples = examples.resized(config.size).to(weights[0].device)
+    pairs = _queries(examples)
+    if not pairs:
+        raise ValueError("adapting needs a label that is present in the examples of at least two subjects")
+    optimiser, began, share = Adam(weights, config.learning_rate), monotonic(), 0.0
+    for step in range(config.steps):
+        elapsed = (monotonic() - began) / (60 * config.minutes) if config.minutes else 0
+        share = max(step / config.steps, elapsed)
+        if share >= 1:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * (1 - share)
+        loss = _loss(learner, examples, pairs, config, step)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights, 1)
+        optimiser.step()
+        advance(max((step + 1) / config.steps, elapsed))
+    return learner.eval().requires_grad_(False)
+
+
+def adapt_if_better(
+    network: nn.Module, examples: ExampleTensors, config: AdaptConfig, advance: Advance = lambda share: None
+) -> Adaptation:
+    """Adapt a network, if that helps: checked on examples that it was not adapted to.
+
+    The subjects are divided in two. The network is adapted to each half, and segments examples of the other half, as
+    does the network as it was, with the same support sets. If the mean Dice rises by LEAST_GAIN and by the standard
+    error of the difference, the network is adapted to all examples; else it stays as it was. Raises ValueError as
+    `adapt` does.
+    """
+    if len(set(examples.subjects)) < LEAST_TO_CHECK:
+        return Adaptation(network, False, (), (), ())
+    examples = examples.to(next((weight.device for weight in network.parameters()), examples.images.device))
+    parts, at_size = FOLDS + 1, partial(Resized, size=config.size)
+    config = replace(config, minutes=config.minutes / parts)
+    before, after, trials = list[float](), list[float](), list[Trial]()
+    for number, fold in enumerate(_folds(examples, config.seed)):
+        learnt = [index for index in range(len(examples)) if index not in fold]
+        if not _queries(examples.take(learnt)):
+            continue
+        adapted = adapt(network, examples.take(learnt), config, _part(advance, number, parts))
+        for trial in _trials(examples, fold, learnt, adapted, config.seed):
+            trials.append(trial)
+            before.append(replace(trial, network=network).dice(examples, at_size))
+            after.append(trial.dice(examples, at_size))
+    used = is_better(before, after)
+    final = adapt(network, examples, config, _part(advance, FOLDS, parts)) if used else network
+    return Adaptation(final, used, tuple(before), tuple(trials), tuple(after))
+
+
+def is_better(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether the mean rises by LEAST_GAIN, and by the standard error of the mean difference."""
+    gain = np.subtract(after, before)
+    error = float(gain.std(ddof=1)) / sqrt(len(gain)) if len(gain) > 1 else inf
+    return bool(len(gain) and gain.mean() >= max(LEAST_GAIN, error))
+
+
+def _queries(examples: ExampleTensors) -> list[tuple[int, int]]:
+    """Example and label of each possible query: the label is present there and in another subject."""
+    found = list[tuple[int, int]]()
+    for label in range(examples.masks.shape[1]):
+        marked = examples.with_label(label)
+        if len({examples.subjects[index] for index in marked}) > 1:
+            found += [(index, label) for index in marked]
+    return found
+
+
+def _loss(
+    network: nn.Module, examples: ExampleTensors, queries: Sequence[tuple[int, int]], config: AdaptConfig, step: int
+) -> Tensor:
+    """The loss of one episode: a label drawn uniformly, one of its examples as the query, others as support set."""
+    rng = rng_for("adapt", config.seed, step)
+    label = rng.choice(sorted({label for _, label in queries}))
+    query = int(rng.choice([index for index, own in queries if own == label]))
+    support = draw_support(examples, query, int(label), config.entries - 1, rng)
+    images, masks = AUGMENTATION(*examples.support((query, *support), int(label)), [rng])
+    loss = soft_dice_loss(network(images[:, 0], images[:, 1:], masks[:, 1:]), masks[:, 0]).mean()
+    if not isfinite(loss.item()):
+        raise ValueError(f"step {step + 1}: the loss is not finite; adapt with a smaller learning rate")
+    return loss
+
+
+def _folds(examples: ExampleTensors, seed: int) -> list[list[int]]:
+    """The indices of the examples in FOLDS parts of nearly as many subjects each."""
+    subjects = rng_for("adapt folds", seed).permutation(sorted(set(examples.subjects)))
+    parts = [set(subjects[number::FOLDS]) for number in range(FOLDS)]
+    return [[index for index, name in enumerate(examples.subjects) if name in part] for part in parts]
+
+
+def _trials(
+    examples: ExampleTensors, fold: Sequence[int], learnt: Sequence[int], network: nn.Module, seed: int
+) -> list[Trial]:
+    """Trials of held-out examples, with support sets of the examples that the network was adapted to."""
+    rng = rng_for("adapt trials", seed, *fold)
+    labels = range(examples.masks.shape[1])
+    pairs = [(index, label) for label in labels for index in examples.with_label(label) if index in fold]
+    chosen = rng.permutation(len(pairs))[: MOST_CHECKED // FOLDS]
+    found = list[Trial]()
+    for query, label in (pairs[number] for number in chosen):
+        if support := draw_support(examples, query, label, CHECKED_SUPPORT, rng, learnt):
+            found.append(Trial(query, label, support, network))
+    return found
+
+
+def _part(advance: Advance, number: int, parts: int) -> Advance:
+    """Report the progress of one of several equal parts."""
+    return lambda share: advance((number + share) / parts)
