@@ -3,7 +3,8 @@
 To add a format: a module with its reader (a path and an optional frame number in, a RawImage out), and one line here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,10 +62,16 @@ def guarded(reader: Reader, path: Path, name: str, index: int | None) -> RawImag
 
     What libraries warn of while they read becomes notes of the image.
     """
+    with failures_named(path, name), library_warnings() as warned:
+        raw = reader(path, index)
+    return replace(raw, notes=(*raw.notes, *warned))
+
+
+@contextmanager
+def failures_named(path: Path, name: str) -> Iterator[None]:
+    """Whatever goes wrong inside, while a file of the format `name` is read, becomes an ImageError that names it."""
     try:
-        with library_warnings() as warned:
-            raw = reader(path, index)
-        return replace(raw, notes=(*raw.notes, *warned))
+        yield
     except ImageError as error:
         raise type(error)(error.reason, error.file or str(path), error.remedy or "look at the file") from error
     except FileNotFoundError:

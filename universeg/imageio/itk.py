@@ -80,11 +80,23 @@ def _check_header(header: bytes) -> None:
             raise ImageError(f"has a header line of {len(line)} bytes; expected at most {LONGEST_FIELD}")
 
 
+def data_file(path: Path) -> Path | None:
+    """The file beside a .mhd or .nhdr that has its samples; None if the file itself has them."""
+    with path.open("rb") as file:
+        name = _data_file(file.read(HEADER))
+    return path.parent / name if name else None
+
+
+def _data_file(header: bytes) -> str:
+    named = DATA_FILE.search(header)
+    name = named.group(1).decode("latin-1").strip() if named else ""
+    return "" if name.upper() == "LOCAL" else name
+
+
 def _check_data_file(path: Path, header: bytes) -> None:
     """Raise ImageError for a header that takes its samples from another folder."""
-    named = DATA_FILE.search(header)
-    name = named.group(1).decode("latin-1").strip() if named else "LOCAL"
-    if name.upper() == "LOCAL":
+    name = _data_file(header)
+    if not name:
         return
     if "/" in name or "\\" in name or " " in name.strip() or name.upper().startswith("LIST"):
         raise ImageError(f"takes its samples from {name!r}; expected one file beside it")

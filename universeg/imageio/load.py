@@ -3,15 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from universeg.imageio.formats import ENDINGS, ending_of, format_of, read
 from universeg.imageio.image import ImageError, LoadedImage, upright
 from universeg.imageio.masks import label_values
 from universeg.standardise.normalise import luminance
-
-LISTED = 12  # distinct mask values that a message shows
 
 
 def stem(path: Path) -> str:
@@ -24,12 +19,22 @@ def is_readable(path: Path) -> bool:
     return ending_of(path.name) is not None
 
 
-def read_image(path: Path) -> LoadedImage:
-    """Grey intensities as the file holds them (16-bit stays 16-bit, colour becomes luminance); volumes in RAS+."""
-    image = _loaded(path)
+def read_image(path: Path, frame: int | None = None) -> LoadedImage:
+    """Grey intensities as the file holds them (16-bit stays 16-bit, colour becomes luminance); volumes in RAS+.
+
+    Of a file with several pictures or volumes (`frames.py`), `frame` chooses one.
+    """
+    image = _loaded(path, frame)
     image.check_finite()
     values = luminance(image.colours) if image.colours.ndim > len(image.spacing) else image.colours
     return replace(image, values=values, palette=None)
+
+
+def read_colours(path: Path, frame: int | None = None) -> LoadedImage:
+    """The same with the colour channels that the file holds."""
+    image = _loaded(path, frame)
+    image.check_finite()
+    return replace(image, values=image.colours, palette=None)
 
 
 def read_labels(path: Path) -> LoadedImage:
@@ -37,31 +42,12 @@ def read_labels(path: Path) -> LoadedImage:
     return label_values(_loaded(path))
 
 
-def inside(labels: LoadedImage, label: int | None) -> NDArray[np.bool_]:
-    """Where a mask has the value `label`; without one, where it is not 0, if it has at most two values."""
-    if label is not None:
-        return np.asarray(labels.values == label)
-    found, counts = np.unique(labels.values, return_counts=True)
-    if len(found) > 2 or (len(found) == 2 and found[0] != 0 and found[1] != 0):
-        shown = ", ".join(
-            f"{value} ({count} pixels)" for value, count in list(zip(found, counts, strict=True))[:LISTED]
-        )
-        more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-        largest = found[found != 0][counts[found != 0].argmax()]
-        raise ImageError(
-            f"the mask has the values {shown}{more}",
-            labels.where,
-            f"choose the one to segment, for example --label {largest}",
-        )
-    return np.asarray(labels.values != 0)
-
-
-def _loaded(path: Path) -> LoadedImage:
+def _loaded(path: Path, frame: int | None = None) -> LoadedImage:
     """A picture or one volume, upright."""
     name = format_of(path.name)
     if name is None:
         raise ImageError(f"has none of the known endings ({', '.join(ENDINGS)})", str(path), "convert it first")
-    raw = read(path, name)
+    raw = read(path, name, frame)
     if raw.is_volume and raw.values.ndim > 3:
         raise ImageError(
             f"has shape {raw.values.shape}: a series of volumes", str(path), "save the volume you mean as its own file"

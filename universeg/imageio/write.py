@@ -1,7 +1,7 @@
 """Write masks and probabilities in the frame of the image that they belong to."""
 
 import gzip
-from io import BytesIO
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,56 +10,149 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from universeg.base.atomic_write import atomic_write
-from universeg.imageio.image import LoadedImage
+from universeg.base.contact_sheet import Colour
+from universeg.imageio.formats import format_of
+from universeg.imageio.image import ImageError, LoadedImage
+
+ENDINGS = {"nifti": ".nii.gz", "nrrd": ".nrrd", "mha": ".mha", "png": ".png", "tiff": ".tif"}
+PICTURES = ("png", "tiff")  # formats that keep no place in space
+OWN = {"nifti": "nifti", "mgz": "nifti", "metaimage": "mha", "nrrd": "nrrd"}  # a file's format -> that of its results
+DEEP = 256  # from this value on, a mask needs 16 bits
+
+Values = NDArray[Any]
 
 
-def in_nifti(image: LoadedImage) -> bool:
-    """Whether results of an image are written as NIfTI: volumes, and pictures that come from a NIfTI file."""
-    return image.is_volume or image.header is not None
+def format_like(image: LoadedImage, frames: int = 1, wanted: str = "auto") -> str:
+    """The key of ENDINGS for the results of an image: the kind of its own file, unless another is `wanted`.
+
+    Volumes of a DICOM series become NIfTI; pictures PNG, or TIFF if the file has several. Raises ImageError if the
+    wanted format cannot hold the image.
+    """
+    if wanted == "auto":
+        own = OWN.get(format_of(image.where) or "")
+        return own or ("nifti" if image.is_volume else "tiff" if frames > 1 else "png")
+    if wanted in PICTURES and image.is_volume:
+        raise ImageError(f"is a volume, which {wanted} cannot hold", image.where, "use --format nifti, nrrd or mha")
+    if wanted == "png" and frames > 1:
+        raise ImageError(f"has {frames} frames, which one PNG cannot hold", image.where, "use --format tiff")
+    if wanted in ("nrrd", "mha") and frames > 1:
+        raise ImageError(f"has {frames} frames", image.where, "use --format nifti or tiff, or choose one with --frame")
+    return wanted
 
 
-def write_mask(path: Path, mask: NDArray[np.bool_], image: LoadedImage) -> None:
-    """0 and 255 in a PNG, or 0 and 1 in a NIfTI file with the grid and affine of the image's own file."""
-    if in_nifti(image):
-        _write_nifti(path, mask.astype(np.uint8), image)
+def write_mask(
+    path: Path,
+    masks: Sequence[NDArray[np.unsignedinteger]],
+    image: LoadedImage,
+    colours: Sequence[tuple[int, Colour]] = (),
+) -> None:
+    """Label maps of the frames of one file, each of the shape of `image`, in the format that `path` ends with.
+
+    NIfTI, NRRD and MHA have the grid and affine of the image's own file. A PNG with `colours`, of values below 256, has
+    them as its palette, so that every viewer shows the structures, and the values stay what they are.
+    """
+    if path.suffix == ".png":
+        _write_png(path, masks[0], colours)
     else:
-        _write_picture(path, Image.fromarray(mask.astype(np.uint8) * np.uint8(255)), "PNG")
+        _write(path, masks, image)
 
 
-def write_probability(path: Path, probability: NDArray[np.float32], image: LoadedImage) -> None:
-    """Values in [0, 1] as 32-bit floats: a TIFF, or a NIfTI file with the grid and affine of the image's own file."""
-    if in_nifti(image):
-        _write_nifti(path, probability, image)
+def write_probability(path: Path, frames: Sequence[NDArray[np.float32]], image: LoadedImage) -> None:
+    """Values in [0, 1] as 32-bit floats, as `write_mask` does; a picture as TIFF."""
+    _write(path, frames, image)
+
+
+def _write(path: Path, frames: Sequence[Values], image: LoadedImage) -> None:
+    if path.suffix == ".tif":
+        with atomic_write(path) as part:
+            first, *others = [Image.fromarray(frame) for frame in frames]
+            first.save(part, format="TIFF", save_all=True, append_images=others, compression="tiff_adobe_deflate")
+    elif path.suffix in (".gz", ".nii"):
+        _write_nifti(path, frames, image)
     else:
-        _write_picture(path, Image.fromarray(probability), "TIFF")
+        _write_itk(path, frames[0], image)
 
 
-def _write_picture(path: Path, picture: Image.Image, kind: str) -> None:
+def _write_png(path: Path, mask: Values, colours: Sequence[tuple[int, Colour]]) -> None:
+    picture = Image.fromarray(mask)
+    if colours and mask.dtype == np.uint8:
+        table = np.zeros((256, 3), np.uint8)
+        for value, colour in colours:
+            table[value] = colour
+        picture.putpalette(table.tobytes())
     with atomic_write(path) as part:
-        picture.save(part, format=kind)
+        picture.save(part, format="PNG")
 
 
-def _write_nifti(path: Path, values: NDArray[np.generic], image: LoadedImage) -> None:
-    """Turn the values back to the axes, shape and affine of the file that was read."""
-    import nibabel as nib
+def as_stored(values: Values, image: LoadedImage) -> Values:
+    """Values on the upright grid, turned back to the axes of the file that was read: (x, y[, z])."""
     from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 
-    if image.is_volume:
-        back = ornt_transform(axcodes2ornt("RAS"), io_orientation(image.stored))
-        values = apply_orientation(values, back)
-    else:  # a picture has its rows first
-        values = values.T
-    own = np.ascontiguousarray(values).reshape(image.stored_shape or values.shape)
+    if not image.is_volume:  # a picture has its rows first
+        return values.T
+    back = ornt_transform(axcodes2ornt("RAS"), io_orientation(image.stored))
+    turned: Values = apply_orientation(values, back)
+    return turned
+
+
+def _write_nifti(path: Path, frames: Sequence[Values], image: LoadedImage) -> None:
+    """Turn the values back to the axes, shape and affine of the file that was read."""
+    import nibabel as nib
+
+    own = [np.ascontiguousarray(as_stored(values, image)) for values in frames]
+    own = [values.reshape(image.stored_shape or values.shape) for values in own]
+    stack = own[0] if len(own) == 1 else np.stack([values.reshape((*values.shape, 1, 1)[:3]) for values in own], axis=3)
     nifti: Any
     if isinstance(image.header, nib.Nifti1Header):
         header = image.header.copy()
-        header.set_data_dtype(own.dtype)
-        header["cal_min"], header["cal_max"] = 0, 1
+        header.set_data_dtype(stack.dtype)
+        header["cal_min"], header["cal_max"] = 0, max(1, float(stack.max()))
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-        nifti = kind(own, None, header)
+        nifti = kind(stack, None, header)
     else:
-        nifti = nib.Nifti1Image(own, image.stored)
-    data = BytesIO()
-    nifti.to_stream(data)
+        affine = image.stored if image.stored is not None else np.diag([*image.spacing[::-1], 1.0, 1.0])
+        nifti = nib.Nifti1Image(stack, affine)
+    with atomic_write(path) as part, part.open("wb") as file:
+        if path.suffix == ".gz":
+            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as stream:  # no name, no time
+                nifti.to_stream(stream)
+        else:
+            nifti.to_stream(file)
+
+
+def _write_itk(path: Path, values: Values, image: LoadedImage) -> None:
+    """NRRD or MHA, with size, spacing, origin and directions of the file that was read."""
+    import SimpleITK as sitk
+
+    array = np.ascontiguousarray(as_stored(values, image).T)  # ITK's arrays have the axes in the other order
+    if format_of(image.where) in ("metaimage", "nrrd") and Path(image.where).is_file():
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(image.where)
+        reader.ReadImageInformation()
+        result = sitk.GetImageFromArray(array.reshape(reader.GetSize()[::-1]))
+        result.SetSpacing(reader.GetSpacing())
+        result.SetOrigin(reader.GetOrigin())
+        result.SetDirection(reader.GetDirection())
+    else:
+        result = _placed(sitk.GetImageFromArray(array), image)
     with atomic_write(path) as part:
-        part.write_bytes(gzip.compress(data.getvalue(), mtime=0) if path.suffix == ".gz" else data.getvalue())
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("NrrdImageIO" if path.suffix == ".nrrd" else "MetaImageIO")
+        writer.UseCompressionOn()
+        named = part.with_name(f"{part.name}{path.suffix}")  # ITK goes by the ending
+        writer.SetFileName(str(named))
+        writer.Execute(result)
+        named.replace(part)
+
+
+def _placed(result: Any, image: LoadedImage) -> Any:
+    """An ITK image with the place in space that the file of another format gives."""
+    if image.stored is None:
+        result.SetSpacing(image.spacing[::-1])
+        return result
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.stored  # ITK's millimetres lead left, back, up
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    result.SetSpacing(steps.tolist())
+    result.SetOrigin(affine[:3, 3].tolist())
+    result.SetDirection((affine[:3, :3] / steps).ravel().tolist())
+    return result

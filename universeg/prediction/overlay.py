@@ -1,4 +1,4 @@
-"""The picture that shows a prediction: query with outline, probability map, and support images. No torch here."""
+"""The picture that shows a prediction: query with outlines, probability map, and support images. No torch here."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,46 +10,77 @@ from PIL import Image
 
 from universeg.base.contact_sheet import Panel, heat, outlined, sheet
 from universeg.imageio.image import LoadedImage
-from universeg.prediction.preprocess import HALF, PreparedImage
+from universeg.prediction.labels import Label
+from universeg.prediction.preprocess import PreparedImage
+from universeg.prediction.segmentation import Segmentation, winners
 from universeg.standardise.resample import Array
 
 Pixel = TypeVar("Pixel", bound=np.generic)
-BIG, SMALL = 400, 128  # sides of the query's panels and of the support's
-SHOWN = 6  # support examples in the picture
+BIG, SMALL = 400, 128  # sides of the query's panels and of the small ones
+FINEST = 1600  # pixels per side from which outlines are drawn; a larger picture is reduced first
+SHOWN = 6  # small panels in a row
 
 
-def overlay(
-    title: str, scan: LoadedImage, query: PreparedImage, own: Array, slices: Array, support: Sequence[PreparedImage]
-) -> Image.Image:
-    """A sheet that shows a prediction. `own` is the probability on the image's grid, `slices` on the standard grid.
+def overlay(title: str, scan: LoadedImage, found: Segmentation, support: Sequence[PreparedImage]) -> Image.Image:
+    """A sheet that shows a prediction. A picture is shown at its own size.
 
-    A picture is shown at its own size. Of a volume, the slice with the largest segmentation is shown, as the network
-    sees it.
+    Of a volume, the slice with the largest segmentation is shown, as the network sees it, and others through it.
     """
-    row = int((slices >= HALF).sum(axis=(1, 2)).argmax()) if (slices >= HALF).any() else len(slices) // 2
-    if query.axis is None:
-        grey, soft, place = _eight_bit(scan.values), own, ""
-    else:
-        grey, soft = _upright(query, query.images[row]), _upright(query, slices[row])
-        place = f", slice {row + 1} of {len(slices)} on the network's grid" if len(slices) > 1 else ", middle slice"
-    mask = soft >= HALF
+    query, labels = found.query, found.labels
+    sizes = (found.winners != 0).sum(axis=(1, 2))
+    row = int(sizes.argmax()) if sizes.any() else len(sizes) // 2
+    grey, soft = _picture(scan, found) if query.axis is None else _slice(found, row)
+    colours = [label.colour for label in labels]
+    place = "" if query.axis is None else f", slice {query.rows[row] + 1} of {query.count}"
     first = [
-        Panel(outlined(grey, {"result": mask}, BIG), f"result{place}"),
-        Panel(heat(grey, soft, BIG), "probability: transparent 0, dark violet low, pale yellow 1"),
+        Panel(outlined(grey, _masks(winners(soft), labels), BIG, colours), f"result{place}"),
+        Panel(heat(grey, soft.sum(axis=0), BIG), "probability: transparent 0, dark violet low, pale yellow 1"),
     ]
-    examples = [
-        Panel(
-            outlined(_upright(entry, entry.images[at]), {"mask": _upright(entry, entry.masks[at])}, SMALL),
-            Path(entry.name).name,
-        )
-        for entry in support[:SHOWN]
-        for at in [entry.slice_at_height(query, row)]
-        if entry.masks is not None
-    ]
-    legend = (
-        f"outline of the mask; below: {len(examples)} of the {len(support)} support images, as the network sees them"
-    )
-    return sheet([first, examples], title, [legend])
+    through = [_small(*_slice(found, at), f"slice {query.rows[at] + 1}", labels) for at in _through(sizes)]
+    shown = found.shown[row]
+    nearest = {example: piece for example, piece in reversed(shown)}  # of each support volume, its first slice
+    examples = [_example(support[example], nearest[example], labels) for example in sorted(nearest)[:SHOWN]]
+    head = f"{title}\nlast row: {len(examples)} of the {len(nearest)} support images, as the network sees them"
+    return sheet([first, through, examples], head, [label.name for label in labels], colours)
+
+
+def _picture(scan: LoadedImage, found: Segmentation) -> tuple[NDArray[np.uint8], Array]:
+    """Grey levels (H, W) and probabilities (L, H, W) of a picture, of every n-th pixel if it is large."""
+    step = slice(None, None, max(1, -(-max(scan.shape) // FINEST)))
+    soft = np.stack([found.query.back(plane[0], step, step) for plane in found.probability])
+    return _eight_bit(scan.values[step, step]), soft
+
+
+def _slice(found: Segmentation, row: int) -> tuple[NDArray[np.uint8], Array]:
+    """Grey levels (S, S) and probabilities (L, S, S) of one slice as the network sees it."""
+    soft = np.stack([_upright(found.query, plane[row]) for plane in found.probability])
+    return _upright(found.query, found.query.images[row]), soft
+
+
+def _through(sizes: NDArray[np.intp]) -> list[int]:
+    """Slices of a volume, from the first segmented one to the last."""
+    at = np.flatnonzero(sizes)
+    if len(sizes) == 1 or not len(at):
+        return []
+    return sorted({round(float(k)) for k in np.linspace(at[0], at[-1], SHOWN)})
+
+
+def _small(grey: NDArray[np.uint8], soft: Array, caption: str, labels: Sequence[Label]) -> Panel:
+    colours = [label.colour for label in labels]
+    return Panel(outlined(grey, _masks(winners(soft), labels), SMALL, colours), caption)
+
+
+def _example(entry: PreparedImage, piece: int, labels: Sequence[Label]) -> Panel:
+    assert entry.labels is not None, "an example has a mask"
+    values = _upright(entry, entry.labels[piece])
+    masks = {label.name: values == label.value for label in labels}
+    place = "" if entry.axis is None else f" slice {entry.rows[piece] + 1}"
+    grey = _upright(entry, entry.images[piece])
+    return Panel(outlined(grey, masks, SMALL, [label.colour for label in labels]), f"{Path(entry.name).name}{place}")
+
+
+def _masks(values: NDArray[np.uint8], labels: Sequence[Label]) -> dict[str, NDArray[np.bool_]]:
+    return {label.name: values == number for number, label in enumerate(labels, 1)}
 
 
 def _eight_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -1,150 +1,197 @@
-"""Find the images to segment, and the mask of each support image, by common naming schemes. No torch here."""
+"""Find the masks of each support image, in the layouts of folders that people have. No torch here."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from universeg.imageio.formats import ENDINGS
 from universeg.imageio.image import ImageError
 from universeg.imageio.load import is_readable, stem
+from universeg.imageio.series import holds_dicom
+from universeg.prediction.pair_names import Matches, is_mask_name, matched
 
-FOLDERS = {"images": ("masks", "labels"), "imagesTr": ("labelsTr",)}
-SUFFIXES = ("_mask", "_seg", "_label", "_gt")
-CHANNEL = "_0000"  # nnU-Net's name for the only channel
+IMAGE_FOLDERS = ("images", "imagesTr", "image", "img", "imgs")
+MASK_FOLDERS = ("masks", "labels", "labelsTr", "mask", "label", "segmentations", "annotations", "groundtruth", "gt")
 TWINS = (".bmp", ".jpg", ".jpeg", ".tif", ".tiff")  # an image whose mask is the .png of the same name
 REMEDY = (
-    "Give each image one mask. Known layouts: folders images/ and masks/ (or labels/, or imagesTr/ and labelsTr/)"
-    " with the same names; or side by side x.png and x_mask.png (also _seg, _label, _gt); or x.bmp and x.png."
+    "Give each image its mask. Known layouts: folders images/ and masks/ (or labels/, or imagesTr/ and labelsTr/) with"
+    " the same names; side by side x.png and x_mask.png (also mask_x, _seg, _label, _gt); x.bmp and x.png; masks/ with"
+    " one folder for each structure; or say where the masks are: --support-masks DIR, or --support-masks '*_manual.png'"
 )
-
-Named = Mapping[str, list[Path]]  # name without ending or suffix -> files
+LISTED = 12  # files or pairs that a message lists
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A support image and its mask."""
+    """A support image and its masks: one, the parts of one, or one for each of `structures`."""
 
     image: Path
-    mask: Path
+    masks: tuple[Path, ...]
+    structures: tuple[str, ...] = ()
 
 
-def find_pairs(folder: Path) -> list[Pair]:
-    """The image-mask pairs of a support folder, by name. Raises ImageError listing all that do not pair up.
+@dataclass(frozen=True)
+class _Layout:
+    """Where images and masks are. With several sets of masks, each is a structure."""
 
-    Looks at files with a readable ending, not at hidden ones, and in no folder but the layout's.
+    name: str
+    images: list[Path]
+    masks: dict[str, list[Path]]
+
+
+def find_pairs(folder: Path, masks: str | None = None) -> list[Pair]:
+    """The image-mask pairs of a support folder. Raises ImageError listing all that do not pair up.
+
+    `masks` says where the masks are: a folder, or a pattern such as "labelled/*_manual.png". Without it, the layout is
+    found by the names of folders and files. Hidden files and files of unknown endings are ignored.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder; the support set is a folder of images and their masks")
-    layouts = [
-        (folder / images, folder / masks)
-        for images, choices in FOLDERS.items()
-        for masks in choices
-        if (folder / images).is_dir() and (folder / masks).is_dir()
-    ]
-    beside = _files(folder)
-    if len(layouts) + bool(beside) > 1:
-        found = [f"{images.name}/ with {masks.name}/" for images, masks in layouts]
-        found += [f"{len(beside)} images directly in the folder"] if beside else []
-        raise ImageError(f"{folder}: more than one support set ({'; '.join(found)}); keep one of them in the folder")
-    if not layouts and not beside:
+    found = [_given(folder, masks)] if masks is not None else _layouts(folder)
+    if len(found) > 1:
+        names = "; ".join(layout.name for layout in found)
+        raise ImageError(
+            f"{folder}: more than one support set ({names}); keep one of them in the folder,"
+            " or choose its masks with --support-masks"
+        )
+    if not found:
         raise ImageError(f"{folder}: no images found (looked for {', '.join(ENDINGS)}). {REMEDY}")
-    return _matched(folder, *(_two_folders(*layouts[0]) if layouts else _side_by_side(beside)))
+    return _pairs(folder, found[0], sure=masks is not None)
 
 
-def find_queries(paths: Sequence[Path]) -> list[Path]:
-    """The images to segment: files as given, folders as the images directly in them.
+def images_in(folder: Path) -> list[Path]:
+    """Files with a readable ending, and folders of DICOM files, directly in a folder; hidden ones are ignored."""
+    seen = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in seen if (path.is_file() and is_readable(path)) or (path.is_dir() and holds_dicom(path))]
 
-    Raises ImageError where results would share a name, or where a folder holds what looks like masks.
-    """
-    found = list[Path]()
-    for path in paths:
-        inside = _files(path) if path.is_dir() else [path]
-        if not inside:
-            raise ImageError(f"{path}: no images found (looked for {', '.join(ENDINGS)})")
-        names = {stem(file) for file in inside}
-        masks = [file.name for file in inside if len(inside) > 1 and _bare(stem(file)) in names - {stem(file)}]
-        if masks:
-            raise ImageError(
-                f"{path}: {_some(masks)} look like masks of other images in this folder; list the images one by one"
-            )
-        found += inside
-    missing = [str(path) for path in found if not path.exists()]
-    if missing:
-        raise ImageError(f"no such file: {_some(missing)}")
-    odd = [str(path) for path in found if not (path.is_file() or path.is_dir())]
-    if odd:
-        raise ImageError(f"neither a file nor a folder, but a pipe or a device: {_some(odd)}; save the image to a file")
-    clashes = [paths for paths in _by_name(found, stem).values() if len(paths) > 1]
-    if clashes:
-        lines = "; ".join(_some([str(path) for path in paths]) for paths in clashes)
-        raise ImageError(f"results are named after the images, and these share a name: {lines}; run them separately")
+
+def _given(folder: Path, masks: str) -> _Layout:
+    """Masks where the person says; images are the others of the folder."""
+    place = Path(masks)
+    if place.is_dir():
+        chosen = _mask_sets(place)
+    else:
+        here = place.parent if place.parent.is_dir() else folder / place.parent
+        chosen = {"": [path for path in sorted(here.glob(place.name or "*")) if is_readable(path)]}
+    if not any(chosen.values()):
+        raise ImageError(f"--support-masks {masks}: no such folder, and no image file matches it as a pattern")
+    inner = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
+    taken = {path.resolve() for files in chosen.values() for path in files}
+    images = images_in(inner)
+    if any(path.resolve() in taken for path in images):  # other masks beside the chosen ones are no images
+        images = _side_by_side(images).images
+    return _Layout(f"{inner} with {masks}", [path for path in images if path.resolve() not in taken], chosen)
+
+
+def _layouts(folder: Path) -> list[_Layout]:
+    """All layouts that the folder could be read as."""
+    found = list[_Layout]()
+    inner = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    for images in [inner[name] for name in IMAGE_FOLDERS if name in inner]:
+        for masks in [inner[name] for name in MASK_FOLDERS if name in inner]:
+            if _belong(images.name, masks.name):
+                found.append(_Layout(f"{images.name}/ with {masks.name}/", images_in(images), _mask_sets(masks)))
+        if not found:  # one folder for each structure, beside images/
+            sets = {name: images_in(path) for name, path in inner.items() if path != images and images_in(path)}
+            found += [_Layout(f"{images.name}/ with {', '.join(sets)}/", images_in(images), sets)] if sets else []
+    samples = [path for path in inner.values() if (path / "images").is_dir() and (path / "masks").is_dir()]
+    if samples:
+        found.append(_Layout(f"{len(samples)} folders with images/ and masks/", samples, {}))
+    beside = [path for path in images_in(folder) if path.is_file()]
+    if beside:
+        found.append(_side_by_side(beside))
     return found
 
 
-def _two_folders(images: Path, masks: Path) -> tuple[Named, Named]:
-    by_name = _by_name(_files(images), stem)
-    plain = set(by_name)
-
-    def mask_name(path: Path) -> str:
-        return stem(path) if stem(path) in plain else _bare(stem(path))
-
-    by_mask = _by_name(_files(masks), mask_name)
-    return _by_name(_files(images), lambda path: _without_channel(stem(path), by_mask)), by_mask
+def _belong(images: str, masks: str) -> bool:
+    """imagesTr goes with labelsTr alone."""
+    return images.endswith("Tr") == masks.endswith("Tr")
 
 
-def _side_by_side(files: Sequence[Path]) -> tuple[Named, Named]:
-    together = _by_name(files, stem)
-    marked = {path for path in files if _bare(stem(path)) != stem(path)}
+def _mask_sets(folder: Path) -> dict[str, list[Path]]:
+    """The masks directly in a folder, or those in its folders by their names."""
+    files = images_in(folder)
+    if files:
+        return {"": files}
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return {path.name: images_in(path) for path in inner if images_in(path)}
+
+
+def _side_by_side(files: Sequence[Path]) -> _Layout:
+    """Masks have a word for masks in their names, or are the .png beside a .bmp or .jpg, or extend an image's name."""
+    names = {stem(path): path for path in files}
     twins = {
         path
-        for group in together.values()
-        for path in group
-        if path.suffix.lower() == ".png" and any(other.suffix.lower() in TWINS for other in group)
+        for path in files
+        if path.suffix.lower() == ".png" and any(stem(o) == stem(path) and o.suffix.lower() in TWINS for o in files)
     }
-    masks = _by_name([path for path in files if path in marked | twins], lambda path: _bare(stem(path)))
-    images = [path for path in files if path not in marked | twins]
-    return _by_name(images, lambda path: _without_channel(stem(path), masks)), masks
+    masks = {path for path in files if is_mask_name(stem(path))} | twins
+    if not masks:
+        masks = {
+            path
+            for name, path in names.items()
+            if any(name != other and name.startswith(other) and not name[len(other)].isalnum() for other in names)
+        }
+    name = f"{len(files)} images directly in the folder"
+    return _Layout(name, [path for path in files if path not in masks], {"": [p for p in files if p in masks]})
 
 
-def _matched(folder: Path, images: Named, masks: Named) -> list[Pair]:
-    problems = list[str]()
-    for name in sorted({*images, *masks}):
-        here, there = ([str(path.relative_to(folder)) for path in named.get(name, [])] for named in (images, masks))
-        if not there:
-            problems.append(f"  {_some(here)}: no mask")
-        elif not here:
-            problems.append(f"  {_some(there)}: no image")
-        elif len(here) > 1 or len(there) > 1:
-            problems.append(f"  {_some(here)} with {_some(there)}: which image and which mask?")
+def _pairs(folder: Path, layout: _Layout, sure: bool) -> list[Pair]:
+    if not layout.masks:  # a folder for each sample
+        return [_sample(path) for path in layout.images]
+    stems = {stem(path) for path in layout.images}
+    if set(layout.masks) - {""} and set(layout.masks) <= stems:  # a folder of parts for each image
+        parts = {stem(path): layout.masks.get(stem(path), []) for path in layout.images}
+        return _checked(
+            folder,
+            Matches(
+                {path: parts[stem(path)] for path in layout.images if parts[stem(path)]},
+                no_mask=[path for path in layout.images if not parts[stem(path)]],
+            ),
+            sure,
+        )
+    sets = {name: matched(layout.images, masks) for name, masks in layout.masks.items()}
+    if len(sets) == 1:
+        return _checked(folder, next(iter(sets.values())), sure)
+    by_structure = {name: _checked(folder, found, sure) for name, found in sets.items()}
+    masks = {name: {pair.image: pair.masks for pair in pairs} for name, pairs in by_structure.items()}
+    return [Pair(image, tuple(masks[name][image][0] for name in masks), tuple(masks)) for image in layout.images]
+
+
+def _sample(folder: Path) -> Pair:
+    images, masks = images_in(folder / "images"), images_in(folder / "masks")
+    if len(images) != 1 or not masks:
+        raise ImageError(
+            f"{folder}: expected one image in images/ and at least one mask in masks/,"
+            f" got {len(images)} and {len(masks)}"
+        )
+    return Pair(images[0], tuple(masks))
+
+
+def _checked(folder: Path, found: Matches, sure: bool) -> list[Pair]:
+    """The pairs; raises ImageError if something is left over, or if the pairs are a guess that nobody confirmed."""
+
+    def names(paths: Sequence[Path]) -> str:
+        shown = [str(path.relative_to(folder) if path.is_relative_to(folder) else path) for path in paths[:LISTED]]
+        return ", ".join(shown) + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")
+
+    problems = [f"  {names([path])}: no mask" for path in found.no_mask]
+    problems += [f"  {names([path])}: no image" for path in found.no_image]
+    problems += [f"  {names(some)} with {names(masks)}: which image and which mask?" for some, masks in found.unclear]
     if problems:
-        raise ImageError("\n".join([f"{folder}: images and masks do not pair up:", *problems, REMEDY]))
-    return [Pair(images[name][0], masks[name][0]) for name in sorted(images)]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.is_file() and is_readable(path) and not path.name.startswith(".")
-    )
-
-
-def _by_name(files: Iterable[Path], name: Callable[[Path], str]) -> dict[str, list[Path]]:
-    named = defaultdict[str, list[Path]](list)
-    for path in files:
-        named[name(path)].append(path)
-    return dict(named)
-
-
-def _bare(name: str) -> str:
-    """The name of the image that a mask's name is made of."""
-    ending = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(ending)]
-
-
-def _without_channel(name: str, masks: Named) -> str:
-    short = name.removesuffix(CHANNEL)
-    return short if short in masks else name
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names)
+        made = [f"  ({len(found.masks)} others pair up)"] if found.masks else []
+        raise ImageError("\n".join([f"{folder}: images and masks do not pair up:", *problems, *made, REMEDY]))
+    pairs = [Pair(image, tuple(masks)) for image, masks in sorted(found.masks.items())]
+    if not found.sure and not sure:
+        shown = [f"  {names([pair.image])} with {names(pair.masks)}" for pair in pairs[:LISTED]]
+        shown += [f"  and {len(pairs) - LISTED} more"] if len(pairs) > LISTED else []
+        raise ImageError(
+            "\n".join(
+                [
+                    f"{folder}: only the numbers in the names say which mask belongs to which image:",
+                    *shown,
+                    "If these pairs are right, say where the masks are: --support-masks DIR",
+                ]
+            )
+        )
+    return pairs

@@ -12,6 +12,7 @@ Window = tuple[float, float]
 
 CT_WINDOW_HU: Window = (-500.0, 1000.0)
 MR_PERCENTILES = (0.5, 99.5)
+PART = 1 << 24  # samples that become grey at once
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as the original builder's grey conversion
 
 
@@ -84,6 +85,9 @@ def luminance(values: NDArray[np.generic]) -> Values:
     if channels in (1, 2):
         return values[..., 0].astype(np.float32)
     if channels in (3, 4):
-        grey: Values = values[..., :3].astype(np.float32) @ LUMA
+        grey = np.empty(values.shape[:-1], np.float32)
+        rows = max(1, PART // max(1, values[:1].size))  # in parts, since a large picture in float32 needs much memory
+        for start in range(0, len(values), rows):
+            grey[start : start + rows] = values[start : start + rows, ..., :3].astype(np.float32) @ LUMA
         return grey
     raise ValueError(f"expected 1 to 4 colour channels, got {channels}")

@@ -80,6 +80,11 @@ class Grid:
         axes = range(len(self.shape))
         return tuple(self._nearest(k) if self.pixel[k] <= 1 + ROUNDING else self._mean(k) for k in axes)
 
+    @cached_property
+    def back_weights(self) -> tuple[Array, ...]:
+        """For each axis a matrix (samples, size) that gives values at the scan's own samples."""
+        return tuple(self._inverse(axis) for axis in range(len(self.shape)))
+
     def image_weights_along(self, axis: int | None) -> tuple[Array, ...]:
         """The matrices for slices of an image along `axis`; None for a picture, which is not sliced."""
         return self._with_slices(self.image_weights, axis)
@@ -103,7 +108,7 @@ class Grid:
 
     def back(self, result: Array) -> Array:
         """Values on the result grid, interpolated linearly at the scan's own samples: shape `self.shape`."""
-        return apply(result, [self._inverse(axis) for axis in range(len(self.shape))])
+        return apply(result, self.back_weights)
 
     def _with_slices(self, weights: tuple[Array, ...], axis: int | None) -> tuple[Array, ...]:
         return tuple(self.slice_weights[k] if k == axis else matrix for k, matrix in enumerate(weights))

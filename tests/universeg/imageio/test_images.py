@@ -5,13 +5,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given
-from hypothesis import strategies as st
+from marks import inside
 from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from PIL import Image
 
 from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance
-from universeg.imageio.load import inside, read_image, read_labels, stem
+from universeg.imageio.load import read_image, read_labels, stem
 from universeg.imageio.write import write_mask, write_probability
 
 RNG = np.random.default_rng(0)
@@ -65,7 +64,7 @@ def test_a_volume_is_read_in_ras_and_its_mask_written_in_its_own_frame(tmp_path,
     scan = read_image(path)
     assert np.array_equal(scan.values, values)
     assert scan.spacing == pytest.approx((1, 2, 3))
-    write_mask(tmp_path / "m.nii.gz", values > 0, scan)
+    write_mask(tmp_path / "m.nii.gz", [(values > 0).astype(np.uint8)], scan)
     own, mask = nib.load(path), nib.load(tmp_path / "m.nii.gz")
     assert mask.shape == own.shape
     assert mask.get_data_dtype() == np.uint8
@@ -94,7 +93,7 @@ def test_a_volume_with_few_or_idle_axes_keeps_its_shape(tmp_path, shape):
     one_slice = np.prod(shape) == 20
     assert scan.values.shape == ((5, 4) if one_slice else (4, 5, 3)), "one slice is a picture: rows first"
     values = np.linspace(0, 1, scan.values.size, dtype=np.float32).reshape(scan.values.shape)
-    write_probability(tmp_path / "p.nii", values, scan)
+    write_probability(tmp_path / "p.nii", [values], scan)
     found = nib.load(tmp_path / "p.nii")
     assert found.shape == shape
     np.testing.assert_array_equal(found.affine, np.diag([2, 2, 2, 1]))
@@ -108,19 +107,30 @@ def test_scaled_volumes_give_scaled_values_and_whole_numbered_masks(tmp_path):
     expected = nib.load(tmp_path / "a.nii").get_fdata()
     assert np.array_equal(read_image(tmp_path / "a.nii").values, expected)
     assert read_labels(tmp_path / "a.nii").values.dtype.kind == "i"
-    write_mask(tmp_path / "m.nii", expected > 3, read_image(tmp_path / "a.nii"))
+    write_mask(tmp_path / "m.nii", [(expected > 3).astype(np.uint8)], read_image(tmp_path / "a.nii"))
     assert set(np.unique(nib.load(tmp_path / "m.nii").get_fdata())) <= {0.0, 1.0}
 
 
 def test_results_for_pictures(tmp_path):
     scan = LoadedImage(np.zeros((3, 4)), (1.0, 1.0))
-    mask = RNG.random((3, 4)) > 0.5
-    write_mask(tmp_path / "m.png", mask, scan)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "m.png")), mask * np.uint8(255))
+    mask = (RNG.random((3, 4)) > 0.5) * np.uint8(255)
+    write_mask(tmp_path / "m.png", [mask], scan)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "m.png")), mask)
     soft = RNG.random((3, 4)).astype(np.float32)
-    write_probability(tmp_path / "p.tif", soft, scan)
+    write_probability(tmp_path / "p.tif", [soft], scan)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "p.tif")), soft)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.png", "p.tif"]
+
+
+def test_a_png_of_several_structures_shows_their_colours_and_keeps_their_values(tmp_path):
+    values = np.array([[0, 1], [2, 2]], np.uint8)
+    write_mask(tmp_path / "m.png", [values], LoadedImage(values, (1.0, 1.0)), [(1, (255, 0, 0)), (2, (0, 9, 0))])
+    seen = np.asarray(Image.open(tmp_path / "m.png").convert("RGB"))
+    assert seen.tolist() == [[[0, 0, 0], [255, 0, 0]], [[0, 9, 0], [0, 9, 0]]]
+    assert np.array_equal(read_labels(tmp_path / "m.png").values, values)
+    deep = values.astype(np.uint16) * 300
+    write_mask(tmp_path / "deep.png", [deep], LoadedImage(values, (1.0, 1.0)), [(600, (0, 9, 0))])
+    assert np.array_equal(read_labels(tmp_path / "deep.png").values, deep)
 
 
 MASK = np.array([[0, 0, 1], [0, 1, 1]], np.uint8)
@@ -145,25 +155,6 @@ def test_masks_in_bits_palettes_and_colours(tmp_path):
     red[0, 0] = (0, 255, 0)
     with pytest.raises(ImageError, match=r"many\.png: the mask is in 3 colours"):
         read_labels(saved(tmp_path / "many.png", red))
-
-
-def test_several_values_need_a_choice(tmp_path):
-    labels = read_labels(saved(tmp_path / "m.png", np.array([[0, 128, 255]], np.uint8)))
-    message = r"m\.png: the mask has the values 0 \(1 pixels\), 128 \(1 pixels\), 255 .* choose .* --label 128"
-    with pytest.raises(ImageError, match=message):
-        inside(labels, None)
-    assert inside(labels, 128).tolist() == [[False, True, False]]
-    assert inside(labels, 0).tolist() == [[True, False, False]]
-    with pytest.raises(ImageError, match=r"values 1 .*, 2 .*; choose"):
-        inside(LoadedImage(np.array([[1, 2]]), (1.0, 1.0)), None)
-    with pytest.raises(ImageError, match=r"and 88 more"):
-        inside(LoadedImage(np.arange(100).reshape(10, 10), (1.0, 1.0)), None)
-
-
-@given(st.integers(0, 255), st.integers(0, 255))
-def test_a_chosen_value_is_exactly_where_it_is(value, other):
-    labels = LoadedImage(np.array([[value, other], [other, value]]), (1.0, 1.0))
-    assert np.array_equal(inside(labels, value), labels.values == value)
 
 
 def test_what_cannot_be_read_names_the_file_and_the_remedy(tmp_path):

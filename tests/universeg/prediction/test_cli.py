@@ -12,8 +12,9 @@ import universeg
 from universeg.imageio.image import ImageError
 from universeg.model import ModelConfig, UniverSeg, save_model
 from universeg.prediction.cli import main
-from universeg.prediction.predict import draws, predict
-from universeg.prediction.preprocess import Settings
+from universeg.prediction.predict import predict
+from universeg.prediction.segmenter import check_ensemble, draws
+from universeg.prediction.settings import Settings
 
 RNG = np.random.default_rng(1)
 SMALL = Settings(size=32)
@@ -60,7 +61,7 @@ def people(tmp_path, monkeypatch):
 @pytest.fixture
 def stand_in(monkeypatch):
     network = MeanMask()
-    monkeypatch.setattr("universeg.prediction.cli.ready", lambda *_: network)
+    monkeypatch.setattr("universeg.prediction.task.ready", lambda *_: network)
     return network
 
 
@@ -110,6 +111,7 @@ def test_doubtful_input_gives_python_warnings():
         predict(example()[0], images, masks, MeanMask(), SMALL)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # images are alike, and masks moved aside
 def test_an_ensemble_averages_named_draws():
     choice = Settings(support_size=3, ensemble=4)
     members = draws(10, choice)
@@ -126,7 +128,7 @@ def test_an_ensemble_averages_named_draws():
     ]
     assert np.abs(together - np.mean(alone, axis=0)).max() < 1e-5
     with pytest.raises(ImageError, match="more support images \\(5\\) than --support-size \\(64\\)"):
-        draws(5, Settings(ensemble=2))
+        check_ensemble(5, Settings(ensemble=2))
 
 
 def test_everything_wrong_with_the_support_is_one_error():
@@ -147,13 +149,14 @@ def test_everything_wrong_with_the_support_is_one_error():
 def test_the_command_writes_masks_pictures_and_a_report(people, stand_in, capsys):
     command("--save-probabilities")
     names = [f"{q}_{what}" for q in "ab" for what in ("mask.png", "overlay.png", "probability.tif")]
-    assert sorted(path.name for path in (people / "out").iterdir()) == [*names, "report.json"]
+    others = ["measurements.csv", "previews", "report.html", "report.json"]
+    assert sorted(path.name for path in (people / "out").iterdir()) == [*names, *others]
     mask = np.asarray(Image.open(people / "out/a_mask.png"))
     assert mask.shape == (50, 64)
     assert set(np.unique(mask)) == {0, 255}
     report = json.loads((people / "out/report.json").read_text())
     assert report["weights"]["sha256"] == hashlib.sha256((people / "w.safetensors").read_bytes()).hexdigest()
-    assert report["results"][0]["marked_share"] == pytest.approx((mask > 0).mean())
+    assert report["results"][0]["marked"] == {"structure": pytest.approx((mask > 0).mean())}
     assert len(report["support"]) == 5
     assert "Not a medical device" in report["notice"]
     assert "a_mask.png" in capsys.readouterr().out
@@ -162,8 +165,8 @@ def test_the_command_writes_masks_pictures_and_a_report(people, stand_in, capsys
 def test_the_command_with_the_real_network_repeats_itself(people):
     contents = []
     for _ in range(2):
-        command("--quiet", "--support-size", "2", "--ensemble", "3", "--save-probabilities")
-        contents.append({p.name: p.read_bytes() for p in (people / "out").iterdir()})
+        command("--quiet", "--support-size", "2", "--ensemble", "3", "--save-probabilities", "--overwrite")
+        contents.append({p.name: p.read_bytes() for p in (people / "out").rglob("*") if p.is_file()})
     assert contents[0] == contents[1]
 
 
@@ -192,7 +195,7 @@ def test_volumes_come_back_in_their_own_frame(people, stand_in, slices):
         inside, truth = inside[:, 7], truth[:, 7]
     else:
         (result,) = json.loads((people / "out/report.json").read_text())["results"]
-        assert any("slices stay empty: all support masks are empty" in warning for warning in result["warnings"])
+        assert any("9 of 14 slices stay empty: no support image" in w for w in result["warnings"]), result["warnings"]
     assert 2 * (inside & truth).sum() / (inside.sum() + truth.sum()) > 0.85
 
 
@@ -214,8 +217,9 @@ def test_warnings_are_told_and_reported(people, stand_in, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert "warning: a.png: this image is also in the support set (support/0.bmp)" in told.err
-    assert "warning: support: 1 of 5 support masks are empty in the slices that are used: support/1.bmp" in told.err
-    assert len(json.loads((people / "out/report.json").read_text())["results"][0]["warnings"]) == 2
+    assert "warning: support: 1 of 5 support masks are empty on the network's grid: support/1.bmp" in told.err
+    noted = json.loads((people / "out/report.json").read_text())["results"][0]["warnings"]
+    assert [any(words in note for note in noted) for words in ("support masks are empty", "also in the")] == [True] * 2
 
 
 @pytest.mark.parametrize(

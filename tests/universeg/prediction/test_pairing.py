@@ -1,9 +1,7 @@
-import os
-
 import pytest
 
 from universeg.imageio.image import ImageError
-from universeg.prediction.pairing import find_pairs, find_queries
+from universeg.prediction.pairing import find_pairs
 
 
 def tree(root, *names):
@@ -25,11 +23,23 @@ def tree(root, *names):
         (["a_0000.png", "a_label.png"], [("a_0000.png", "a_label.png")]),
         (["1.bmp", "1.png", "2.jpg", "2.png", "notes.csv", ".hidden.png"], [("1.bmp", "1.png"), ("2.jpg", "2.png")]),
         (["images/x_mask.png", "masks/x_mask.png"], [("images/x_mask.png", "masks/x_mask.png")]),
+        (["a.png", "mask_a.png", "b.png", "Seg-b.png"], [("a.png", "mask_a.png"), ("b.png", "Seg-b.png")]),
+        (["im0001.ppm", "im0001.ah.ppm"], [("im0001.ppm", "im0001.ah.ppm")]),
+        (["images/x.ppm", "masks/x_manual.gif"], [("images/x.ppm", "masks/x_manual.gif")]),
+        (["image/img_7.jpg", "mask/7.gif"], [("image/img_7.jpg", "mask/7.gif")]),
+        (["images/a.b.png", "labels/a.b.c.png"], [("images/a.b.png", "labels/a.b.c.png")]),
+        (
+            ["images/1.png", "images/11.png", "masks/1_m.png", "masks/11_m.png"],
+            [("images/1.png", "masks/1_m.png"), ("images/11.png", "masks/11_m.png")],
+        ),
     ],
 )
 def test_usual_layouts(tmp_path, names, expected):
     pairs = find_pairs(tree(tmp_path, *names))
-    assert [(str(p.image.relative_to(tmp_path)), str(p.mask.relative_to(tmp_path))) for p in pairs] == expected
+    assert [
+        (str(p.image.relative_to(tmp_path)), *(str(m.relative_to(tmp_path)) for m in p.masks)) for p in pairs
+    ] == expected
+    assert not any(pair.structures for pair in pairs)
 
 
 def test_all_that_does_not_pair_up_is_listed_with_the_remedy(tmp_path):
@@ -63,28 +73,46 @@ def test_no_folder_and_no_images(tmp_path):
         find_pairs(tree(tmp_path, "images/a.png", "readme.txt"))
 
 
-def test_queries_are_files_and_folders(tmp_path):
-    tree(tmp_path, "q/b.png", "q/a.jpg", "q/notes.txt", "c_mask.png")
-    found = find_queries([tmp_path / "c_mask.png", tmp_path / "q"])
-    assert [path.name for path in found] == ["c_mask.png", "a.jpg", "b.png"]
-
-
 @pytest.mark.parametrize(
-    ("names", "message"),
+    "names",
     [
-        (["a.png", "a_mask.png"], "a_mask.png look like masks of other images"),
-        (["a.png", "a.bmp"], r"share a name: .*a\.bmp, .*a\.png"),
-        (["a.txt"], "no images found"),
+        ["images/a.png", "masks/a_1.png", "masks/a_2.png"],
+        ["images/a.png", "masks/a/x.png", "masks/a/y.png"],
+        ["s1/images/a.png", "s1/masks/x.png", "s1/masks/y.png"],
+        ["a (1).png", "a (1)_mask.png", "a (1)_mask_1.png"],
     ],
 )
-def test_queries_that_are_not_clear(tmp_path, names, message):
-    with pytest.raises(ImageError, match=message):
-        find_queries([tree(tmp_path / "q", *names)])
-    with pytest.raises(ImageError, match=r"no such file: .*gone\.png"):
-        find_queries([tmp_path / "gone.png"])
+def test_masks_of_single_objects_belong_to_one_image(tmp_path, names):
+    (pair,) = find_pairs(tree(tmp_path, *names))
+    assert str(pair.image.relative_to(tmp_path)) == names[0]
+    assert sorted(str(mask.relative_to(tmp_path)) for mask in pair.masks) == sorted(names[1:])
 
 
-def test_a_pipe_is_not_read(tmp_path):
-    os.mkfifo(tmp_path / "q.png")
-    with pytest.raises(ImageError, match=r"a pipe or a device: .*q\.png"):
-        find_queries([tmp_path / "q.png"])
+@pytest.mark.parametrize("where", ["masks/", ""])
+def test_a_folder_for_each_structure(tmp_path, where):
+    names = [f"{where}{structure}/{image}.png" for structure in ("liver", "spleen") for image in "ab"]
+    pairs = find_pairs(tree(tmp_path, "images/a.png", "images/b.png", *names))
+    assert [pair.structures for pair in pairs] == [("liver", "spleen")] * 2
+    assert [mask.relative_to(tmp_path).as_posix() for mask in pairs[1].masks] == [names[1], names[3]]
+
+
+def test_pairs_that_only_numbers_make_are_shown_and_need_a_confirmation(tmp_path):
+    tree(tmp_path, *(f"images/{n}_training.tif" for n in (21, 22)), *(f"masks/{n}_manual1.gif" for n in (21, 22)))
+    with pytest.raises(ImageError) as error:
+        find_pairs(tmp_path)
+    assert "images/21_training.tif with masks/21_manual1.gif" in str(error.value)
+    assert "If these pairs are right, say where the masks are: --support-masks DIR" in str(error.value)
+    pairs = find_pairs(tmp_path, str(tmp_path / "masks"))
+    assert [(pair.image.name, pair.masks[0].name) for pair in pairs] == [
+        (f"{n}_training.tif", f"{n}_manual1.gif") for n in (21, 22)
+    ]
+
+
+def test_two_observers_are_not_chosen_between_until_a_pattern_says_which(tmp_path):
+    tree(tmp_path, *(f"I_0{n}L{tail}" for n in (1, 2) for tail in (".jpg", "_1stHO.png", "_2ndHO.png")))
+    with pytest.raises(ImageError, match=r"I_01L\.jpg with I_01L_1stHO\.png, I_01L_2ndHO\.png: which image"):
+        find_pairs(tmp_path)
+    pairs = find_pairs(tmp_path, str(tmp_path / "*_2ndHO.png"))
+    assert [(p.image.name, p.masks[0].name) for p in pairs] == [(f"I_0{n}L.jpg", f"I_0{n}L_2ndHO.png") for n in (1, 2)]
+    with pytest.raises(ImageError, match=r"nothing\*: no such folder, and no image file matches"):
+        find_pairs(tmp_path, str(tmp_path / "nothing*"))

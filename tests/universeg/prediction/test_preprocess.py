@@ -5,10 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from universeg.imageio.image import ImageError, LoadedImage
-from universeg.prediction.preprocess import Settings, preprocess, support_warnings, to_image_grid, warnings_for
+from universeg.imageio.image import LoadedImage
+from universeg.prediction.labels import Label
+from universeg.prediction.planes import nearest_slices
+from universeg.prediction.preprocess import preprocess
+from universeg.prediction.results import own_labels
+from universeg.prediction.segmentation import Segmentation
+from universeg.prediction.settings import Settings
 from universeg.standardise.normalise import FlatImage
-from universeg.standardise.resample import Grid
 
 SMALL = Settings(size=32)
 
@@ -26,52 +30,81 @@ def dice(a, b):
     return 2 * (a & b).sum() / (a.sum() + b.sum())
 
 
+def back(prepared):
+    """The labels of a prepared image as a result on the image's own grid."""
+    found = (prepared.labels != 0).astype(np.float32)[None]
+    return own_labels(Segmentation(prepared, (Label(1, "a", (0, 0, 0)),), found, ((),) * found.shape[1])) == 1
+
+
 @given(st.tuples(st.integers(20, 70), st.integers(20, 70)))
 @settings(max_examples=20, deadline=None)
 def test_a_mask_survives_the_way_there_and_back(shape):
     scan, mask = blob(shape)
-    there = preprocess(scan, replace(SMALL, size=64), mask)
-    back = to_image_grid(there.masks.astype(np.float32), there)
-    assert back.shape == shape
-    assert dice(back >= 0.5, mask) > 0.9
+    there = back(preprocess(scan, replace(SMALL, size=64), mask))
+    assert there.shape == shape
+    assert dice(there, mask) > 0.9
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_slices_of_a_volume_are_those_of_the_whole_cube(axis):
-    scan, mask = blob((20, 30, 12), (1.0, 0.7, 2.0))
-    found = preprocess(scan, replace(SMALL, axis=axis, slices="all"), mask)
-    grid = Grid(scan.values.shape, scan.spacing, 32)
-    low, high = scan.values.min(), scan.values.max()
-    cube = np.moveaxis(grid.image((scan.values - low) / (high - low), axis), axis, 0)
-    assert np.abs(found.images - cube[found.rows] * 255).max() <= 0.51
-    assert np.array_equal(found.masks, np.moveaxis(grid.mask(mask, axis), axis, 0)[found.rows] >= 0.5)
-    middle = preprocess(scan, replace(SMALL, axis=axis), mask)
-    assert middle.rows.tolist() == [16]
-    assert np.array_equal(middle.images[0], found.images[found.rows.tolist().index(16)])
+def test_slices_of_a_volume_are_its_own(axis):
+    """Each is resampled only within itself: what lies in other slices does not change it."""
+    scan, mask = blob((20, 30, 13), (1.0, 0.7, 0.1))
+    found = preprocess(scan, replace(SMALL, axis=axis), mask)
+    assert found.rows.tolist() == list(range(scan.shape[axis]))
+    values = np.moveaxis(scan.values.copy(), axis, 0)
+    values[:4], values[5:] = values.min(), values.max()
+    alone = preprocess(replace(scan, values=np.moveaxis(values, 0, axis)), replace(SMALL, axis=axis))
+    assert np.array_equal(alone.images[4], found.images[4])
+    assert alone.flat[:4].all()
+    middle = preprocess(scan, replace(SMALL, axis=axis, slices="mid"))
+    (row,) = middle.rows
+    assert abs(row - (scan.shape[axis] - 1) / 2) <= 1
+    assert np.array_equal(middle.images[0], found.images[row])
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_volume_comes_back_whole_or_only_its_middle(axis):
+def test_a_volume_comes_back_slice_by_slice(axis):
     scan, mask = blob((20, 30, 13), (1.0, 0.7, 2.0))
-    every = preprocess(scan, Settings(size=64, axis=axis, slices="all"), mask)
-    assert dice(to_image_grid(every.masks.astype(np.float32), every) >= 0.5, mask) > 0.85
-    middle = preprocess(scan, Settings(size=64, axis=axis), mask)
-    back = np.moveaxis(to_image_grid(middle.masks.astype(np.float32), middle), axis, 0)
-    (at,) = np.flatnonzero(back.any(axis=(1, 2)))
-    others = np.moveaxis(mask.copy(), axis, 0)
-    others[at] = False
-    unseen = preprocess(scan, Settings(size=64, axis=axis), np.moveaxis(others, 0, axis))
-    assert not unseen.masks.any(), "it goes back to the slice that the network saw"
-    assert dice(back[at] >= 0.5, np.moveaxis(mask, axis, 0)[at]) > 0.9
+    there = back(preprocess(scan, Settings(size=64, axis=axis), mask))
+    assert dice(there, mask) > 0.9
+    one = np.moveaxis(np.zeros_like(mask), axis, 0)
+    one[5] = np.moveaxis(mask, axis, 0)[5]
+    there = np.moveaxis(back(preprocess(scan, Settings(size=64, axis=axis), np.moveaxis(one, 0, axis))), axis, 0)
+    assert np.flatnonzero(there.any(axis=(1, 2))).tolist() == [5]
+
+
+def test_a_large_picture_is_read_in_bands_with_the_same_result(monkeypatch):
+    scan, mask = blob((70, 50))
+    whole = preprocess(scan, SMALL, mask)
+    monkeypatch.setattr("universeg.prediction.preprocess.BAND", 500)
+    bands = preprocess(scan, SMALL, mask)
+    assert np.abs(whole.images.astype(int) - bands.images).max() <= 1
+    assert np.array_equal(whole.labels, bands.labels)
+    assert whole.digest == bands.digest
 
 
 def test_support_slices_are_at_the_same_relative_height():
-    tall = preprocess(blob((20, 20, 40))[0], replace(SMALL, slices="all"))
-    short = preprocess(blob((20, 20, 5))[0], replace(SMALL, slices="all"))
-    rows = [short.slice_at_height(tall, row) for row in range(len(tall.images))]
+    tall = preprocess(blob((20, 20, 40))[0], SMALL)
+    short = preprocess(blob((20, 20, 5))[0], SMALL)
+    usable = np.ones(5, bool)
+    rows = [nearest_slices(short, height, 1, usable)[0] for height in tall.heights]
     assert rows == sorted(rows)
-    assert (rows[0], rows[-1]) == (0, len(short.images) - 1)
-    assert [tall.slice_at_height(tall, row) for row in range(32)] == list(range(32))
+    assert (rows[0], rows[-1]) == (0, 4)
+    usable[1:4] = False
+    assert {nearest_slices(short, height, 1, usable)[0] for height in tall.heights} == {0, 4}
+    assert nearest_slices(short, 0.5, 9, np.ones(5, bool)) == [2], "the others show another part of the body"
+    assert nearest_slices(short, 0.5, 3, np.array([True, False, False, True, False])) == [3, 0], "few are labelled"
+    assert nearest_slices(tall, 0.5, 3, np.ones(40, bool)) == [19, 20, 18]
+    assert nearest_slices(short, 0.5, 3, np.zeros(5, bool)) == []
+
+
+def test_a_long_support_volume_is_thinned_out_but_keeps_marked_slices():
+    scan, mask = blob((20, 20, 40))
+    marks = np.zeros_like(mask)
+    marks[..., 17] = True
+    found = preprocess(scan, SMALL, marks, most=5)
+    assert found.rows.tolist() == [0, 10, 17, 20, 29, 39]
+    assert found.heights.tolist() == [(row + 0.5) / 40 for row in found.rows]
 
 
 @pytest.mark.parametrize(
@@ -88,33 +121,14 @@ def test_a_flat_image_is_an_error_that_names_it(values):
         preprocess(LoadedImage(values, (1.0, 1.0), "x.png"), SMALL)
 
 
-def test_doubts_in_plain_words():
-    scan, mask = blob((40, 40))
-    support = [preprocess(blob((40, 40), shift=k)[0], SMALL, mask) for k in (1, 2, 3)]
-    query = preprocess(scan, SMALL)
-    assert warnings_for(query, support) == []
-    assert "also in the support set" in warnings_for(preprocess(blob((40, 40), shift=2)[0], SMALL), support)[0]
-    inverted = preprocess(replace(scan, values=-scan.values), SMALL)
-    assert "contrast looks inverted" in warnings_for(inverted, support)[0]
-    twin = preprocess(LoadedImage(mask * np.uint8(255), (1.0, 1.0)), SMALL)
-    assert "check that it is not a mask" in warnings_for(twin, support)[0]
-
-
-def test_doubts_about_the_support():
-    scan, mask = blob((40, 40))
-    good, empty = (preprocess(scan, SMALL, found) for found in (mask, mask & False))
-    assert support_warnings([good]) == []
-    assert "1 of 2 support masks are empty" in support_warnings([good, empty])[0]
-    with pytest.raises(ImageError, match="all support masks are empty"):
-        support_warnings([empty, empty])
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"support_size": 0}, "support_size must be at least 1, got 0"),
         ({"window": (5, 1)}, "window must be LOW HIGH .* got 5 1"),
         ({"axis": 3}, "axis must be 0, 1 or 2"),
+        ({"channel": "pink"}, "channel must be one of"),
+        ({"label": 1, "merge_labels": True}, "not both"),
     ],
 )
 def test_impossible_settings(change, message):

@@ -1,0 +1,126 @@
+"""`--effort`: the levers for a person's examples, chosen by leave-one-out before any image is segmented."""
+
+from collections import Counter
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import nn
+
+from universeg.episodes.levers import ExampleTensors, LeverFlags, Levers, build
+from universeg.model import save_model
+from universeg.model.networks import Network
+from universeg.prediction.examples import Examples
+from universeg.prediction.settings import USUAL_SIZE, Settings
+from universeg.training.effort import Effort, choose
+
+DETAIL = 2  # images are prepared with this many times the pixels per side that the network sees
+MOST_SLICES = 3  # of a volume that are tried
+MOST_LABELS = 8  # structures that are tried: those in most examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffortConfig(LeverFlags):
+    """How much time to spend on better results from the same examples."""
+
+    effort: Effort = "quick"
+    """quick: one pass for each image. normal: first finds out, by segmenting some examples with the help of the others,
+    what improves the results: about a minute more. best: also adapts the network to the examples, which takes several
+    minutes (see --minutes)."""
+
+    @property
+    def does_something(self) -> bool:
+        """Whether anything differs from one pass."""
+        return any(getattr(self, field.name) != field.default for field in fields(self) if field.name != "minutes")
+
+
+def with_detail(settings: Settings, effort: EffortConfig) -> Settings:
+    """The settings, with larger images if a lever can use them."""
+    if effort.effort == "quick" and not (effort.refine or effort.tiles):
+        return settings
+    return replace(settings, size=(settings.size or USUAL_SIZE) * DETAIL)
+
+
+@dataclass(frozen=True)
+class Improved:
+    """The network with the levers that suit the examples, and the examples without those that make results worse."""
+
+    model: nn.Module
+    unadapted: (
+        nn.Module
+    )  # the same with the weights as they were: adapted weights know the examples too well to be checked
+    examples: Examples
+
+
+def improved(
+    network: nn.Module,
+    examples: Examples,
+    effort: EffortConfig,
+    size: int,
+    output: Path,
+    console: Console,
+    quiet: bool,
+) -> Improved:
+    """Choose the levers for the examples.
+
+    `size` is what the network sees, in pixels per side. Says in one line what came of each lever. Adapted weights are
+    written into the output folder.
+    """
+    if not effort.does_something:
+        return Improved(network, network, examples)
+    flags = {field.name: getattr(effort, field.name) for field in fields(LeverFlags)}
+    levers = Levers(**flags, size=0 if examples.images[0].images.shape[-1] == size else size)
+    (images, masks), origin = _tensors(examples)
+    subjects = [examples.images[at].name for at in origin]
+    if len(set(subjects)) < 2:
+        _say(console, "levers: not tried, because that needs two examples with a structure")
+        model = build(network, levers)
+        return Improved(model, model, examples)
+    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
+    tensors = ExampleTensors.of(images, masks, subjects).to(device)
+    with Progress(*Progress.get_default_columns(), console=console, disable=quiet) as progress:
+        bar = progress.add_task("trying levers", total=1.0)
+        choice = choose(
+            network,
+            tensors,
+            effort.effort,
+            levers,
+            size,
+            say=lambda line: None if quiet else _say(console, line),
+            advance=lambda share: progress.update(bar, completed=share),
+        )
+    if choice.is_adapted:
+        path = output / "adapted.safetensors"
+        save_model(cast(Network, choice.network), path, {"size": str(size)})
+        _say(console, f"the adapted weights are saved; to use them again: --weights {path}")
+        _say(console, "what is said below about the expected Dice is of the weights before they were adapted")
+    dropped = set(origin) - {origin[index] for index in choice.kept}
+    kept = tuple(image for at, image in enumerate(examples.images) if at not in dropped)
+    return Improved(choice.model, build(network, choice.levers), replace(examples, images=kept))
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tensors(examples: Examples) -> tuple[tuple[torch.Tensor, torch.Tensor], list[int]]:
+    """Images (n, 1, S, S) and masks (n, L, S, S) of pictures and of some slices of volumes; the example of each."""
+    images, labels, origin = list[np.ndarray](), list[np.ndarray](), list[int]()
+    for at, (image, usable) in enumerate(zip(examples.images, examples.usable, strict=True)):
+        assert image.labels is not None, "an example has a mask"
+        rows = np.flatnonzero(usable if image.axis is None else usable & image.labels.any(axis=(1, 2)))
+        count = min(MOST_SLICES, len(rows))
+        for row in rows[((np.arange(count) + 0.5) * len(rows) / max(1, count)).astype(int)]:
+            images.append(image.images[row])
+            labels.append(image.labels[row])
+            origin.append(at)
+    if not origin:
+        return (torch.zeros(0), torch.zeros(0)), origin
+    counts = Counter(int(value) for values in labels for value in np.unique(values) if value)
+    tried = [value for value, _ in counts.most_common(MOST_LABELS)]
+    masks = np.stack([[values == value for value in tried] for values in labels])
+    return (torch.from_numpy(np.stack(images))[:, None].float() / 255, torch.from_numpy(masks)), origin

@@ -1,0 +1,225 @@
+"""The work of `universeg-predict`: examples and images in, results and their report out."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+
+from universeg import __version__
+from universeg.imageio.image import ImageError, LoadedImage
+from universeg.imageio.load import read_colours
+from universeg.model.registry import weights_path
+from universeg.prediction.check.query_doctor import QueryDoctor, answer_findings
+from universeg.prediction.check.show import summary
+from universeg.prediction.config import PredictConfig
+from universeg.prediction.label_files import write_label_files
+from universeg.prediction.overlay import overlay
+from universeg.prediction.pairing import Pair, find_pairs
+from universeg.prediction.preprocess import preprocess
+from universeg.prediction.queries import Query, find_queries
+from universeg.prediction.report.check_report import show_check
+from universeg.prediction.report.csv_file import write_csv
+from universeg.prediction.report.html import Page, write_html
+from universeg.prediction.report.json_report import as_json, report_of, write_report
+from universeg.prediction.report.preview import picture_preview, volume_preview, write_preview
+from universeg.prediction.report.result import Result
+from universeg.prediction.report.table import show
+from universeg.prediction.results import result_labels, write_result
+from universeg.prediction.resume import digest, earlier_results
+from universeg.prediction.segmentation import Segmentation, what_stays_empty
+from universeg.prediction.task import Task, prepared_task, progress_on, say
+from universeg.prediction.task_pack.use import with_pack_names
+from universeg.standardise.normalise import limits
+
+REPORT_EVERY = 10.0  # seconds between updates of report.json, so that a killed run can continue
+
+
+def run(config: PredictConfig) -> list[Result]:
+    """Segment every query and write the results. A query that cannot be used gets an `error`; the others continue.
+
+    With `config.checks.check`, only the examples are checked. Raises ValueError or OSError if nothing can be done: no
+    usable support set, weights or output folder.
+    """
+    if not config.images and not config.checks.check:
+        raise ValueError("give at least one image to segment: --images FILE; or --check, to check the examples only")
+    pairs = find_pairs(config.support, config.support_masks)
+    queries = [] if config.checks.check else find_queries(config.images)
+    _keep_apart(config, pairs, queries)
+    console = Console(stderr=True)
+    for pair in pairs if config.verbose else []:
+        say(console, f"pair: {pair.image} with {', '.join(map(str, pair.masks))}")
+    task = prepared_task(config, pairs, console)
+    if config.checks.check:
+        show_check(task.config, task.checkup, task.segmenter.examples.labels)
+        return []
+    _warn(console, "support", task.warnings)
+    if task.checkup.estimate is not None and not config.quiet:
+        say(console, summary(task.checkup.estimate))
+    work = _Work(task, console)
+    try:
+        work.all(queries)
+    finally:  # also after Ctrl-C: what is finished is kept
+        work.write(whole=True)
+    if config.json:
+        sys.stdout.write(as_json(work.report))
+    elif not config.quiet:
+        show(config.output, work.results)
+    return work.results
+
+
+class _Work:
+    """All queries of one run, and what has been done of them."""
+
+    def __init__(self, task: Task, console: Console) -> None:
+        self.config, self.pairs, self.segmenter, self.console = task.config, task.pairs, task.segmenter, console
+        self.common, self.checkup = task.warnings, task.checkup
+        self.doctor = QueryDoctor(task.segmenter.examples.images)
+        self.results = list[Result]()
+        files = _support_files(task.pairs)
+        self.task = digest([*map(str, _told(task.config)), weights_path(task.config.weights), *files])
+        self.earlier = {} if task.config.overwrite else earlier_results(task.config.output)
+        self.told = set[str]()
+        self.written = time.monotonic()
+
+    def all(self, queries: Sequence[Query]) -> None:
+        with progress_on(self.console, self.config.quiet or self.config.json) as progress:
+            bar = progress.add_task("segmenting", total=len(queries))
+            for query in queries:
+                self.results.append(self.one(query, progress))
+                progress.advance(bar)
+                if time.monotonic() - self.written > REPORT_EVERY:
+                    self.write()
+
+    def one(self, query: Query, progress: Progress) -> Result:
+        """The result of one query, made now or by an earlier run; or why there is none."""
+        began = time.monotonic()
+        try:
+            of_input = digest([self.task, str(query.path), *query.files])
+            if of_input in self.earlier:
+                return self.earlier[of_input]
+            result = replace(self._segmented(query, progress), digest=of_input)
+        except (ValueError, OSError, MemoryError) as error:
+            about = str(error) if str(query.path) in str(error) else f"{query.path}: {error or 'not enough memory'}"
+            return Result(str(query.path), error=about)
+        new = [warning for warning in result.warnings if warning not in self.told]
+        self.told |= {*new}
+        _warn(self.console, query.path.name, new)
+        if self.config.verbose:
+            say(self.console, f"{query.path}: {time.monotonic() - began:.1f} s")
+        return replace(result, warnings=(*self.common, *result.warnings))
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What report.json holds."""
+        config, labels = self.config, self.segmenter.examples.labels
+        report = report_of(config.weights, config.settings, self.pairs, self.results, labels, self.checkup)
+        return dict(with_pack_names(report, config))
+
+    def write(self, whole: bool = False) -> None:
+        """Update report.json and the tables of labels; with `whole` also the page and the measurements."""
+        config, labels, report = self.config, self.segmenter.examples.labels, self.report
+        write_report(config.output, report)
+        done = next((result for result in self.results if not result.error), None)
+        if done is not None and (len(labels) > 1 or config.labels is not None):
+            write_label_files(config.output, result_labels(labels, Path(done.mask).suffix))
+        if whole and self.results:
+            write_csv(config.output / "measurements.csv", self.results, self.common)
+            write_html(Page.of(config.output, self.results, labels, self.checkup, report, self.common))
+        self.written = time.monotonic()
+
+    def _segmented(self, query: Query, progress: Progress) -> Result:
+        """Segment all frames of one image and write its files."""
+        config, support = self.config, self.segmenter.examples.images
+        frames, found = list[tuple[LoadedImage, Segmentation]](), list[str]()
+        numbers, bar = query.frames(config.frame), progress.add_task(f"  {query.path.name}", visible=False)
+        for frame in numbers:
+            scan = query.load(frame, config.settings.channel)
+            prepared = preprocess(scan, config.settings)
+            found += [str(finding) for finding in self.doctor.findings(prepared) if str(finding) not in found]
+            slices = len(numbers) * len(prepared.images)
+            progress.update(bar, total=slices, visible=slices > 1)
+            frames.append((scan, self.segmenter.segment(prepared, advance=lambda: progress.advance(bar))))
+        progress.remove_task(bar)
+        sizes = [int((segmented.winners != 0).sum()) for _, segmented in frames]
+        at = sizes.index(max(sizes))
+        shown = frames[at]
+        picture = overlay(query.path.name, *shown, support)
+        found += map(str, answer_findings(shown[1].winners, support))
+        soft = config.save_probabilities, config.save_uncertainty, config.save_consistency
+        how = *soft, config.format, config.cleaning, query.files
+        written = write_result(config.output, query.name, frames, picture, *how)
+        preview = config.output / "previews" / f"{query.name}.jpg"
+        write_preview(preview, self._preview(query, numbers[at], shown, written.maps[at]))
+        return Result(
+            image=str(query.path),
+            mask=str(written.mask),
+            overlay=str(written.overlay),
+            preview=str(preview),
+            probabilities=tuple(map(str, written.probabilities)),
+            uncertainty=str(written.uncertainty or ""),
+            consistency=str(written.consistency or ""),
+            shape=written.shape,
+            marked=written.marked,
+            measures=written.measures,
+            expected_dice=self.checkup.expected([segmented for _, segmented in frames]),
+            warnings=(*found, *what_stays_empty([segmented for _, segmented in frames])),
+        )
+
+    def _preview(
+        self, query: Query, frame: int | None, shown: tuple[LoadedImage, Segmentation], numbers: NDArray[np.uint8]
+    ) -> Image.Image:
+        """The image at its own size: pictures in their own colours, volumes as a montage."""
+        scan, segmented = shown
+        colours, axis = [label.colour for label in segmented.labels], segmented.query.axis
+        if axis is None:
+            own = scan if query.series is not None else read_colours(query.path, frame)
+            return picture_preview(own.values, numbers, colours)
+        ends = limits(scan.values, self.config.settings.intensity, self.config.settings.window)
+        return volume_preview(scan.values, numbers, axis, scan.spacing, ends, colours)
+
+
+def _keep_apart(config: PredictConfig, pairs: Sequence[Pair], queries: Sequence[Query]) -> None:
+    """Refuse to write into an input folder, where a result could replace a person's own file or be taken for one."""
+    output = config.output.resolve()
+    files = [path for query in queries for path in query.files] + [*_support_files(pairs)]
+    folders = {path.resolve().parent for path in files} | {config.support.resolve()}
+    folders |= {path.resolve() for path in config.images if path.is_dir()}
+    if output in folders or config.support.resolve() in output.parents:
+        raise ImageError(f"{config.output}: is the folder of the input images or masks; choose another for the results")
+
+
+def _support_files(pairs: Sequence[Pair]) -> Iterator[Path]:
+    for pair in pairs:
+        for path in (pair.image, *pair.masks):
+            yield from sorted(path.iterdir()) if path.is_dir() else [path]
+
+
+def _told(config: PredictConfig) -> list[object]:
+    """All that a result depends on beside files."""
+    settings = asdict(replace(config.settings, device="auto")) | asdict(config.effort) | asdict(config.cleaning)
+    names = config.labels.read_text(errors="replace") if config.labels else ""
+    return [
+        __version__,
+        settings,
+        asdict(config.checks),
+        config.save_uncertainty,
+        config.save_consistency,
+        config.format,
+        config.frame,
+        config.save_probabilities,
+        names,
+    ]
+
+
+def _warn(console: Console, name: str, found: Sequence[str]) -> None:
+    """Warnings are shown even when quiet."""
+    for warning in found:
+        say(console, f"warning: {name}: {warning}")
