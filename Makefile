@@ -9,7 +9,7 @@ DATASETS ?= Synthetic
 MIRROR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test check format docs clean
+.PHONY: help demo quick test test-slurm check format docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -18,10 +18,13 @@ demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in d
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
 quick: .venv/ready ## the fast tests (under 3 minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not slurm'
 
 test: .venv/ready ## all tests (under 8 minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slurm'
+
+test-slurm: .venv/ready ## the tests on a Slurm cluster of this machine; needs apt-get install slurm-wlm munge
+	$(BIN)/python -m pytest -m slurm
 
 check: .venv/ready ## lint, format, types, spelling, manifests: what CI checks besides the tests
 	$(BIN)/ruff check .
@@ -47,5 +50,5 @@ clean: ## remove the environment and what the demo made
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,workflow,s3,gdrive,kaggle,archives,slurm,baselines,dicom,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,workflow,s3,gdrive,kaggle,archives,slurm,baselines,dicom,kernels,metrics,dev]'
 	touch $@

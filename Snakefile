@@ -51,6 +51,7 @@ localrules:
     to_segment,
     segmented,
     catalogue,
+    gallery,
 
 
 # A newer manifest alone runs nothing again. The params of each rule have the facts and the settings that change its
@@ -101,7 +102,7 @@ rule all:
     input:
         expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=SELECTED.build),
         expand(f"{ROOT}/reports/sheets/{{dataset}}.png", dataset=SELECTED.build),
-        f"{ROOT}/reports/catalogue.csv" if SELECTED.build else [],
+        [f"{ROOT}/reports/catalogue.csv", f"{ROOT}/reports/gallery.html"] if SELECTED.build else [],
 
 
 rule fetch:
@@ -278,6 +279,17 @@ rule catalogue:
         f"{ROOT}/logs/catalogue.log",
     shell:
         "{RUN} catalogue --out {output:q} --stores {input:q} 2> {log:q}"
+
+
+rule gallery:
+    input:
+        expand(f"{ROOT}/stores/{{dataset}}.lmdb", dataset=SELECTED.build),
+    output:
+        f"{ROOT}/reports/gallery.html",
+    log:
+        f"{ROOT}/logs/gallery.log",
+    shell:
+        "{RUN} gallery --config {RESOLVED:q} --out {output:q} --stores {input:q} 2> {log:q}"
 
 
 rule sheet:

@@ -24,7 +24,7 @@ LONGER_THAN_250: set[str] = set()  # shrink only
 FOUNDATION = {"universeg.base"}
 IMAGES = FOUNDATION | {"universeg.standardise", "universeg.imageio"}
 DATA = IMAGES | {"universeg.store", "universeg.synth"}
-MANIFESTS = {"pipeline.fields", "pipeline.attrition", "pipeline.progress", "pipeline.readers", "pipeline.labels"} | {
+MANIFESTS = {"pipeline.fields", "pipeline.attrition", "pipeline.readers", "pipeline.labels"} | {
     "pipeline.backends",
     "pipeline.manifest",
     "pipeline.config",
@@ -33,35 +33,43 @@ MAY_IMPORT = {
     "universeg.base": set(),
     "universeg.standardise": FOUNDATION,
     "universeg.imageio": FOUNDATION | {"universeg.standardise"},
-    "universeg.store": FOUNDATION,
+    "universeg.store": FOUNDATION | {"universeg.standardise"},
     "universeg.synth": FOUNDATION | {"universeg.standardise"},
-    "universeg.model": FOUNDATION,
+    "universeg.model": FOUNDATION | {"universeg.store"},
     "universeg.episodes": FOUNDATION | {"universeg.store"},
     "universeg.training": FOUNDATION | {"universeg.store", "universeg.synth", "universeg.model", "universeg.episodes"},
-    "universeg.evaluation": FOUNDATION | {"universeg.store", "universeg.model", "universeg.episodes"},
-    "universeg.prediction": IMAGES | {"universeg.store", "universeg.model"},
+    "universeg.evaluation": FOUNDATION
+    | {"universeg.standardise", "universeg.store", "universeg.model", "universeg.episodes", "universeg.training"},
+    "universeg.experiments": FOUNDATION
+    | {f"universeg.{room}" for room in ("store", "model", "episodes", "evaluation")},
+    "universeg.prediction": IMAGES | {"universeg.store", "universeg.model", "universeg.episodes", "universeg.training"},
     "pipeline.fields": set(),
-    "pipeline.progress": set(),
     "pipeline.attrition": IMAGES,
     "pipeline.readers": IMAGES | {"pipeline.attrition"},
     "pipeline.labels": IMAGES | {"pipeline.attrition", "pipeline.fields", "pipeline.readers"},
-    "pipeline.backends": FOUNDATION | {"pipeline.progress"},
+    "pipeline.backends": FOUNDATION,
     "pipeline.manifest": IMAGES | {"pipeline.fields", "pipeline.labels", "pipeline.backends"},
     "pipeline.config": FOUNDATION | {"pipeline.fields", "pipeline.manifest"},
     "pipeline.fetch": FOUNDATION | MANIFESTS,
     "pipeline.unpack": FOUNDATION | MANIFESTS | {"pipeline.fetch"},
     "pipeline.match": IMAGES | MANIFESTS | {"universeg.store"},
     "pipeline.build": DATA | MANIFESTS | {"pipeline.match"},
-    "pipeline.report": FOUNDATION | MANIFESTS | {"universeg.store"},
+    "pipeline.audit": FOUNDATION | MANIFESTS | {"universeg.store", "pipeline.match", "pipeline.build"},
+    "pipeline.report": FOUNDATION | MANIFESTS | {"universeg.store", "pipeline.match"},
     "pipeline.authoring": IMAGES | MANIFESTS | {"pipeline.match", "universeg.store"},
 }
 # These load without torch, whatever they import in turn.
 TORCH_FREE = [
     "universeg",
     "universeg.__main__",
-    *(f"universeg.{room}" for room in ("store", "standardise.resample", "imageio.load", "imageio.write")),
+    *(
+        f"universeg.{room}"
+        for room in ("store", "standardise.resample", "imageio.load", "imageio.series", "imageio.write")
+    ),
     *(f"universeg.base.{file}" for file in ("atomic_write", "command", "contact_sheet", "lookup", "rng")),
-    *(f"universeg.prediction.{file}" for file in ("pairing", "preprocess", "overlay")),
+    *(f"universeg.prediction.{file}" for file in ("examples", "labels", "label_files", "overlay")),
+    *(f"universeg.prediction.{file}" for file in ("pairing", "preprocess", "queries", "results", "settings")),
+    "universeg.prediction.task_pack.cli",
     *sorted({module for module, _ in STAGES.values()} - {"pipeline.build.synthetic"}),
 ]
 HEAVY = (

@@ -9,9 +9,12 @@ from universeg import __version__
 # Verb -> the module whose `main` runs it, and what it does. Each is also a command of its own: universeg-VERB.
 VERBS: Mapping[str, tuple[str, str]] = {
     "predict": ("universeg.prediction.cli", "segment your own images from a few labelled examples"),
+    "task": ("universeg.prediction.task_pack.cli", "keep labelled images and settings of a task in one file"),
     "train": ("universeg.training.cli", "train a network on task stores, synthetic tasks, or both"),
     "evaluate": ("universeg.evaluation.cli", "measure how well networks segment tasks they were not trained on"),
     "audit": ("universeg.evaluation.audit", "check that a network behaves as the method promises"),
+    "cite": ("universeg.model.cite", "say whom to cite, and what licences ask, for stores or weights"),
+    "experiment": ("universeg.experiments.cli", "make a table or figure of the paper"),
     "weights": ("universeg.model.weights_cli", "list the available weights, or fetch those of the paper's authors"),
 }
 

@@ -25,7 +25,7 @@ from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.match import scans_of
 from pipeline.match.scan_files import ScanFiles
 from universeg.imageio.load import read_labels
-from universeg.store import Record, pack
+from universeg.store import Origin, Record, pack
 
 TESTS = Path(__file__).parent.parent
 MANIFESTS = TESTS.parent / "dataset_manifests"
@@ -97,7 +97,7 @@ def _build(manifest: Manifest, folder: Path) -> set[tuple[str, str]]:
         results = _records(scan, groups[scan.group], folder)
         rows += [result for result in results if isinstance(result, Dropped)]
         for record in results:
-            if not isinstance(record, Dropped):
+            if isinstance(record, Record):
                 pack(record)
                 stored.add((record.group, record.subject))
     nameless = [row for row in rows if not (row.reason and row.group and (row.remedy or row.known))]
@@ -111,7 +111,7 @@ def _build(manifest: Manifest, folder: Path) -> set[tuple[str, str]]:
     return stored
 
 
-def _records(scan: ScanFiles, group: Group, folder: Path) -> list[Record | Dropped]:
+def _records(scan: ScanFiles, group: Group, folder: Path) -> list[Record | Origin | Dropped]:
     try:
         return list(records_of(scan, group, folder, Recipe(SIZE)))
     except BadScan as bad:

@@ -41,6 +41,7 @@ def make_store():
         splits=SPLITS,
         frames=1,
         row=None,
+        overlaps=(),
     ):
         names = [f"s{n}" for n in range(len(splits))]
         records = []
@@ -52,6 +53,7 @@ def make_store():
                 records += [Record("max", "g", "m", 0, subject, image, {label: masks[label]}) for label in labels]
         header = {"dataset": dataset, "size": side, "role": role, "splits": dict(zip(names, splits, strict=True))}
         header |= {"row": row} if row else {}
+        header |= {"overlaps": list(overlaps)} if overlaps else {}
         write_store(folder / f"{dataset}.lmdb", header, sorted(map(pack, records)))
         return folder / f"{dataset}.lmdb"
 

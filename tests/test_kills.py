@@ -1,0 +1,14 @@
+"""A short run of `kills.py`, which kills processes at random moments; hundreds more: see its first lines."""
+
+import pytest
+from kills import rounds
+
+JOBS = ("fetch", "shard", "store", "train", "predict")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_killed_commands_continue_to_the_same_results():
+    found = list(rounds(0, range(len(JOBS) + 1), JOBS))
+    assert {one.job for one in found} == set(JOBS)
+    assert [one for one in found if one.problem] == []

@@ -1,0 +1,125 @@
+"""`universeg-experiment`: make the tables and figures of the paper."""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import FlagCreatePairsOff
+
+from universeg.base.atomic_write import atomic_write
+from universeg.base.command import run_command
+from universeg.experiments.catalogue import EXPERIMENTS, Experiment, experiment
+from universeg.experiments.config import ExperimentConfig
+from universeg.experiments.nnunet import run_nnunet
+from universeg.experiments.scale import Scale
+from universeg.experiments.steps import do_step, networks_of, steps_of
+
+NAME = "universeg-experiment"
+PAPER_QUERIES = 290  # queries of all labels in the paper's held-out test splits
+
+HELP = """Make one table or figure of the paper, with the paper's numbers beside ours.
+
+Examples:
+
+universeg-experiment list
+
+universeg-experiment table-8 --stores data/stores --weights published --out results/paper
+
+universeg-experiment table-7 --stores data/stores --out results/paper --train
+
+universeg-experiment table-5 --stores data/stores --out results/small --train --scale small
+
+universeg-experiment nnunet --stores data/stores --out results/paper
+
+An experiment needs networks: give their weights, or let it train those that are missing (--train). What has been
+computed is in the folder --out and is used again, also by other experiments; so a stopped experiment continues with the
+same command. On a cluster, universeg/experiments/Snakefile does the steps of all experiments as jobs.
+
+The results are in OUT/NAME: table.md, table.csv, table.json and figure.png, or pictures."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The command; exit status 1, with a message, if it fails."""
+    run_command(NAME, _experiment, args)
+
+
+def _experiment(args: Sequence[str]) -> None:
+    config = tyro.cli(ExperimentConfig, prog=NAME, description=HELP, args=args, config=(FlagCreatePairsOff,))
+    if config.name == "list":
+        _list(config.numbers)
+        return
+    if find_spec("matplotlib") is None:
+        raise ValueError("experiments need the extra for training: pip install 'universeg[train]'")
+    if config.name == "nnunet":
+        for line in run_nnunet(config):
+            sys.stderr.write(f"{line}\n")
+    elif "/" in config.name:
+        do_step(config, config.name)
+    else:
+        make(config, experiment(config.name))
+
+
+def make(config: ExperimentConfig, found: Experiment) -> None:
+    """Do the steps of an experiment that are missing, then write its table and figure, or its pictures."""
+    from universeg.experiments.gallery import pictures_of
+    from universeg.experiments.results import result_of
+    from universeg.experiments.tables import markdown, write_table
+
+    for step in steps_of(found, config.numbers):
+        do_step(config, step)
+    folder = config.out / found.name
+    if found.kind == "pictures":
+        for name, picture in pictures_of(config, found).items():
+            with atomic_write(folder / name) as part:
+                picture.save(part, format="PNG")
+    else:
+        table, figure = result_of(config, found)
+        write_table(folder, table)
+        if figure:
+            with atomic_write(folder / "figure.png") as part:
+                figure.savefig(part, format="png", dpi=120)
+        if not config.quiet:
+            sys.stdout.write(markdown(table))
+    if not config.quiet:
+        sys.stdout.write(f"results written to {folder}\n")
+
+
+def _list(scale: Scale) -> None:
+    """Print every experiment, what it needs, and about how long it takes."""
+    table = Table("name", "also", "what", "networks", "predictions", "hours")
+    for found in EXPERIMENTS.values():
+        count = predictions(found, scale)
+        table.add_row(
+            found.name, ", ".join(found.also), found.title, str(len(networks_of(found, scale))), f"{count:,}",
+            f"{count * scale.seconds / 3600:.1f}",
+        )  # fmt: skip
+    table.add_row("nnunet", "", "the supervised upper bound in tables 1 and 5, figures 5 and 15", "", "", "")
+    console = Console()
+    console.print(table)
+    training = f", and training a network about {scale.training_minutes:g} minutes" if scale.training_minutes else ""
+    note = (
+        f"predictions: for {scale.queries or PAPER_QUERIES} queries{' of each of 16 tasks' if scale.queries else ''}."
+        f" hours: if a prediction takes {scale.seconds:g} s{training}. Networks and scores are shared by experiments."
+    )
+    console.print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def predictions(found: Experiment, scale: Scale) -> int:
+    """How many predictions the steps of an experiment make, for as many queries as the paper has."""
+    queries = scale.queries * 16 if scale.queries else PAPER_QUERIES
+    sizes, count = len(scale.support_sizes), len(networks_of(found, scale))
+    each = {
+        "grid": count * scale.ensemble,
+        "limited": sizes * scale.repetitions,
+        "ensembles": sizes * scale.repetitions,
+        "heat": count * sizes * scale.heat_repetitions,
+        "pictures": count if found.best_of else 1,
+    }
+    return queries * each[found.kind]
+
+
+if __name__ == "__main__":
+    main()

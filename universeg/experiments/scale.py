@@ -1,0 +1,51 @@
+"""How large an experiment is: as in the paper, small enough for two CPU cores, or tiny to try it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ScaleName = Literal["full", "small", "tiny"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The numbers that decide how long an experiment takes."""
+
+    support_sizes: tuple[int, ...]  # N, from small to large; larger ones of the paper are left out
+    ensemble: int  # K in place of the paper's 10
+    ensembles: tuple[int, ...]  # K of table 9
+    repetitions: int  # in place of the paper's 100
+    heat_repetitions: int  # in place of the 10 of figure 13
+    bootstraps: int
+    queries: int  # of each task; 0 is all
+    size: int  # pixels per side that networks see in training and evaluation; 0 is that of the stores
+    training: str  # flags of universeg train
+    nnunet: str  # nnU-Net's trainer
+    seconds: float  # that one prediction takes, for the estimate of `list`
+    training_minutes: float  # that training one network takes, for the estimate of `list`; 0 is not known
+
+    @property
+    def largest(self) -> int:
+        """The largest support size, in place of the paper's 64."""
+        return max(self.support_sizes)
+
+    def support_size(self, paper: int) -> int:
+        """The support size in place of one of the paper's."""
+        return min(paper, self.largest)
+
+
+SCALES: Mapping[ScaleName, Scale] = {
+    "full": Scale(
+        (1, 2, 4, 8, 16, 32, 64), 10, (1, 2, 4, 8, 16, 32, 64), 100, 10, 1000, 0, 0,
+        "--preset published", "nnUNetTrainer", 0.142, 0,
+    ),
+    "small": Scale(
+        (1, 2, 4, 8), 4, (1, 2, 4), 8, 3, 200, 4, 64,
+        "--preset small-cpu --size 64 --steps 2000 --minutes 0.4 --validate-every 1000000 --dev-episodes 8",
+        "QuickTrainer", 0.05, 0.4,
+    ),
+    "tiny": Scale(
+        (1, 2), 2, (1, 2), 3, 2, 20, 2, 32,
+        "--preset small-cpu --size 32 --steps 3 --validate-every 1000000 --dev-episodes 2", "QuickTrainer", 0.01, 0.1,
+    ),
+}  # fmt: skip
