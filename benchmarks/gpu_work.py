@@ -28,7 +28,7 @@ from universeg.training.trainer import train
 Form = Literal["authors", "equations", "ours"]  # tiled; ours without what is in model/fast; ours
 Precision = Literal["bf16", "tf32", "fp32"]
 WARM_UP = 5  # calls: more than a shape needs to be recorded
-SECONDS = 0.4  # of repetitions
+SECONDS = 0.2  # of repetitions
 
 
 @dataclass(frozen=True)

@@ -176,19 +176,21 @@ def test_a_changed_fact_or_setting_runs_what_it_affects(built):
     original = manifest.read_text()
     try:
         manifest.write_text(original.replace("255: nucleus", "255: core"))
-        run = snakemake(built.config(synthetic={"tasks": 3, "subjects": 7, "seed": 0}), "-n", "--quiet", "host")
+        run = snakemake(built.config(synthetic={"tasks": 3, "subjects": 7, "seed": 0}), "-n")
         assert jobs(run) == {
             *((rule, "WBC-CV") for rule in ("match", "shard", "store", "sheet")),
             *((rule, "Synthetic") for rule in ("synthetic", "store", "sheet")),
             ("catalogue", ""),
+            ("gallery", ""),
             ("all", ""),
         }
         manifest.write_text(original)
-        run = snakemake(built.config(min_pixels=2), "-n", "--quiet", "host")
+        run = snakemake(built.config(min_pixels=2), "-n")
         assert jobs(run) == {
             *(("shard", name) for name in DATASETS if name != "Synthetic"),
             *((rule, name) for rule in ("store", "sheet") for name in DATASETS),
             ("catalogue", ""),
+            ("gallery", ""),
             ("all", ""),
         }
     finally:
@@ -199,10 +201,10 @@ def test_a_changed_fact_or_setting_runs_what_it_affects(built):
 def test_a_dry_run_needs_no_data(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump({"root": str(tmp_path / "none")}))
-    run = snakemake(config, "-n", "--quiet", "host")
+    run = snakemake(config, "-n")
     assert {("fetch", "WBC-JTSC"), ("store", "WBC-JTSC"), ("synthetic", "Synthetic"), ("catalogue", "")} <= jobs(run)
     assert not (tmp_path / "none").exists()
-    short = snakemake(config, "-n").stdout
+    short = snakemake(config, "-n", "--quiet", "rules").stdout
     assert re.search(r"^shard +\d{3}$", short, re.MULTILINE), "counts of jobs"
     assert len(short.splitlines()) < 80, "hundreds of jobs, but no lines for each"
 
@@ -212,7 +214,6 @@ def test_the_slurm_profile_fits_the_workflow(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump({"root": str(tmp_path / "none"), "datasets": ["WBC-CV"]}))
     line = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", "--configfile", str(config), "-n"]
-    line += ["--quiet", "host"]
     run = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "runtime=240" in run.stdout + run.stderr

@@ -24,7 +24,7 @@ DATASETS = ["WBC-CV", "MSD-Hippocampus", "Synthetic"]
 # Accounting is off, so `squeue` tells the state of jobs. The other options only make the test short.
 OPTIONS = (  # noqa: SIM905
     "--slurm-status-command squeue --slurm-init-seconds-before-status-checks 2 --seconds-between-status-checks 2"
-    " --latency-wait 5 --quiet host --default-resources runtime=10 mem_mb=500"
+    " --latency-wait 5 --default-resources runtime=10 mem_mb=500"
     " --set-resources shard:mem_mb=500 synthetic:mem_mb=500"
 ).split()
 

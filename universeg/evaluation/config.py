@@ -69,8 +69,8 @@ class EvaluateConfig:
     """Show only errors. The results are still written."""
 
     def __post_init__(self) -> None:
-        for name in ("networks", "support_size", "ensemble"):
-            values = getattr(self, name)
+        for name in ("weights", "support_size", "ensemble"):
+            values = self.networks if name == "weights" else getattr(self, name)
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{name} must be one or several different values, got {values}")
         for name in ("support_size", "ensemble"):

@@ -84,7 +84,9 @@ def test_several_configurations_are_compared_in_one_table(stores_folder, weights
                 "--ensemble", "1", "3", "--pictures", "0", "-q")  # fmt: skip
     assert not shown
     rows = (tmp_path / "summary.md").read_text().splitlines()
-    assert sum("N = " in row and row.startswith("| ") for row in rows) == 8
+    compared = next(place for place, row in enumerate(rows) if row.startswith("Compared with"))
+    for part, count in ((rows[:compared], 8), (rows[compared:], 7)):  # the second table compares with the first row
+        assert sum("N = " in row and row.startswith("| ") for row in part) == count
     assert any(row.startswith("| mean-mask, N = 4, K = 3 |") for row in rows)
     assert len(table(tmp_path / "results.csv")) == 2 * 2 * 2 * 8
     with Image.open(tmp_path / "support_size.png") as picture:

@@ -33,6 +33,7 @@ class Replayed:
             for mine, parameter in zip(self.written, self.parameters, strict=True):
                 if mine is not None:
                     mine.copy_(parameter.grad)
+                parameter.grad = None  # a graph writes to its own memory only
         return self.results
 
 

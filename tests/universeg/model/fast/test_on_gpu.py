@@ -56,6 +56,7 @@ def test_the_network_asks_only_on_a_gpu_and_computes_the_same(monkeypatch):
     network = UniverSeg(ModelConfig((4, 3, 2)))
     expected = network(*inputs)
     assert not asked
+    assert torch.equal(expected, network._by_equations(*inputs)), "a CPU computes the same bits as without this folder"
     monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda tensor: True))
     assert (network(*inputs) - expected).norm() < 1e-5 * expected.norm()
     assert asked == [(CPU, torch.float32, 4, True)]

@@ -236,6 +236,8 @@ def test_croissant_describes_files_that_exist(export):
         for field in one["field"]
     }
     assert named == {one["@id"] for one in metadata["distribution"]}
+    for one, kind in zip(metadata["recordSet"][1:], ("image", "mask"), strict=True):
+        assert one["field"][0]["references"]["extract"]["column"] == kind
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mlcroissant") is None, reason="mlcroissant is not installed")
