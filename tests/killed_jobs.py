@@ -1,7 +1,7 @@
 """The commands that `kills.py` kills: each stage of a build, a whole build, training, and prediction."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,12 @@ LOGS = ("*.log", "*/log/*", "*/logs/*")
 CHUNK = "shards/0"
 
 
-def jobs(work: Path) -> Iterator[Job]:
-    """All jobs, each measured once; they share the folder `work`/folder, since some results name it."""
-    yield from _stages(work)
-    yield _build(work)
-    yield _training(work)
-    yield _prediction(work)
+def jobs(work: Path, names: Collection[str] = ()) -> Iterator[Job]:
+    """The named jobs, or all, each measured once; they share the folder `work`/folder, since some results name it."""
+    others = {"build": _build, "train": _training, "predict": _prediction}
+    if not names or set(names) - others.keys():  # each stage needs the results of those before it
+        yield from (job for job in _stages(work) if not names or job.name in names)
+    yield from (make(work) for name, make in others.items() if not names or name in names)
 
 
 def _stages(work: Path) -> Iterator[Job]:
@@ -86,8 +86,15 @@ def _training(work: Path) -> Job:
     options = "--synthetic F0 --size 16 --model.widths 4 4 --support-size 2 --steps 12 --dev-episodes 2 --device cpu"
     more = "--checkpoint-every 2 --validate-every 4 --precision float32 --keep-checkpoints 99 --quiet"
     command = [*PYTHON, "universeg", "train", *options.split(), *more.split(), "--out", "{}/run"]
-    changing = ("run/best.safetensors", "run/*.jsonl", "run/tensorboard/*", "run/*.json", "run/*.txt")
-    job = Job("train", command, before, ("run/last.safetensors", "run/checkpoints/*"), changing)
+    changing = (
+        "run/best.safetensors",
+        "run/last.safetensors",
+        "run/*.jsonl",
+        "run/tensorboard/*",
+        "run/*.json",
+        "run/*.txt",
+    )
+    job = Job("train", command, before, ("run/checkpoints/*",), changing)
     job.measure(work / "folder")
     return job
 
@@ -108,6 +115,7 @@ def _prediction(work: Path) -> Job:
     save_model(UniverSeg(ModelConfig(widths=(4, 4))), before / "weights.safetensors")
     options = ("-w", "{}/weights.safetensors", "-i", "{}/new/images", "-s", "{}/support", "-o", "{}/out")
     command = [*PYTHON, "universeg", "predict", *options, "--size", "32", "--device", "cpu", "--quiet"]
-    job = Job("predict", command, before, ("out/*.png",), ("out/*.json", "out/*.csv", "out/*.html", "out/*.txt"))
+    results = ("out/*.png", "out/*.jpg")
+    job = Job("predict", command, before, results, ("out/*.json", "out/*.csv", "out/*.html", "out/*.txt"))
     job.measure(work / "folder")
     return job

@@ -121,7 +121,7 @@ def rounds(seed: int, numbers: range, names: Sequence[str] = ()) -> Iterator[Rou
 
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        chosen = [job for job in jobs(work) if not names or job.name in names]
+        chosen = list(jobs(work, names))
         for number in numbers:
             job = chosen[number % len(chosen)]
             share = float(rng_for("kill", seed, number).uniform(0, 1.05))

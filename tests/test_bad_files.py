@@ -21,7 +21,7 @@ from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import scans_of
 from pipeline.match.scan_files import write_scans
 from universeg.model import ModelConfig, UniverSeg, save_model
-from universeg.prediction import cli
+from universeg.prediction import cli, run
 from universeg.store import Store
 
 VALUES = image_of(True, 7)
@@ -154,14 +154,14 @@ def test_single_slices_and_pictures_in_nifti_are_segmented(support, shape):
 
 def test_a_query_too_large_for_the_memory_gets_a_message(support, monkeypatch, capsys):
     (support / "new/large.nii").write_bytes(nifti(VALUES))
-    preprocess = cli.preprocess
+    preprocess = run.preprocess
 
     def hungry(scan, *rest):
         if "large" in scan.where:
             raise MemoryError
         return preprocess(scan, *rest)
 
-    monkeypatch.setattr(cli, "preprocess", hungry)
+    monkeypatch.setattr(run, "preprocess", hungry)
     status, results = predict()
     assert status == 1
     assert results["large"]["error"] == "new/large.nii: not enough memory"

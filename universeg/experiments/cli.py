@@ -15,7 +15,7 @@ from universeg.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.nnunet import run_nnunet
 from universeg.experiments.scale import Scale
-from universeg.experiments.steps import do_step, networks_of, steps_of
+from universeg.experiments.steps import check_protocol, do_step, networks_of, steps_of
 
 NAME = "universeg-experiment"
 PAPER_QUERIES = 290  # queries of all labels in the paper's held-out test splits
@@ -53,6 +53,9 @@ def _experiment(args: Sequence[str]) -> None:
         return
     if find_spec("matplotlib") is None:
         raise ValueError("experiments need the extra for training: pip install 'universeg[train]'")
+    # Networks, and nnU-Net's result of a task, do not depend on what else is evaluated.
+    if not config.name.startswith("network/") and config.name != "nnunet":
+        check_protocol(config)
     if config.name == "nnunet":
         for line in run_nnunet(config):
             sys.stderr.write(f"{line}\n")

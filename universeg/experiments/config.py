@@ -1,9 +1,11 @@
 """The settings of an experiment: they are the command line of `universeg-experiment`."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -72,6 +74,13 @@ class ExperimentConfig:
     def queries(self) -> EvaluationSet:
         """The test queries of each task to evaluate on."""
         return evaluation_set(self.task_stores, self.datasets, self.tasks, "test", self.numbers.queries)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What the numbers of every step depend on, besides the networks."""
+        queries = json.dumps(self.queries.queries, default=list, sort_keys=True)
+        digest = hashlib.sha256(queries.encode()).hexdigest()[:16]
+        return {"scale": self.scale, "seed": self.seed, "size": self.task_stores.size, "queries": digest}
 
     def given_weights(self) -> dict[str, str]:
         """The weights of networks on the command line."""

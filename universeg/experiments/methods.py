@@ -48,17 +48,18 @@ def by_dataset(config: ExperimentConfig, found: Experiment) -> tuple[Table, Figu
     """Table 5 and figure 4: all methods by dataset."""
     best, notes = best_variants(config, found)
     cells: Cells = {label: means_of(config, each.at(PAPER_ENSEMBLE), each.rows) for label, each in best.items()}
-    supervised, rows, _ = nnunet_scores(config)
+    supervised, rows, files = nnunet_scores(config)
     if supervised:
         cells[NNUNET] = means_of(config, supervised, rows)
-    notes.append(_nnunet_note(config, supervised))
+    notes.append(_nnunet_note(config, files))
     table = Table("table-5", found.title, cells, notes)
     return table, bars(cells, table.columns)
 
 
-def _nnunet_note(config: ExperimentConfig, scores: Sequence[Score]) -> str:
-    done, wanted = len({score.task.key for score in scores}), len(config.queries.queries)
-    return f"{NNUNET}: {done} of {wanted} tasks are done; universeg-experiment nnunet does them."
+def _nnunet_note(config: ExperimentConfig, files: Sequence[dict[str, Any]]) -> str:
+    trainers = ", ".join(sorted({content["trainer"] for content in files}))
+    done = f"{NNUNET}: {len(files)} of {len(config.queries.queries)} tasks are done"
+    return f"{done}; universeg-experiment nnunet does them." if not files else f"{done}, with {trainers}."
 
 
 def summary(config: ExperimentConfig, found: Experiment) -> tuple[Table, None]:
@@ -80,6 +81,6 @@ def summary(config: ExperimentConfig, found: Experiment) -> tuple[Table, None]:
             "Dice": means_of(config, supervised, rows)[ALL],
         }
     where = best[next(iter(best))].content["timed_on"]
-    notes += [f"Runtime of one prediction with N examples at 128 pixels, on {where}.", _nnunet_note(config, supervised)]
+    notes += [f"Runtime of one prediction with N examples at 128 pixels, on {where}.", _nnunet_note(config, files)]
     notes.append(f"Parameters of {NNUNET} are those of one of its networks; there are {config.folds} for each task.")
     return Table("table-1", found.title, cells, notes), None

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -81,14 +80,12 @@ def soft_prediction(config: ExperimentConfig, task: str, query: str) -> NDArray[
 
 def _do_task(config: ExperimentConfig, task: str, names: Names, folder: Path) -> dict[str, Any]:
     store, run = config.task_stores.of(task), NnunetRun(config, folder)
-    began = monotonic()
     write_raw(folder / "raw", _export_task(store, task, names), NUMBER, lambda: None)
     run.plan()
     splits = folds(names.support, config.folds)
     write_json(run.preprocessed / "splits_final.json", splits)
     for fold in range(len(splits)):
         run.train(fold)
-    seconds = monotonic() - began
     chosen, by_checkpoint = "", dict[str, float]()
     for checkpoint in CHECKPOINTS:
         soft = run.predict(checkpoint, len(splits))
@@ -110,7 +107,7 @@ def _do_task(config: ExperimentConfig, task: str, names: Names, folder: Path) ->
         "trainer": run.trainer,
         "folds": len(splits),
         "parameters": run.parameters(),
-        "seconds": seconds,
+        "seconds": run.seconds(),
     }
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class NnunetRun:
 
     def __init__(self, config: ExperimentConfig, folder: Path) -> None:
         self._folder = folder.resolve()
+        self._times = self._folder / "seconds.txt"  # of each command that succeeded
         quick = config.scale != "full"
         self.trainer = config.trainer or config.numbers.nnunet
         self._memory = ["-gpu_memory_target", SMALL_MEMORY] if quick else []
@@ -78,11 +80,16 @@ class NnunetRun:
     def parameters(self) -> int:
         """Parameters of one network, counted in its weights."""
         path = self._results() / "fold_0" / CHECKPOINTS[0]
-        # nnU-Net's own file of this run; it also holds NumPy numbers, which `weights_only` refuses by default.
-        with torch.serialization.safe_globals([np.dtype, np.float64, np.dtypes.Float64DType, _scalar()]):
+        # nnU-Net's own file of this run. It also holds NumPy numbers, which `weights_only` refuses by default.
+        with torch.serialization.safe_globals(_numpy_numbers()):
             content = torch.load(path, map_location="cpu", weights_only=True)
         weights = content["network_weights"]
         return sum(tensor.numel() for tensor in {tensor.data_ptr(): tensor for tensor in weights.values()}.values())
+
+    def seconds(self) -> float:
+        """The time that planning and training took, also in earlier calls."""
+        lines = (line.split() for line in self._times.read_text(encoding="utf-8").splitlines())
+        return sum(float(seconds) for what, seconds in lines if what != "predict")
 
     def _results(self) -> Path:
         return self._folder / "results" / self._dataset / f"{self.trainer}__{PLANS}__{CONFIGURATION}"
@@ -97,13 +104,17 @@ class NnunetRun:
             file.flush()
             environment = self._environment | (self._no_workers if what == "train" else {})
             command = [sys.executable, "-c", code, *words]
+            began = monotonic()
             status = subprocess.run(command, env=environment, stdout=file, stderr=file, check=False).returncode
         if status:
             end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
             raise ValueError(f"nnU-Net's {what} ended with status {status}; the end of {log}:\n{end}")
+        with self._times.open("a", encoding="utf-8") as file:
+            file.write(f"{what} {monotonic() - began:.3f}\n")
 
 
-def _scalar() -> Any:
+def _numpy_numbers() -> list[Any]:
+    """What PyTorch must know to load NumPy's numbers: they hold no code."""
     from numpy._core.multiarray import scalar
 
-    return scalar
+    return [scalar, np.dtype, *(getattr(np.dtypes, name) for name in np.dtypes.__all__)]

@@ -9,6 +9,7 @@
 OUT is the folder of the experiments, and NAME that of a network.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,21 @@ def step_file(config: ExperimentConfig, step: str) -> Path:
     choose(MAKERS, kind, "kind of step")
     choose(networks(), _network_and_size(step)[0], "network")
     return config.out / kind / f"{name}.json"
+
+
+def check_protocol(config: ExperimentConfig) -> None:
+    """Write what the numbers in the folder depend on. Raises ValueError if it holds numbers of another protocol."""
+    path, now = config.out / "protocol.json", config.protocol
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
+    if before != now:
+        different = ", ".join(
+            f"{name}: was {before.get(name)}, is {now[name]}" for name in now if before.get(name) != now[name]
+        )
+        raise ValueError(
+            f"{config.out} holds experiments with other settings ({different}; queries is a digest of the tasks and"
+            " subjects to evaluate on); give another --out, or the same settings"
+        )
+    write_json(path, now)
 
 
 def do_step(config: ExperimentConfig, step: str) -> None:

@@ -29,7 +29,14 @@ def save_model(model: Network, path: Path, about: Mapping[str, str] | None = Non
         header["network"] = model.name
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_write(path) as part:
-        part.write_bytes(save(tensors, header))
+        part.write_bytes(_in_order(save(tensors, header)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The bytes of a .safetensors file with a sorted header: `save` writes it in another order in each process."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return data[:8] + header.ljust(end - 8) + data[end:]
 
 
 def trained_size(path: str | Path) -> int | None:

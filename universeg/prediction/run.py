@@ -107,7 +107,9 @@ class _Work:
                 return self.earlier[of_input]
             result = replace(self._segmented(query, progress), digest=of_input)
         except (ValueError, OSError, MemoryError) as error:
-            about = str(error) if str(query.path) in str(error) else f"{query.path}: {error or 'not enough memory'}"
+            about = (
+                str(error) if str(query.path) in str(error) else f"{query.path}: {str(error) or 'not enough memory'}"
+            )
             return Result(str(query.path), error=about)
         new = [warning for warning in result.warnings if warning not in self.told]
         self.told |= {*new}

@@ -76,11 +76,11 @@ def save(state: State, about: Mapping[str, Any]) -> Path:
         "average": state.average and state.average.state_dict(),
         "optimiser": state.optimiser.state_dict(),
     }
+    buffer = io.BytesIO()  # torch writes the name of a file into it, and that of an unfinished file is random
+    torch.save(content, buffer)
+    data = buffer.getvalue()
     with atomic_write(path) as part:
-        torch.save(content, part)
-        with part.open("rb+") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.write(digest.encode())
+        part.write_bytes(data + hashlib.sha256(data).hexdigest().encode())
     for old in checkpoints(path.parent.parent)[: -about["keep_checkpoints"]]:
         old.unlink()
     return path

@@ -71,6 +71,16 @@ def test_a_step_that_is_done_is_not_done_again(config, monkeypatch):
         assert step_file(config, step).exists()
 
 
+def test_numbers_of_different_protocols_are_not_mixed(config, tmp_path, capsys):
+    words = ["figure-14", "--stores", str(config.stores[0]), "--out", str(tmp_path), "--device", "cpu", "--quiet"]
+    main([*words, "--scale", "tiny"])
+    main([*words, "--scale", "tiny"])
+    for other in (["--scale", "small"], ["--scale", "tiny", "--seed", "1"], ["--scale", "tiny", "--datasets", "Other"]):
+        with pytest.raises(SystemExit):
+            main([*words, *other])
+        assert "holds experiments with other settings" in capsys.readouterr().err
+
+
 def test_a_missing_network_is_named(config, tmp_path, capsys):
     words = ["--stores", str(config.stores[0]), "--out", str(tmp_path), "--scale", "tiny", "--device", "cpu"]
     with pytest.raises(SystemExit):

@@ -36,7 +36,8 @@ def train():
     assert len(json.loads((pre / name / "splits_final.json").read_text())) == 3
     fold = results / name / f"{words[words.index('-tr') + 1]}__nnUNetPlans__2d" / f"fold_{words[2]}"
     fold.mkdir(parents=True)
-    content = {"network_weights": {"w": torch.zeros(5, 2), "b": torch.zeros(3)}, "lr": np.float64(0.1)}
+    numbers = {"lr": np.float64(0.1), "loss": [np.float32(1)]}
+    content = {"network_weights": {"w": torch.zeros(5, 2), "b": torch.zeros(3)}, **numbers}
     for checkpoint in ("checkpoint_final.pth", "checkpoint_best.pth"):
         torch.save(content, fold / checkpoint)
 
@@ -63,8 +64,9 @@ def fake(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_task_is_trained_on_support_chosen_on_dev_and_reported_on_test(config, fake, done):
-    config = replace(config, datasets=("Other",), folds=3)
+def test_a_task_is_trained_on_support_chosen_on_dev_and_reported_on_test(config, fake, done, tmp_path):
+    (tmp_path / "networks").symlink_to(done / "networks")
+    config = replace(config, datasets=("Other",), folds=3, out=tmp_path)
     assert run_nnunet(config) == []
     folder = task_folder(config, TASK)
     result = json.loads((folder / "result.json").read_text())
@@ -77,6 +79,9 @@ def test_a_task_is_trained_on_support_chosen_on_dev_and_reported_on_test(config,
     assert result["checkpoint"] == "checkpoint_best.pth"
     assert result["dice_of_checkpoints"]["checkpoint_final.pth"] == 0
     assert (result["parameters"], result["folds"], result["chosen_on"]) == (13, 3, "dev")
+    assert result["seconds"] > 0
+    lines = (folder / "seconds.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["plan", "train", "train", "train", "predict", "predict"]
     raw = folder / "raw" / "Dataset001_task"
     assert len(list((raw / "imagesTr").iterdir())) == len(store.subjects(TASK, "support")) == 6
     assert len(list((raw / "imagesTs").iterdir())) == 4
@@ -85,7 +90,7 @@ def test_a_task_is_trained_on_support_chosen_on_dev_and_reported_on_test(config,
     assert soft_prediction(config, "KeptA/g/m/a/0", "s8") is None
     # It is a row of table 5, with a note of what is missing.
     make(config, EXPERIMENTS["table-5"])
-    text = (done / "table-5" / "table.md").read_text()
+    text = (tmp_path / "table-5" / "table.md").read_text()
     assert "| nnU-Net |" in text
     assert "nnU-Net: 1 of 1 tasks are done" in text
     # What is done is not done again.

@@ -130,6 +130,12 @@ def test_a_damaged_checkpoint_is_named_and_the_previous_one_can_be_used(tmp_path
     assert resume(state(), config) == before
 
 
+def test_the_same_state_gives_the_same_bytes(tmp_path):
+    config = about(replace(CONFIG, out=tmp_path))
+    first = save(state(), config).read_bytes()
+    assert save(state(), config).read_bytes() == first
+
+
 def test_a_flipped_bit_is_found(tmp_path):
     """torch does not check its own checksums: a flipped bit of a weight would be trained on."""
     config = about(replace(CONFIG, out=tmp_path))

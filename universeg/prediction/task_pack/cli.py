@@ -76,7 +76,7 @@ def create(config: CreateConfig) -> None:
         if len(notes) > LISTED_NOTES:
             _say(f"note: and {len(notes) - LISTED_NOTES} more notes of this kind about masks")
         if config.keep:
-            pack = _pruned(pack, config.keep, config.tries, config.quiet)
+            pack = _pruned(pack, config.keep, config.quiet)
         facts = write_pack(config.pack, pack.facts, pack.folder)
     if not facts.licences:
         _say("note: the pack names no licence; say it with --licence before you pass the pack on")
@@ -108,7 +108,7 @@ def merge_packs(config: MergeConfig) -> None:
 
 def prune_pack(config: PruneConfig) -> None:
     with open_pack(config.pack) as pack:
-        small = _pruned(pack, config.keep, config.tries, config.quiet)
+        small = _pruned(pack, config.keep, config.quiet)
         _tell_written(config.output, write_pack(config.output, small.facts, small.folder), "")
 
 
@@ -183,19 +183,14 @@ def _show(pack: TaskPack) -> None:
     console.print(table)
 
 
-def _pruned(pack: TaskPack, keep: int, tries: int, quiet: bool) -> TaskPack:
+def _pruned(pack: TaskPack, keep: int, quiet: bool) -> TaskPack:
     """The pack with fewer examples, and which these are."""
-    with Progress(*Progress.get_default_columns(), console=Console(stderr=True), disable=quiet) as progress:
-        bar = progress.add_task("comparing", total=1.0)
-        pruned = prune(pack, keep, tries, lambda share: progress.update(bar, completed=share))
-    names, dropped = [example.name for example in pruned.pack.facts.examples], pruned.dropped
-    _say(f"kept {len(names)}: {', '.join(names)}")
+    with _bar("comparing", len(pack.facts.examples), quiet) as advance:
+        small, dropped = prune(pack, keep, advance)
+    _say(f"kept {len(small.facts.examples)}: {', '.join(example.name for example in small.facts.examples)}")
     more = f" and {len(dropped) - LISTED} more" if len(dropped) > LISTED else ""
     _say(f"dropped {len(dropped)}: {', '.join(dropped[:LISTED]) or 'none'}{more}")
-    if pruned.dice:
-        others = ", ".join(f"{dice:.0f}" for dice in pruned.dice[1:])
-        _say(f"Dice of the kept examples on others: {pruned.dice[0]:.0f}; of other sets as large: {others}")
-    return pruned.pack
+    return small
 
 
 def _tell_written(path: Path, facts: Facts, origin: str) -> None:

@@ -54,9 +54,7 @@ class CreateConfig:
     with_weights: Path | None = None
     """Weights that were adapted to this task (.safetensors)."""
     keep: int = 0
-    """Keep only this many examples, as universeg task prune does. 0: all."""
-    tries: int = 6
-    """With --keep: how many sets of examples to compare."""
+    """Keep only this many examples, each of which stands for a group of similar ones. 0: all."""
     number_names: bool = False
     """Name the examples 001, 002 ... in place of the names of their files, which may tell who a patient is."""
     images: Path | None = None
@@ -99,15 +97,12 @@ class MergeConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PruneConfig:
-    """Keep only some examples: of several sets, the one with which other examples are segmented best."""
+    """Keep only some examples, each of which stands for a group of similar ones. They are named."""
 
     pack: Positional[Path]
     """The task pack."""
     keep: int
     """How many examples to keep."""
-    tries: int = 6
-    """How many sets to compare; each is about 16 segmentations. 1: no comparison, one example for each group of similar
-    ones."""
     output: Output
     """The task pack to write (.zip)."""
     quiet: Quiet = False

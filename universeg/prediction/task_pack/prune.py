@@ -1,19 +1,16 @@
-"""Keep only some examples of a task: of several sets, the one with which others are segmented best.
+"""Keep only some examples of a task: each kept one stands for a group of similar ones.
 
-One of the sets has an example for each group of similar ones (k-medoids of small images and masks); the others are
-drawn at random. How similar images look says little about how well they serve (docs/how-to/task-packs.md), so the sets
-are compared by their Dice on examples that they do not have.
+The groups are those of k-medoids: the kept examples are those from which all others are, in sum, nearest. Measured
+figures, also of other ways to choose, are in docs/how-to/task-packs.md.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import count
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from universeg.base.rng import rng_for
 from universeg.prediction.task_pack.bounded_zip import PackError
 from universeg.prediction.task_pack.facts import Example
 from universeg.prediction.task_pack.pack_file import TaskPack
@@ -24,44 +21,24 @@ MASK_WEIGHT = 4.0  # of a pixel of a mask, relative to a standard deviation of t
 MOST_ROUNDS = 100
 
 Floats = NDArray[np.float64]
-Advance = Callable[[float], None]
 
 
-@dataclass(frozen=True)
-class Pruned:
-    """A pack with fewer examples."""
+def prune(pack: TaskPack, keep: int, advance: Callable[[], None] = lambda: None) -> tuple[TaskPack, list[str]]:
+    """The pack with `keep` examples, and the names of the dropped ones; `advance` is called for each example.
 
-    pack: TaskPack
-    dropped: Sequence[str]  # names
-    dice: Sequence[float]  # expected, 0..100: of the kept set first, then of the others; empty if none was measured
-
-
-def prune(pack: TaskPack, keep: int, tries: int, advance: Advance = lambda done: None) -> Pruned:
-    """The pack with `keep` examples: the best of `tries` sets. With one set, nothing is measured.
-
-    `advance` is called with the share of the work that is done. Raises PackError for an impossible number.
+    Raises PackError for an impossible number.
     """
     examples = pack.facts.examples
-    if not 1 <= keep <= len(examples) or tries < 1:
-        raise PackError(
-            f"{pack.where}: has {len(examples)} examples; expected --keep from 1 to {len(examples)}, and --tries from 1"
-        )
-    described = [_description(pack, example) for example in examples]
-    sets = [representatives(np.stack(described), keep)]
-    scores = list[float]()
-    if keep < len(examples) and tries > 1:
-        from universeg.prediction.task_pack.compare import expected_dice, work
-
-        draws = (rng_for("task pack", "prune", keep, number) for number in range(tries - 1))
-        sets += [sorted(map(int, rng.choice(len(examples), keep, replace=False))) for rng in draws]
-        steps = count(1)
-        scores = expected_dice(pack, sets, lambda: advance(next(steps) / work(pack, len(sets))))
-    order = sorted(range(len(scores)), key=lambda number: -np.nan_to_num(scores[number], nan=-1))
-    chosen = set(sets[order[0] if order else 0])
+    if not 1 <= keep <= len(examples):
+        raise PackError(f"{pack.where}: has {len(examples)} examples; expected --keep from 1 to {len(examples)}")
+    described = list[Floats]()
+    for example in examples:
+        described.append(_description(pack, example))
+        advance()
+    chosen = set(representatives(np.stack(described), keep))
     kept = tuple(example for number, example in enumerate(examples) if number in chosen)
     dropped = [example.name for number, example in enumerate(examples) if number not in chosen]
-    small = replace(pack, facts=replace(pack.facts, examples=kept))
-    return Pruned(small, dropped, [scores[number] for number in order if not np.isnan(scores[number])])
+    return replace(pack, facts=replace(pack.facts, examples=kept)), dropped
 
 
 def representatives(points: Floats, keep: int) -> list[int]:

@@ -1,7 +1,6 @@
 """info, merge and prune, and the use of a pack in universeg predict."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from task_pack_pictures import picture
 
 from universeg.model import ModelConfig, UniverSeg, save_model
 from universeg.prediction.cli import main as predict
-from universeg.prediction.task_pack.compare import expected_dice, means_without_gaps
 from universeg.prediction.task_pack.pack_file import open_pack
 from universeg.prediction.task_pack.prune import representatives
 from universeg.prediction.task_pack.use import task_defaults, task_in
@@ -99,54 +97,15 @@ def alike(labelled):
 
 def test_prune_says_which_examples_it_keeps(alike, task, tmp_path):
     task("create", "all.zip", "--from", alike)
-    status, _, told = task("prune", "all.zip", "--keep", 3, "--tries", 1, "-o", "few.zip")
+    status, _, told = task("prune", "all.zip", "--keep", 3, "-o", "few.zip")
     assert status == 0
     kept = [example.name for example in facts_of(tmp_path / "few.zip").examples]
     assert len(kept) == 3
     assert {"p4", "p5"} < set(kept)
     assert f"kept 3: {', '.join(kept)}" in told
     assert "dropped 3: p" in told
-    task("create", "kept.zip", "--from", alike, "--name", "few", "--keep", 3, "--tries", 1)
+    task("create", "kept.zip", "--from", alike, "--name", "few", "--keep", 3)
     assert [example.name for example in facts_of(tmp_path / "kept.zip").examples] == kept
-
-
-def test_prune_keeps_the_set_with_the_best_dice(alike, task, tmp_path, monkeypatch):
-    task("create", "all.zip", "--from", alike)
-    seen = []
-
-    def scores(pack, sets, advance):
-        seen.extend(sets)
-        return [60.0, float("nan"), 80.0, 70.0]
-
-    monkeypatch.setattr("universeg.prediction.task_pack.compare.expected_dice", scores)
-    _, _, told = task("prune", "all.zip", "--keep", 2, "--tries", 4, "-o", "few.zip")
-    assert "Dice of the kept examples on others: 80; of other sets as large: 70, 60" in told
-    kept = [example.name for example in facts_of(tmp_path / "few.zip").examples]
-    assert kept == [f"p{number}" for number in seen[2]]
-    assert len({tuple(one) for one in seen}) > 1
-
-
-def test_sets_are_compared_on_the_same_examples(alike, task, tmp_path, monkeypatch):
-    """A stand-in for the network: Dice is the number of the example, and ten more with example 5 in the set."""
-    task("create", "all.zip", "--from", alike, "--size", 32)
-    asked = []
-
-    def dice(segmenter, example, shown, slices):
-        asked.append((example, tuple(shown)))
-        return SimpleNamespace(dice=float(example + 10 * (5 in shown)))
-
-    monkeypatch.setattr("universeg.prediction.task_pack.compare.trial", dice)
-    with open_pack(tmp_path / "all.zip") as pack:
-        first, second = expected_dice(pack, [[0, 1], [4, 5]])
-    assert second - first == pytest.approx(10)
-    assert all(example not in shown for example, shown in asked)
-
-
-def test_means_with_gaps():
-    gaps = np.array([[10.0, np.nan, np.nan], [20.0, 50.0, np.nan], [30.0, 60.0, np.nan]])
-    assert means_without_gaps(gaps) == pytest.approx([25, 35, 45])
-    assert np.isnan(means_without_gaps(np.array([[1.0, 2], [np.nan, np.nan]]))[1])
-    assert np.isnan(means_without_gaps(np.full((2, 3), np.nan))).all()
 
 
 def test_representatives_are_the_middles_of_groups():
