@@ -67,10 +67,24 @@ class Job:
             if (self.before / name).is_file() or any(fnmatch(name, pattern) for pattern in UNFINISHED):
                 continue
             if any(fnmatch(name, pattern) for pattern in self.exact):
-                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[name] = digest_of(path)
             else:
                 assert any(fnmatch(name, pattern) for pattern in self.changing), f"{self.name}: unknown file {name}"
         return found
+
+
+def digest_of(path: Path) -> str:
+    """A digest of the bytes; of a checkpoint one of its values, since equal values can be pickled to other bytes."""
+    if path.suffix != ".pt":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    import torch
+
+    def plain(value: object) -> object:
+        if isinstance(value, torch.Tensor):
+            return value.tolist()
+        return {key: plain(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+    return hashlib.sha256(repr(plain(torch.load(path, weights_only=True))).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
