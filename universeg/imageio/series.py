@@ -93,7 +93,7 @@ def _rejoined(groups: Mapping[str, list[Header]]) -> dict[str, list[Header]]:
 
 
 def read_series(series: Series) -> LoadedImage:
-    """One volume in RAS+ order, or a picture if the series is one slice; values in the scanner's unit.
+    """One volume in RAS+ order, or a picture if the series is one slice; values in the scanner's unit, or colours.
 
     Raises ImageError if the slices are not those of one evenly spaced volume.
     """
@@ -101,10 +101,12 @@ def read_series(series: Series) -> LoadedImage:
     where = str(series.files[0] if len(series.files) == 1 else series.files[0].parent)
     try:
         raw = slices[0] if len(slices) == 1 else stacked(slices, series.files, None)
-        return upright(raw, where=where)
+        image = upright(raw, where=where)
     except ImageError as error:
         remedy = "export the volume you mean as its own folder, for example with dcm2niix"
         raise ImageError(error.reason, error.file or where, remedy) from error
+    image.check_finite()
+    return replace(image, values=image.colours, palette=None)
 
 
 def read_series_folder(folder: Path) -> tuple[Series, LoadedImage]:

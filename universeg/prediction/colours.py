@@ -18,7 +18,11 @@ Values = NDArray[Any]
 
 def coloured_image(path: Path, channel: str, frame: int | None = None) -> LoadedImage:
     """A file as grey values, with a note if it has colours; `channel` is luminance, red, green or blue."""
-    image = read_colours(path, frame)
+    return in_grey(read_colours(path, frame), channel)
+
+
+def in_grey(image: LoadedImage, channel: str) -> LoadedImage:
+    """An image with colours (..., C), or with grey values already, as grey values; a note says which channel."""
     if image.values.ndim == len(image.spacing):
         return image
     notes = image.notes

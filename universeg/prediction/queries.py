@@ -10,7 +10,7 @@ from universeg.imageio.frames import frame_count
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import stem
 from universeg.imageio.series import Series, holds_dicom, is_dicom, read_series, series_in
-from universeg.prediction.colours import coloured_image
+from universeg.prediction.colours import coloured_image, in_grey
 from universeg.prediction.pair_names import bare, is_mask_name
 from universeg.prediction.pairing import images_in
 from universeg.prediction.results import file_name
@@ -40,7 +40,9 @@ class Query:
 
     def load(self, frame: int | None, channel: str) -> LoadedImage:
         """One frame, upright and grey."""
-        return read_series(self.series) if self.series is not None else coloured_image(self.path, channel, frame)
+        if self.series is not None:
+            return in_grey(read_series(self.series), channel)
+        return coloured_image(self.path, channel, frame)
 
 
 def find_queries(paths: Sequence[Path]) -> list[Query]:

@@ -11,7 +11,7 @@ from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_dis
 from universeg.imageio.load import read_labels
 from universeg.imageio.masks import label_values
 from universeg.imageio.series import read_series_folder
-from universeg.prediction.colours import coloured_image, grey
+from universeg.prediction.colours import coloured_image, grey, in_grey
 
 ImageSource = str | Path | LoadedImage | NDArray[np.generic]
 MaskSource = ImageSource | Sequence[str | Path]  # several files: one structure in parts, or one structure each
@@ -24,7 +24,7 @@ def loaded_image(source: ImageSource, name: str, channel: str = "luminance") -> 
         return source
     if isinstance(source, str | Path):
         path = Path(source)
-        return read_series_folder(path)[1] if path.is_dir() else coloured_image(path, channel)
+        return in_grey(read_series_folder(path)[1], channel) if path.is_dir() else coloured_image(path, channel)
     if source.ndim == 3 and source.shape[-1] <= 4:
         return loaded_image(LoadedImage(grey(source, channel), (1.0, 1.0), name), name)
     if source.ndim != 2:

@@ -1,6 +1,10 @@
+"""What a person's path to segment means."""
+
 import os
 
+import numpy as np
 import pytest
+from fuzzing.samples import SAMPLES, image_of
 
 from universeg.imageio.image import ImageError
 from universeg.prediction.queries import find_queries
@@ -38,3 +42,13 @@ def test_a_pipe_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "q.png")
     with pytest.raises(ImageError, match=r"a pipe or a device: .*q\.png"):
         find_queries([tmp_path / "q.png"])
+
+
+@pytest.mark.parametrize("channel", ["luminance", "red"])
+def test_a_colour_dicom_in_a_folder_is_seen_in_grey_as_the_file_alone(tmp_path, channel):
+    SAMPLES["dicom colour"].write(tmp_path / "a.dcm", image_of(False, 0))
+    (in_folder,), (alone,) = find_queries([tmp_path]), find_queries([tmp_path / "a.dcm"])
+    assert in_folder.series is not None
+    found, expected = in_folder.load(None, channel), alone.load(None, channel)
+    assert found.values.shape == (20, 24)
+    np.testing.assert_array_equal(found.values, expected.values)
