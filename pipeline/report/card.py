@@ -1,6 +1,5 @@
 """The stage `cards`: a data card for each built dataset, in Markdown for people and in Croissant for programs."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.report.attrition_table import Attrition, attrition_of, table
 from pipeline.report.catalogue import task_row
 from universeg.base.atomic_write import atomic_write, write_json
+from universeg.base.file_digest import sha256_of
 from universeg.store import SPLITS, Store
 from universeg.store.citation import bibtex, facts_of, obligations
 from universeg.store.export.croissant import CONTEXT
@@ -71,8 +71,7 @@ def croissant(store: Store, manifest: Manifest | None) -> dict[str, Any]:
     """The metadata of a store in the Croissant format, version 1.0. It has no record sets, which LMDB does not have."""
     header = store.header
     licence = header["licence"]
-    with store.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(store.path)
     return {
         "@context": dict(CONTEXT),
         "@type": "sc:Dataset",

@@ -16,6 +16,7 @@ from pipeline.manifest.licence import Use, why_not_allowed
 from pipeline.manifest.overlaps import evaluation_overlaps
 from pipeline.manifest.schema import Manifest, load_manifests
 from pipeline.report.selection import missing_sources
+from universeg.base.console import say
 
 COLOURS = {"now": "green", "ask": "yellow", "no": "red"}
 
@@ -124,7 +125,7 @@ def _show(rows: list[PlannedDataset], use: Use) -> None:
             console.print(f"\n[bold]{title}[/bold]")
         for row in chosen:
             for line in _lines(row):
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                say(console, line)
     _show_overlaps(console, [f"  {row.name} and {line}" for row in rows for line in row.overlaps])
 
 
@@ -133,7 +134,7 @@ def _show_overlaps(console: Console, lines: list[str]) -> None:
         console.print("\n[bold]Training data that is also in data for evaluation[/bold]")
         console.print("  universeg train --exclude-overlaps leaves it out.")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 def _lines(row: PlannedDataset) -> list[str]:

@@ -10,6 +10,7 @@ from pipeline import attrition
 from pipeline.config import load_config
 from pipeline.manifest.schema import load_manifests
 from pipeline.report.selection import select
+from universeg.base.console import say
 
 MOST_LINES = 20  # per list; the report files have every row
 
@@ -54,10 +55,10 @@ def _show_stores(console: Console, root: Path, selected: Collection[str]) -> tup
 
 def _catalogue(path: Path) -> dict[str, tuple[str, str, str]]:
     """Dataset -> its numbers of tasks, subjects and images; empty if nothing is catalogued yet."""
-    import pandas as pd
-
     if not path.exists():
         return {}
+    import pandas as pd
+
     tasks = pd.read_csv(path, keep_default_na=False)
     tasks["images"] = tasks[["mid", "max"]].max(axis=1)
     return {
@@ -70,6 +71,6 @@ def _show_list(console: Console, title: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"\n[bold]{title}[/bold]")
         for line in lines[:MOST_LINES]:
-            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"  {line}")
     if len(lines) > MOST_LINES:
         console.print(f"  and {len(lines) - MOST_LINES} more")

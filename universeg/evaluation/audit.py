@@ -18,6 +18,7 @@ from tyro.conf import arg
 from universeg.base.atomic_write import atomic_write
 from universeg.base.bounds import at_least
 from universeg.base.command import run_command
+from universeg.base.console import say
 from universeg.base.device import Compute
 from universeg.base.rng import rng_for
 from universeg.episodes.dice import dice
@@ -227,7 +228,7 @@ def _show(config: AuditConfig, checks: Sequence[Check], queries: int) -> None:
         table.add_row(check.name, check.expected, check.found, "holds" if check.holds else "[bold red]does not hold")
     console = Console()
     head = f"Behaviour of {config.weights} on {queries} queries, support size N = {config.support_size}"
-    console.print(head, markup=False, highlight=False, soft_wrap=True)
+    say(console, head)
     console.print(table)
 
 

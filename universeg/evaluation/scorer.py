@@ -12,6 +12,7 @@ from torch import nn
 
 import universeg
 from universeg.base.device import Compute
+from universeg.base.file_digest import sha256_of
 from universeg.episodes.dice import Score, dice, task_name
 from universeg.episodes.episode import Episode
 from universeg.episodes.levers import ExampleTensors, build
@@ -180,4 +181,4 @@ def weights_digest(weights: Path) -> str:
     """The SHA-256 of a weights file, given by its path or its name; of a baseline its name."""
     if str(weights) in BASELINES:
         return str(weights)
-    return hashlib.sha256(weights_path(weights).read_bytes()).hexdigest()
+    return sha256_of(weights_path(weights))

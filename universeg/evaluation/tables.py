@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from universeg.base.console import say
 from universeg.episodes.dice import Mean
 from universeg.episodes.task_stores import TRAIN
 from universeg.evaluation.config import Configuration, EvaluateConfig
@@ -24,12 +25,12 @@ def show(config: EvaluateConfig, result: Result) -> None:
     for name, cells in rows:
         on_terminal.add_row(escape(name), *cells, style="bold" if name in (ALL, *result.datasets_and_rows) else "")
     console = Console()
-    console.print(headline(config), markup=False, highlight=False, soft_wrap=True)
+    say(console, headline(config))
     console.print(on_terminal)
     reused = f"{result.reused} scores are from an earlier call; to compute all again, delete {config.out}/scores.jsonl"
     lines = [*notes(result), *([reused] if result.reused else []), f"results written to {config.out}"]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 def markdown(config: EvaluateConfig, result: Result) -> str:

@@ -11,6 +11,7 @@ from tyro.conf import FlagCreatePairsOff
 
 from universeg.base.atomic_write import atomic_write
 from universeg.base.command import run_command
+from universeg.base.console import say
 from universeg.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.nnunet import run_nnunet
@@ -107,7 +108,7 @@ def _list(scale: Scale) -> None:
         f"predictions: for {scale.queries or PAPER_QUERIES} queries{' of each of 16 tasks' if scale.queries else ''}."
         f" hours: if a prediction takes {scale.seconds:g} s{training}. Networks and scores are shared by experiments."
     )
-    console.print(note, markup=False, highlight=False, soft_wrap=True)
+    say(console, note)
 
 
 def predictions(found: Experiment, scale: Scale) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from universeg.base.atomic_write import write_json
+from universeg.base.console import say
 from universeg.episodes.dice import dice
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.nnunet_commands import CHECKPOINTS, NUMBER, NnunetRun, Soft
@@ -57,7 +58,7 @@ def run_nnunet(config: ExperimentConfig) -> list[str]:
         if len(set(map(subject_of, names.support.values()))) < 2:
             left_out.append(f"{task}: nnU-Net needs two subjects in the support split")
             continue
-        console.print(f"nnU-Net: {task}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"nnU-Net: {task}")
         write_json(folder / "result.json", _do_task(config, task, names, folder))
     return left_out
 

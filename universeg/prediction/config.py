@@ -1,4 +1,4 @@
-"""What the command `universeg-predict` can be told. No torch here."""
+"""What the command `universeg-predict` can be told."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from universeg.episodes.levers import ExampleTensors, LeverFlags, Levers, build
+from universeg.base.console import say
+from universeg.episodes.lever_flags import LeverFlags
+from universeg.episodes.levers import ExampleTensors, Levers, build
 from universeg.model import save_model
 from universeg.model.networks import Network
 from universeg.prediction.examples import Examples
@@ -50,9 +52,7 @@ class Improved:
     """The network with the levers that suit the examples, and the examples without those that make results worse."""
 
     model: nn.Module
-    unadapted: (
-        nn.Module
-    )  # the same with the weights as they were: adapted weights know the examples too well to be checked
+    unadapted: nn.Module  # with the weights before they were adapted, for checks: adapted ones know the examples
     examples: Examples
 
 
@@ -77,7 +77,7 @@ def improved(
     (images, masks), origin = _tensors(examples)
     subjects = [examples.images[at].name for at in origin]
     if len(set(subjects)) < 2:
-        _say(console, "levers: not tried, because that needs two examples with a structure")
+        say(console, "levers: not tried, because that needs two examples with a structure")
         model = build(network, levers)
         return Improved(model, model, examples)
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
@@ -90,21 +90,17 @@ def improved(
             effort.effort,
             levers,
             size,
-            say=lambda line: None if quiet else _say(console, line),
+            say=lambda line: None if quiet else say(console, line),
             advance=lambda share: progress.update(bar, completed=share),
         )
     if choice.is_adapted:
         path = output / "adapted.safetensors"
         save_model(cast(Network, choice.network), path, {"size": str(size)})
-        _say(console, f"the adapted weights are saved; to use them again: --weights {path}")
-        _say(console, "what is said below about the expected Dice is of the weights before they were adapted")
+        say(console, f"the adapted weights are saved; to use them again: --weights {path}")
+        say(console, "what is said below about the expected Dice is of the weights before they were adapted")
     dropped = set(origin) - {origin[index] for index in choice.kept}
     kept = tuple(image for at, image in enumerate(examples.images) if at not in dropped)
     return Improved(choice.model, build(network, choice.levers), replace(examples, images=kept))
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tensors(examples: Examples) -> tuple[tuple[torch.Tensor, torch.Tensor], list[int]]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from universeg import __version__
+from universeg.base.console import say
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import read_colours
 from universeg.model.registry import weights_path
@@ -35,7 +36,7 @@ from universeg.prediction.report.table import show
 from universeg.prediction.results import result_labels, write_result
 from universeg.prediction.resume import digest, earlier_results
 from universeg.prediction.segmentation import Segmentation, what_stays_empty
-from universeg.prediction.task import Task, prepared_task, progress_on, say
+from universeg.prediction.task import Task, prepared_task, progress_on
 from universeg.prediction.task_pack.use import with_pack_names
 from universeg.standardise.normalise import limits
 

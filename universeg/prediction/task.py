@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import nn
 
+from universeg.base.console import say
 from universeg.base.threads import Processors
 from universeg.prediction.channel import best_channel
 from universeg.prediction.check.checkup import THOROUGH, Checkup, Plan, check_up
@@ -95,11 +96,6 @@ def progress_on(console: Console, quiet: bool) -> Progress:
     """The progress bars of the command."""
     columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, disable=quiet)
-
-
-def say(console: Console, line: str) -> None:
-    """A line for people, without markup: names may hold anything."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _checked(

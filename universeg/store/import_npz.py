@@ -1,6 +1,5 @@
 """Make a store of an .npz file with the arrays of MedSegBench: `python -m universeg.store import-npz`."""
 
-import hashlib
 import re
 import sys
 import zipfile
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from tyro.conf import arg
 
+from universeg.base.file_digest import sha256_of
 from universeg.standardise.normalise import FlatImage, limits, luminance, scaled
 from universeg.standardise.resample import Grid, cut
 from universeg.store.format import SPLITS as STORE_SPLITS
@@ -187,9 +187,4 @@ def _standard(
 
 
 def _source(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {
-            "file": path.name,
-            "bytes": path.stat().st_size,
-            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-        }
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}

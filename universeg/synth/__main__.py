@@ -16,6 +16,7 @@ from rich.table import Table
 
 from universeg.base.atomic_write import atomic_write
 from universeg.base.command import run_command
+from universeg.base.console import say
 from universeg.base.contact_sheet import Panel, outlined, sheet
 from universeg.base.lookup import choose
 from universeg.synth import FAMILIES, SynthConfig, fresh_episode, make_task
@@ -67,7 +68,7 @@ def statistics(families: tyro.conf.Positional[tuple[str, ...]] = (), tasks: int 
     console = Console()
     console.print(table)
     for line in wrong:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     return 1 if wrong else 0
 
 

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from universeg.base.atomic_write import atomic_write
+from universeg.base.console import say
 from universeg.base.contact_sheet import Panel, outlined, sheet
 from universeg.episodes.dice import Averages
 from universeg.store import Pixels
@@ -59,7 +60,7 @@ class TrainingLog:
 
     def say(self, line: str) -> None:
         """Print a line on the terminal, above the progress bar."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, line)
 
     def step(
         self, step: int, loss: float, by_dataset: Mapping[str, float], support_size: int, seconds: float, waited: float

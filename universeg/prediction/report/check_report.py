@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from universeg.base.atomic_write import atomic_write
+from universeg.base.console import say
 from universeg.prediction.check.checkup import Checkup
 from universeg.prediction.check.show import in_terminal, picture
 from universeg.prediction.config import PredictConfig
@@ -29,4 +30,4 @@ def show_check(config: PredictConfig, checkup: Checkup, labels: Sequence[Label])
         return
     console = Console()
     console.print(in_terminal(checkup))
-    console.print(f"Look at {' and '.join(map(str, paths))}.", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"Look at {' and '.join(map(str, paths))}.")

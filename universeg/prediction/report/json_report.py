@@ -1,6 +1,5 @@
 """report.json: everything that is needed to explain and repeat the results."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import torch
 
 from universeg import __version__
 from universeg.base.atomic_write import atomic_write
+from universeg.base.file_digest import sha256_of
 from universeg.model.registry import weights_path
 from universeg.prediction.check.checkup import Checkup
 from universeg.prediction.labels import Label
@@ -43,8 +43,6 @@ def report_of(
     checkup: Checkup | None = None,
 ) -> dict[str, Any]:
     """What report.json holds."""
-    with weights_path(weights).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     members = draws(len(pairs), settings)
     return {
         "notice": NOTICE,
@@ -54,7 +52,7 @@ def report_of(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        "weights": {"file": str(weights), "sha256": digest},
+        "weights": {"file": str(weights), "sha256": sha256_of(weights_path(weights))},
         "settings": asdict(settings),
         "structures": [asdict(label) for label in labels],
         "support": [

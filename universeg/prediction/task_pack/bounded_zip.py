@@ -4,7 +4,6 @@ The list of members is checked before anything is unpacked. Python's zipfile giv
 the list says, so the sizes in the list bound what is written.
 """
 
-import hashlib
 import shutil
 import stat
 import struct
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from universeg.base.file_digest import sha256_of
 
 MOST_MEMBERS = 4096
 MOST_BYTES = 4 << 30  # of all members together, unpacked
@@ -36,8 +37,7 @@ class Digest:
 
 def digest_of(path: Path) -> Digest:
     """Of a file on disk."""
-    with path.open("rb") as file:
-        return Digest(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+    return Digest(path.stat().st_size, sha256_of(path))
 
 
 def unpack(path: Path, into: Path, most_bytes: Callable[[str], int]) -> Mapping[str, Digest]:

@@ -6,26 +6,11 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from universeg.episodes.lever_flags import InferenceLevers
 from universeg.prediction.settings import Settings
 
 Quiet = Annotated[bool, arg(aliases=["-q"])]
 Output = Annotated[Path, arg(aliases=["-o"])]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskLevers:
-    """The levers (universeg.episodes.levers) that a pack keeps. Here again, since that folder loads torch."""
-
-    refine: bool = False
-    """Segment a crop around the first prediction too, and average."""
-    tiles: bool = False
-    """Also segment large images in tiles, and average."""
-    flips: bool = False
-    """Average over mirrored images."""
-    draws: int = 1
-    """Predictions to average, each with its own draw of the examples."""
-    select: int = 0
-    """Show the network only this many examples, those that are most similar to the image. 0: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +53,7 @@ class CreateConfig:
     quiet: Quiet = False
     """Show only warnings and errors."""
     settings: Settings = field(default_factory=Settings)
-    levers: TaskLevers = field(default_factory=TaskLevers)
+    levers: InferenceLevers = field(default_factory=InferenceLevers)
 
     def __post_init__(self) -> None:
         if self.pack.suffix.lower() != ".zip":

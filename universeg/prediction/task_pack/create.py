@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from universeg.base.file_names import file_names
+from universeg.episodes.lever_flags import InferenceLevers
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import read_colours
 from universeg.prediction.labels import Label, colour
 from universeg.prediction.settings import Settings
 from universeg.prediction.sources import check_pair, loaded_image, loaded_labels
 from universeg.prediction.task_pack.bounded_zip import PackError
-from universeg.prediction.task_pack.config import TaskLevers
 from universeg.prediction.task_pack.facts import MOST_EXAMPLES, MOST_LABELS, WEIGHTS, Example, Facts
 from universeg.prediction.task_pack.pack_file import TaskPack, chosen_settings
 from universeg.prediction.task_pack.pixel_files import write_pair
@@ -30,7 +30,7 @@ class Wishes:
     name: str
     label_names: tuple[str, ...] = ()  # in the order of the values
     settings: Settings = field(default_factory=Settings)
-    levers: TaskLevers = field(default_factory=TaskLevers)
+    levers: InferenceLevers = field(default_factory=InferenceLevers)
     licence: str = ""
     source: str = ""
     weights: Path | None = None

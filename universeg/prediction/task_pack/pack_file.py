@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from universeg.base.atomic_write import atomic_write, write_json
+from universeg.episodes.lever_flags import InferenceLevers
 from universeg.imageio.image import SAME_GRID, LoadedImage, grid_distance
 from universeg.imageio.load import read_colours, read_image, read_labels
 from universeg.prediction.settings import Settings
 from universeg.prediction.task_pack.bounded_zip import PackError, digest_of, read_member, unpack
-from universeg.prediction.task_pack.config import TaskLevers
 from universeg.prediction.task_pack.facts import FACTS, MOST_FACTS, WEIGHTS, Example, Facts, facts_from
 from universeg.prediction.task_pack.pixel_files import MOST_PIXELS_FILE
 
 MEMBER = re.compile(r"(images|masks)/[\w][\w .+@=()-]{0,99}\.(png|nii\.gz)")
 MOST_WEIGHTS = 256 << 20  # bytes
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the time of every member, so that the same content gives the same bytes
-LEVERS = tuple(field.name for field in fields(TaskLevers))
+LEVERS = tuple(field.name for field in fields(InferenceLevers))
 NOT_IN_PACKS = ("label", "merge_labels", "seed", "device")  # settings of one call, or that the pack's masks answer
 
 
@@ -133,7 +133,7 @@ def settings_from(facts: Facts, where: str) -> Settings:
         raise PackError(f"{where}: {error}") from error
 
 
-def chosen_settings(settings: Settings, levers: TaskLevers) -> dict[str, Any]:
+def chosen_settings(settings: Settings, levers: InferenceLevers) -> dict[str, Any]:
     """What a pack keeps of settings and levers: those that differ from the defaults and belong to the task."""
     return {
         field.name: getattr(given, field.name)

@@ -1,13 +1,13 @@
 """What lies beside exported images: README.md with licence and sources, index.csv, and Croissant metadata."""
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from universeg.base.atomic_write import atomic_write, write_json
+from universeg.base.file_digest import sha256_of
 from universeg.store.export.case import About, ExportTask, Row
 from universeg.store.export.croissant import croissant
 
@@ -33,7 +33,7 @@ def write_about(
         description=f"{'; '.join(one.title for one in about)}. {len(rows)} images with masks.",
         licences=list(dict.fromkeys(one.licence_url or one.licence for one in about if one.licence_url or one.licence)),
         citation="\n".join(dict.fromkeys(entry for one in about for entry in one.citations)),
-        index=hashlib.sha256((folder / "index.csv").read_bytes()).hexdigest(),
+        index=sha256_of(folder / "index.csv"),
         patterns=_patterns(rows) if layout != "npz" else {},
         ending=endings.pop() if len(endings) == 1 else "",
     )
@@ -92,7 +92,8 @@ def _index(folder: Path, rows: Sequence[Row]) -> str:
     for row in rows:
         for name in (row.image, row.mask):
             file = name.partition("#")[0]
-            known.setdefault(file, hashlib.sha256((folder / file).read_bytes()).hexdigest())
+            if file not in known:  # many rows may share one file
+                known[file] = sha256_of(folder / file)
         digests = (known[name.partition("#")[0]] for name in (row.image, row.mask))
         table.writerow([row.image, row.mask, row.task, row.split, row.subject, *digests])
     return text.getvalue()

@@ -11,11 +11,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from universeg.episodes.levers import LeverFlags
+from universeg.episodes.lever_flags import InferenceLevers, LeverFlags
 from universeg.imageio.image import LoadedImage
 from universeg.imageio.load import read_colours, read_labels
 from universeg.prediction.settings import Settings
-from universeg.prediction.task_pack.config import TaskLevers
 from universeg.prediction.task_pack.pack_file import chosen_settings, open_pack
 from universeg.prediction.task_pack.pixel_files import write_pair
 
@@ -123,13 +122,13 @@ def test_what_headers_say_of_patients_is_left_behind(labelled, task, tmp_path):
 
 def test_settings_of_a_machine_or_a_call_are_not_kept():
     settings = Settings(size=256, window=(-160, 240), device="cuda", seed=5, label=3)
-    levers = TaskLevers(flips=True, draws=5)
+    levers = InferenceLevers(flips=True, draws=5)
     assert chosen_settings(settings, levers) == {"size": 256, "window": (-160, 240), "flips": True, "draws": 5}
-    assert chosen_settings(Settings(), TaskLevers()) == {}
+    assert chosen_settings(Settings(), InferenceLevers()) == {}
 
 
 def test_the_levers_of_packs_are_those_of_predictions():
-    ours = {field.name: field.default for field in fields(TaskLevers)}
+    ours = {field.name: field.default for field in fields(InferenceLevers)}
     theirs = {field.name: field.default for field in fields(LeverFlags) if field.name not in ("adapt", "minutes")}
     assert ours == theirs
 
