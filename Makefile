@@ -17,10 +17,10 @@ help: ## show this list
 demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in demo/result.png (under 10 minutes)
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
-quick: .venv/ready ## the fast tests (under 3 minutes)
+quick: .venv/ready ## the fast tests (about 4 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not slurm'
 
-test: .venv/ready ## all tests (under 8 minutes)
+test: .venv/ready ## all tests (about 11 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slurm'
 
 test-slurm: .venv/ready ## the tests on a Slurm cluster of this machine; needs apt-get install slurm-wlm munge
