@@ -12,9 +12,19 @@ and the like, which F0 calls degradation).
 """
 
 from universeg.synth.config import SynthConfig
-from universeg.synth.episode import fresh_episode
+from universeg.synth.episode import fresh_episode, fresh_scene
 from universeg.synth.make_task import make_task
 from universeg.synth.mixes import FAMILIES, MIXES, drawn_family, weights_of
 from universeg.synth.task import SynthTask
 
-__all__ = ["FAMILIES", "MIXES", "SynthConfig", "SynthTask", "drawn_family", "fresh_episode", "make_task", "weights_of"]
+__all__ = [
+    "FAMILIES",
+    "MIXES",
+    "SynthConfig",
+    "SynthTask",
+    "drawn_family",
+    "fresh_episode",
+    "fresh_scene",
+    "make_task",
+    "weights_of",
+]

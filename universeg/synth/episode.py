@@ -9,7 +9,7 @@ from universeg.synth.make_task import task_streams
 from universeg.synth.mixes import FAMILIES, Families, drawn_family
 from universeg.synth.paper.f0 import f0
 from universeg.synth.paper.noise import REFERENCE_CANVAS
-from universeg.synth.scene.candidates import one_label
+from universeg.synth.scene.candidates import some_labels
 from universeg.synth.task import Pixels, RandomStreams, one_thread
 
 
@@ -23,6 +23,23 @@ def fresh_episode(
     family, several names, or weights by name. No mask is empty, and the label can be learnt. Raises ValueError for no
     entries, a size that is odd or below 16, an unknown name, or a wrong weight.
     """
+    images, labels, key = fresh_scene(seed, number, entries, size, families, device, most_labels=1)
+    return images, labels[0], key
+
+
+def fresh_scene(
+    seed: int,
+    number: int,
+    entries: int,
+    size: int,
+    families: Families = "all",
+    device: str | torch.device = "cpu",
+    most_labels: int = 1,
+) -> tuple[Pixels, list[Pixels], str]:
+    """As `fresh_episode`, with the masks of up to `most_labels` labels of the same images, at least one.
+
+    The first label is that of `fresh_episode`. More labels cost little, because most of the time is for the images.
+    """
     if entries < 1 or size < 16 or size % 2:
         raise ValueError(f"expected entries >= 1 and an even size >= 16, got {entries} entries of size {size}")
     rng = rng_for("fresh", seed, number)
@@ -30,17 +47,17 @@ def fresh_episode(
     family = FAMILIES[name]
     with one_thread(), torch.inference_mode():
         if family is None:
-            made = _f0_label(name, seed, entries, size, rng, torch.device(device))
+            made = _f0_labels(name, seed, entries, size, rng, torch.device(device), most_labels)
         else:
             streams = RandomStreams(("fresh", name, seed, number), torch.device(device))
-            made = one_label(family, streams, entries, size)
+            made = some_labels(family, streams, entries, size, most_labels)
     return *made, f"Synthetic/{name}/synth/{number}/0"
 
 
-def _f0_label(
-    name: str, seed: int, entries: int, size: int, rng: np.random.Generator, device: torch.device
-) -> tuple[Pixels, Pixels]:
-    """A random label of a random task of F0 or F0-driver.
+def _f0_labels(
+    name: str, seed: int, entries: int, size: int, rng: np.random.Generator, device: torch.device, most: int
+) -> tuple[Pixels, list[Pixels]]:
+    """Random labels of a random task of F0 or F0-driver.
 
     F0 has the paper's 1,000 tasks of 100 subjects. They are the same as in a store with this seed, if `size` divides
     256. The subjects of an episode are drawn without replacement, so that each of them can be the query. F0-driver has
@@ -57,5 +74,7 @@ def _f0_label(
         made = f0(streams, config, subjects, size)
         names = [label for label, masks in made.labels.items() if (masks > 127).any((1, 2)).all()]
         if names:
-            return made.images, (made.labels[names[rng.integers(len(names))]] > 127).astype(np.uint8)
+            first = int(rng.integers(len(names)))
+            chosen = (names[first:] + names[:first])[:most]
+            return made.images, [(made.labels[label] > 127).astype(np.uint8) for label in chosen]
     raise AssertionError(f"{name}, seed {seed}: no shape is large enough in all of {entries} subjects")

@@ -22,7 +22,7 @@ FOLDER = "checkpoints"
 # Settings that may differ when a run continues: they change the place, the length and the log of the run, not the
 # result. Tasks are compared by their digest, so stores can be moved.
 MAY_DIFFER = {"stores", "dev_stores", "tasks", "exclude_tasks", "exclude_overlaps", "overlaps", "datasets", "out",
-              "steps", "minutes", "device", "quiet", "loaders", "checkpoint_every", "keep_checkpoints",
+              "steps", "minutes", "cooldown", "device", "quiet", "loaders", "checkpoint_every", "keep_checkpoints",
               "validate_every", "patience", "preset", "forecast"}  # fmt: skip
 
 

@@ -20,8 +20,8 @@ class TrainConfig:
     out: Annotated[Path, arg(aliases=["-o"])]
     """Folder of the run. If it has checkpoints of the same run, training continues from the last one."""
     preset: str = ""
-    """Settings from a file: paper, published, small-cpu, gpu, or the path of your own .toml file. Other flags override
-    them."""
+    """Settings from a file: paper, published, small-cpu, gpu, free, or the path of your own .toml file. Other flags
+    override them."""
 
     stores: tuple[Path, ...] = ()
     """Task stores (*.lmdb) to train on, or folders of them. Held-out datasets among them are not used."""
@@ -39,6 +39,9 @@ class TrainConfig:
     """Fraction of synthetic episodes if there are stores too. Without stores, all episodes are synthetic."""
     size: int = 0
     """Pixels per side. 0: the size of the stores, or 128 without stores. Larger images are averaged down."""
+    small_steps: int = 0
+    """In this many first steps, images have half as many pixels per side, which takes about a third of the time.
+    Only without --stores."""
 
     support_size: int = 64
     """Image-mask pairs in the support set (N). Memory and time of a step grow with it."""
@@ -49,6 +52,9 @@ class TrainConfig:
     queries_per_episode: int = 1
     """Use each episode this many times, each time with another image as query and the others as support set.
     Useful if a GPU waits for data. Only without --stores."""
+    tasks_per_scene: int = 1
+    """Make this many episodes of each synthetic scene, each with another label of the same images. An episode of
+    --batch-size then counts as many times. Useful if a GPU waits for data. Only without --stores."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: Annotated[NetworkName, arg(name="model")] = "universeg"
     """The network: universeg (as published; --model.* changes it), paper (as in the paper's text), or one of the
@@ -66,6 +72,9 @@ class TrainConfig:
     """Learning rate of Adam; with a schedule, the highest one."""
     schedule: Schedule = "constant"
     """Learning-rate schedule: constant, or cosine, which falls to 0 at the last step."""
+    cooldown: float = 0.0
+    """With --minutes: the last part of the minutes, for example 0.3, in which the learning rate falls to 0, for better
+    weights. Checkpoints are from before the fall: the same command goes on from there, at the full rate."""
     warmup: int = 0
     """Steps in which the learning rate rises linearly to --learning-rate."""
     clip: float = 0.0
@@ -108,10 +117,10 @@ class TrainConfig:
     """Show only errors. The log files are still written."""
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "steps", "support_size", "batch_size", "queries_per_episode", "loaders")
+        at_least(self, 1, "steps", "support_size", "batch_size", "queries_per_episode", "tasks_per_scene", "loaders")
         at_least(self, 1, "validate_every", "dev_episodes", "checkpoint_every", "keep_checkpoints")
         at_least(self, 0, "minutes", "learning_rate", "least_support_size", "size", "warmup", "clip", "cross_entropy")
-        at_least(self, 0, "patience")
+        at_least(self, 0, "patience", "small_steps", "cooldown")
         if self.init and self.baseline.pretrained:
             raise ValueError("give --init or --baseline.pretrained, not both: each sets the initial weights")
         if self.least_support_size > self.support_size:
@@ -122,6 +131,13 @@ class TrainConfig:
             raise ValueError(
                 f"queries_per_episode must be 1 with --stores, got {self.queries_per_episode}: a support set from"
                 " stores can contain a subject twice, so a query from it could be in its own support set"
+            )
+        if self.stores and (self.tasks_per_scene > 1 or self.small_steps):
+            raise ValueError("tasks_per_scene and small_steps are for synthetic tasks alone, without --stores")
+        if self.cooldown and (self.cooldown > 1 or not self.minutes or self.schedule != "constant"):
+            raise ValueError(
+                "cooldown is a part of --minutes, from 0 to 1, of a constant schedule;"
+                f" got {self.cooldown} of {self.minutes:g} minutes, schedule {self.schedule}"
             )
         if not 0 <= self.ema < 1 or not 0 <= self.synthetic_share <= 1:
             raise ValueError(

@@ -4,14 +4,17 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import cycle, islice
+
+import numpy as np
 
 from universeg.base.rng import rng_for, seed_for
 from universeg.episodes.episode import Batch, LoadedEpisode
 from universeg.episodes.overlaps import Overlap, overlaps
 from universeg.episodes.sampling import Sampler, Tasks, dev_episodes, support_size_of, training_tasks
 from universeg.episodes.task_stores import TaskStores
-from universeg.store import Store, Task
-from universeg.synth import fresh_episode, weights_of
+from universeg.store import Pixels, Store, Task
+from universeg.synth import fresh_scene, weights_of
 from universeg.training.config import TrainConfig
 
 SIZE = 128  # default pixels per side of synthetic tasks, if there are no stores
@@ -52,12 +55,17 @@ class EpisodeSource:
         least = config.least_support_size or config.support_size
         return support_size_of(config.seed, step, least, config.support_size)
 
-    def draw(self, step: int, item: int, support_size: int) -> LoadedEpisode:
-        """The episode of an item of a step. It depends on these, the seed and the tasks alone."""
+    def draw(self, step: int, item: int, support_size: int) -> list[LoadedEpisode]:
+        """The episodes of an item of a step, `tasks_per_scene` of them.
+
+        They depend on the arguments, the seed and the tasks alone.
+        """
         config = self._config
         if self._stores and not self._is_synthetic(step, item):
-            return self._stores.load(self._sampler.episode(step, item, support_size))
-        return synthetic_episode(config.seed, step * config.batch_size + item, support_size, self.size, self._families)
+            return [self._stores.load(self._sampler.episode(step, item, support_size))]
+        size = self.size // 2 if step <= config.small_steps else self.size
+        number = step * config.batch_size + item
+        return synthetic_episodes(config.seed, number, support_size, size, self._families, config.tasks_per_scene)
 
     def _is_synthetic(self, step: int, item: int) -> bool:
         share = self._config.synthetic_share if self._config.synthetic else 0
@@ -91,7 +99,7 @@ class EpisodeSource:
         for number in range(config.dev_episodes if families else 0):
             one = {families[number % len(families)]: 1.0}
             seed = seed_for("dev", config.seed)
-            loads.append(partial(synthetic_episode, seed, number, config.support_size, self.size, one))
+            loads.append(partial(_synthetic_episode, seed, number, config.support_size, self.size, one))
         return loads, hashlib.sha256("\n".join([*names, str(len(loads))]).encode()).hexdigest()[:16]
 
 
@@ -112,14 +120,31 @@ def family_weights(words: Sequence[str]) -> dict[str, float]:
     return weights_of(named) if named else {}
 
 
-def synthetic_episode(
-    seed: int, number: int, support_size: int, size: int, families: Mapping[str, float]
-) -> LoadedEpisode:
-    """Episode `number` of a seed, from one of the families."""
-    images, masks, key = fresh_episode(seed, number, 1 + support_size, size, families)
+def synthetic_episodes(
+    seed: int, number: int, support_size: int, size: int, families: Mapping[str, float], count: int
+) -> list[LoadedEpisode]:
+    """`count` episodes with the images of scene `number` of a seed, from one of the families.
+
+    Each has another label. If the scene has fewer labels, they are used again with another query.
+    """
+    images, labels, key = fresh_scene(seed, number, 1 + support_size, size, families, most_labels=count)
     task = Task.parse(key)
     task = replace(task, dataset=_dataset_of_family(task.group))
-    return LoadedEpisode(task.key, str(number), Batch(images[None, :, None], masks[None, :, None]))
+    return [
+        LoadedEpisode(task.key, str(number), Batch(*(_as_query(pixels, which // len(labels)) for pixels in pair)))
+        for which, pair in enumerate(zip([images] * count, islice(cycle(labels), count), strict=True))
+    ]
+
+
+def _synthetic_episode(
+    seed: int, number: int, support_size: int, size: int, families: Mapping[str, float]
+) -> LoadedEpisode:
+    return synthetic_episodes(seed, number, support_size, size, families, 1)[0]
+
+
+def _as_query(entries: Pixels, number: int) -> Pixels:
+    """Entries (M, H, W) of an episode as a batch (1, M, 1, H, W), in which entry `number` is the query."""
+    return np.roll(entries, -number, 0)[None, :, None]
 
 
 def _dataset_of_family(family: str) -> str:

@@ -30,7 +30,7 @@ from universeg.training.gradients import Gradients
 from universeg.training.initial_model import initial_model
 from universeg.training.learnt import Learnt, StepTold, TrainingError, read_late, update_if_finite
 from universeg.training.loader import StepLoader, load_steps
-from universeg.training.lr_schedule import learning_rate
+from universeg.training.lr_schedule import TimeLimit, learning_rate
 from universeg.training.signals import stop_signals
 from universeg.training.training_log import TrainingLog, episode_picture, training_picture
 from universeg.training.validation import validate
@@ -74,12 +74,16 @@ class Trainer:
         graphs = self.late and self.ranks.world_size == 1 and self.compute.device.index in (None, 0)  # the current one
         self.gradients = Gradients(model, self.compute, config.cross_entropy, graphs)
         self.resumed_from = resume(self.state, self.about)
+        self.limit = TimeLimit(config.minutes)
+        self.share_of_rate = 1.0
+        if config.cooldown and self.ranks.world_size > 1:
+            raise ValueError("--cooldown is for one process: the clocks of several differ; give --schedule cosine")
 
     def run(self) -> int:
         """Do the remaining steps. Returns the number of the signal that stopped the run, else 0."""
         state, config, first = self.state, self.config, self.ranks.first
         self.log = TrainingLog(config.out, state.step, config.steps, config.quiet)
-        deadline = monotonic() + 60 * config.minutes if config.minutes else inf
+        self.limit = TimeLimit(config.minutes, config.cooldown)
         last = state.step if state.stalled(config) else config.steps
         batches = load_steps(self.load, config, range(state.step + 1, last + 1))
         with self.log if first else nullcontext(), stop_signals() as stops, closing(batches):
@@ -89,10 +93,11 @@ class Trainer:
             self.began, behind = monotonic(), deque[StepTold]()
             for episodes in batches:
                 waited = monotonic() - self.began
+                self._cool_down()
                 learnt = self.learn(episodes)
                 entries = len(episodes[0].pixels.support[0])
                 finished, stopped = state.step == config.steps, False
-                told = self._tell(learnt, finished or monotonic() >= deadline, bool(stops))
+                told = self._tell(learnt, finished or self.limit.is_over(), bool(stops))
                 behind.append(StepTold(learnt, told, entries, waited, self._shown))
                 # Every process reads after the same steps, because what it reads can end the run.
                 at_once = not self.late or finished or self._is_due(state.step)
@@ -106,14 +111,25 @@ class Trainer:
             if first and state.stalled(config):
                 self.log.say(f"no higher validation Dice since step {state.best_step}: --patience ends the run")
             if stops and first:
-                self.log.say(f"stopped by {signal.Signals(stops[0]).name}, saved after step {state.step}")
+                kept = f"saved after step {state.step}" if self.share_of_rate == 1 else "while the learning rate fell"
+                self.log.say(f"stopped by {signal.Signals(stops[0]).name}, {kept}")
         return stops[0] if stops else 0
+
+    def _cool_down(self) -> None:
+        """Before the learning rate begins to fall, save the checkpoint that the next call continues from."""
+        share = self.limit.share_of_rate()
+        if share < 1 == self.share_of_rate:
+            self.log.say(f"the learning rate falls to 0 from step {self.state.step}; the same command continues there")
+            save(self.state, self.about)
+        self.share_of_rate = share
 
     def learn(self, episodes: Sequence[LoadedEpisode]) -> Learnt:
         """Do one step; returns the task of each episode and its loss before the step."""
         step, config, state = self.state.step + 1, self.config, self.state
         images, masks = Batch.joined([episode.pixels for episode in episodes]).floats(self.compute.device)
-        rngs = [rng_for("augment", config.seed, step, item) for item in self.items]
+        each = len(episodes) // len(self.items)  # episodes of an item
+        numbers = [item * each + one for item in self.items for one in range(each)]
+        rngs = [rng_for("augment", config.seed, step, number) for number in numbers]
         images, masks = self.augmentation(images, masks, rngs)
         count = min(config.queries_per_episode, images.shape[1])
         query, ground_truth, support, support_masks = split_query(
@@ -134,7 +150,8 @@ class Trainer:
     def _update_weights(self, step: int) -> None:
         config, optimiser = self.config, self.state.optimiser
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, config.steps, config.learning_rate, config.schedule, config.warmup)
+            rate = learning_rate(step, config.steps, config.learning_rate, config.schedule, config.warmup)
+            group["lr"] = rate * self.share_of_rate
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if self.state.average:
@@ -233,7 +250,8 @@ class Trainer:
             self._write_weights("best", means.all.dice)
 
     def _save(self) -> None:
-        save(self.state, self.about)
+        if self.share_of_rate == 1:
+            save(self.state, self.about)
         self._write_weights("last")
 
     def _write_weights(self, name: str, dev_dice: float | None = None) -> None:

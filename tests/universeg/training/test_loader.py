@@ -50,7 +50,7 @@ def mixed(config):
 
 
 def test_an_episode_is_the_same_after_transfer_between_processes(mixed):
-    before = EpisodeSource(mixed).draw(1, 0, 3)
+    before = EpisodeSource(mixed).draw(1, 0, 3)[0]
     sent = pickle.dumps(before)
     after = pickle.loads(sent)
     assert (after.task, after.query) == (before.task, before.query)

@@ -15,6 +15,7 @@ from universeg.model import load_model
 from universeg.training.augment import AugmentConfig
 from universeg.training.checkpoint import checkpoints
 from universeg.training.loader import StepLoader
+from universeg.training.lr_schedule import TimeLimit
 from universeg.training.trainer import Trainer, TrainingError, train
 
 
@@ -47,6 +48,31 @@ def test_the_time_limit_ends_the_run_with_a_validation_and_a_checkpoint(config):
     train(replace(config, steps=100_000, minutes=1e-4))
     (path,) = checkpoints(config.out)
     assert int(path.stem[5:]) == rows(config, "loss")[-1][0] == rows(config, "dev_dice")[-1][0]
+
+
+def test_a_run_goes_on_from_before_its_rate_fell(config, monkeypatch):
+    """The rate of steps 1 to 3 is full, then it falls; the next call begins after step 3, at the full rate."""
+    shares, rates = iter([1, 1, 1, 0.6, 0.2, 0, 1, 1]), []
+    monkeypatch.setattr(TimeLimit, "share_of_rate", lambda limit: next(shares))
+    update = Trainer._update_weights
+
+    def update_and_note(trainer, step):
+        update(trainer, step)
+        rates.append((step, trainer.state.optimiser.param_groups[0]["lr"]))
+
+    monkeypatch.setattr(Trainer, "_update_weights", update_and_note)
+    config = replace(config, learning_rate=0.5, minutes=60, cooldown=0.3, checkpoint_every=2, validate_every=100)
+    train(replace(config, steps=6))
+    assert rates == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.3), (5, 0.1), (6, 0)]
+    assert [path.stem for path in checkpoints(config.out)] == ["step-00000002", "step-00000003"]
+    fallen = load_model(config.out / "last.safetensors").state_dict()
+    before = torch.load(checkpoints(config.out)[-1], weights_only=True)["model"]
+    assert not all(torch.equal(fallen[name], tensor) for name, tensor in before.items()), (
+        "the weights are the last ones"
+    )
+    train(replace(config, steps=5))
+    assert rates[6:] == [(4, 0.5), (5, 0.5)]
+    assert int(checkpoints(config.out)[-1].stem[5:]) == 5
 
 
 def test_the_next_episodes_load_while_the_network_learns(config, monkeypatch):

@@ -63,7 +63,7 @@ class _FirstBlock(Function):
         with on_device_of(rows):
             kernels.first_block[work.grid](
                 *tensors, pooled, total, pooled_total, *work.numbers, work.per_split,
-                **work.constants, SLOPE=SLOPE, PRECISION=matrix_precision(), num_warps=8,
+                **work.constants, SLOPE=SLOPE, PRECISION=matrix_precision(), num_warps=4,
             )  # fmt: skip
         ctx.save_for_backward(*tensors)
         return channels_first(pooled), summed(total), summed(pooled_total)
@@ -80,7 +80,7 @@ class _FirstBlock(Function):
         with on_device_of(rows):
             kernels.first_block_gradient[(programs,)](
                 *ctx.saved_tensors, *map(pixels_last, gradients), d_weights, *outgoing, *work.numbers, work.tiles,
-                **work.constants, SLOPE=SLOPE, PRECISION=matrix_precision(), num_warps=8,
+                **work.constants, SLOPE=SLOPE, PRECISION=matrix_precision(), num_warps=4,
             )  # fmt: skip
         d_shared, *d_edges = outgoing
         return None, d_weights.sum(0).to(weights.dtype), channels_first(d_shared), *d_edges

@@ -55,14 +55,23 @@ def _block(family: Family, draws: Draws) -> Candidate:
     return Candidate(draws, pictures, labels)
 
 
-def one_label(family: Family, streams: RandomStreams, subjects: int, size: int) -> tuple[Pixels, Pixels]:
-    """Images (M, H, W) 0..255 and masks (M, H, W) 0 or 1 of one label that can be learnt."""
+def some_labels(
+    family: Family, streams: RandomStreams, subjects: int, size: int, most: int
+) -> tuple[Pixels, list[Pixels]]:
+    """Images (M, H, W) 0..255 of one scene, and masks (M, H, W) 0 or 1 of up to `most` of its labels, at least one.
+
+    The labels can be learnt. The first of them does not depend on `most`.
+    """
     for candidate in candidates(family, streams, subjects, size):
-        names = list(candidate.masks)
+        found, names = list[Pixels](), list(candidate.masks)
         for number in candidate.draws.task_rng.permutation(len(names)):
             masks = candidate.masks[names[number]]
             if not why_not_learnable(candidate.pictures, masks):
-                return candidate.images, masks.byte().cpu().numpy()
+                found.append(masks.byte().cpu().numpy())
+            if len(found) == most:
+                break
+        if found:
+            return candidate.images, found
     raise AssertionError("unreachable: candidates() ends with an error")
 
 
