@@ -21,9 +21,9 @@ DIGEST_BYTES = 64  # at the end of a checkpoint: the SHA-256 of all before it; t
 FOLDER = "checkpoints"
 # Settings that may differ when a run continues: they change the place, the length and the log of the run, not the
 # result. Tasks are compared by their digest, so stores can be moved.
-MAY_DIFFER = {"stores", "dev_stores", "tasks", "exclude_tasks", "exclude_overlaps", "overlaps", "datasets", "out",
-              "steps", "minutes", "cooldown", "device", "quiet", "loaders", "checkpoint_every", "keep_checkpoints",
-              "validate_every", "patience", "preset", "forecast"}  # fmt: skip
+MAY_DIFFER = {"stores", "dev_stores", "copy_stores", "tasks", "exclude_tasks", "exclude_overlaps", "overlaps",
+              "datasets", "out", "steps", "minutes", "cooldown", "device", "computed_in", "quiet", "loaders",
+              "checkpoint_every", "keep_checkpoints", "validate_every", "patience", "preset", "forecast"}  # fmt: skip
 
 
 @dataclass
@@ -49,8 +49,11 @@ class State:
 
 
 def header(config: TrainConfig, precision: torch.dtype, **found: object) -> dict[str, Any]:
-    """The config in plain types, with the chosen precision and what was `found` in the data: size, digests of tasks."""
-    return {**_plain(asdict(config)), "precision": str(precision).removeprefix("torch."), **found}
+    """The config in plain types, the precision of this device, and what was `found` in the data: sizes, digests.
+
+    With the precision "auto", a run may continue on a device that computes in another one.
+    """
+    return {**_plain(asdict(config)), "computed_in": str(precision).removeprefix("torch."), **found}
 
 
 def _plain(value: Any) -> Any:

@@ -82,7 +82,7 @@ class Trainer:
     def run(self) -> int:
         """Do the remaining steps. Returns the number of the signal that stopped the run, else 0."""
         state, config, first = self.state, self.config, self.ranks.first
-        self.log = TrainingLog(config.out, state.step, config.steps, config.quiet)
+        self.log = TrainingLog(config.out, state.step, config.steps, config.quiet, config.minutes)
         self.limit = TimeLimit(config.minutes, config.cooldown)
         last = state.step if state.stalled(config) else config.steps
         batches = load_steps(self.load, config, range(state.step + 1, last + 1))
@@ -183,7 +183,7 @@ class Trainer:
         datasets = len({Task.parse(key).dataset for key in tasks.pools})
         what = [f"{len(tasks.pools)} tasks of {datasets} datasets"] if tasks.pools else []
         what += [f"synthetic tasks of {', '.join(self.config.synthetic)}"] if self.config.synthetic else []
-        where = f"on {self.compute.device} in {self.about['precision']}"
+        where = f"on {self.compute.device} in {self.about['computed_in']}"
         many = f" in {self.ranks.world_size} processes" if self.ranks.world_size > 1 else ""
         self.log.say(f"{' and '.join(what)} at {self.source.size} pixels, {where}{many}")
         for line in tasks.left_out:

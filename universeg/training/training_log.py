@@ -30,10 +30,13 @@ SHOWN = 4  # support pairs in a picture of an episode
 
 
 class TrainingLog:
-    """A context manager that logs the steps after `first`. Later steps that are in the log already are removed."""
+    """A context manager that logs the steps after `first`. Later steps that are in the log already are removed.
 
-    def __init__(self, out: Path, first: int, last: int, quiet: bool) -> None:
-        self._out, self._first, self._last = out, first, last
+    With `minutes`, the progress bar ends at the step that is expected then, if that is before `last`.
+    """
+
+    def __init__(self, out: Path, first: int, last: int, quiet: bool, minutes: float = 0) -> None:
+        self._out, self._first, self._last, self._seconds = out, first, last, 60 * minutes
         self._console = Console(stderr=True, quiet=quiet)
         columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}")
         self._bar = Progress(*columns, console=self._console, disable=quiet)
@@ -97,8 +100,9 @@ class TrainingLog:
         seconds, waited = map(sum, zip(*self._times, strict=True)) if self._times else (1, 0)
         loss = f"loss {fmean(self._losses):.3f}" if self._losses else ""
         state = f"{rate:.2f} steps/s, waiting for data {waited / seconds:.0%}  {loss}{self._dev}"
-        self._bar.update(self._task, completed=step, state=state)
-        left = f", {timedelta(seconds=round((self._last - step) / rate))} left" if rate and step < self._last else ""
+        last = min(self._last, self._first + round(rate * self._seconds)) if self._seconds else self._last
+        self._bar.update(self._task, completed=step, total=max(step, last), state=state)
+        left = f", {timedelta(seconds=round((last - step) / rate))} left" if rate and step < last else ""
         return state + left
 
     def _write(self, **values: object) -> None:

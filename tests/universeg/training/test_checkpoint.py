@@ -18,8 +18,8 @@ from universeg.training.ema import averaged_model
 CONFIG = TrainConfig(stores=(Path("a"),), out=Path("x"), model=ModelConfig((2, 2)))
 
 
-def about(config=CONFIG, precision=torch.float32, data="d"):
-    return header(config, precision, data=data)
+def about(config=CONFIG, data="d"):
+    return header(config, torch.float32, data=data)
 
 
 def state(seed=0):
@@ -74,7 +74,7 @@ def test_a_new_run_has_no_checkpoint_to_resume(tmp_path):
     [
         (about(replace(CONFIG, seed=4)), "seed: was 0, is 4"),
         (about(replace(CONFIG, model=ModelConfig((2, 3)))), r"model: was .*\(2, 2\)"),
-        (about(precision=torch.bfloat16), "precision: was float32, is bfloat16"),
+        (about(replace(CONFIG, precision="float32")), "precision: was auto, is float32"),
         (about(data="e"), "data: was d, is e"),
         (about(replace(CONFIG, ema=0.5)), "ema: was 0.0, is 0.5"),
         (about(replace(CONFIG, batch_size=2)), "batch_size: was 1, is 2"),
@@ -91,6 +91,12 @@ def test_settings_that_do_not_change_the_result_may_differ(tmp_path):
     save(state(), about(config))
     moved = replace(config, stores=(Path("elsewhere"),), steps=7, minutes=3, quiet=True, keep_checkpoints=9)
     assert resume(state(), about(moved))
+
+
+def test_a_run_may_move_to_a_device_that_computes_in_another_precision(tmp_path):
+    config = replace(CONFIG, out=tmp_path)
+    save(state(), header(config, torch.float32))
+    assert resume(state(), header(config, torch.bfloat16))
 
 
 def test_a_setting_that_is_newer_than_the_checkpoint_had_its_default(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from universeg.training import training_log
 from universeg.training.divergence import RECENT, LossMonitor
 from universeg.training.training_log import TrainingLog
 
@@ -38,3 +39,11 @@ def test_the_terminal_shows_the_warning_once(tmp_path, capsys):
         for step in range(1, 2 * RECENT + 1):
             log.step(step, 0.2 if step <= RECENT else 0.9, {}, 4, 0.1, 0.0)
     assert capsys.readouterr().err.count("step 315: the loss has diverged") == 1
+
+
+def test_with_a_time_limit_the_rest_of_the_minutes_is_shown(tmp_path, monkeypatch):
+    """20 seconds of 60 are over after 10 of a million steps."""
+    now = iter([0.0, *[20.0] * 9])
+    monkeypatch.setattr(training_log, "monotonic", lambda: next(now))
+    with TrainingLog(tmp_path, 0, 1_000_000, quiet=True, minutes=1) as log:
+        assert log._show(10).endswith(", 0:00:40 left")

@@ -197,7 +197,7 @@ def test_bfloat16_computes_almost_the_same_with_float32_weights(config):
     ((_, loss),), ((_, rounded_loss),) = exact.learn(episodes), rounded.learn(episodes)
     assert rounded_loss != loss
     assert rounded_loss == pytest.approx(loss, abs=0.01)
-    assert rounded.about["precision"] == "bfloat16"
+    assert rounded.about["computed_in"] == "bfloat16"
     assert {tensor.dtype for tensor in rounded.state.model.state_dict().values()} == {torch.float32}
     moments = [value for state in rounded.state.optimiser.state.values() for value in state.values()]
     assert {moment.dtype for moment in moments} == {torch.float32}
