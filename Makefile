@@ -50,5 +50,5 @@ clean: ## remove the environment and what the demo made
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,workflow,s3,gdrive,kaggle,archives,slurm,baselines,dicom,kernels,metrics,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,workflow,s3,gdrive,kaggle,archives,slurm,baselines,dicom,kernels,metrics,app,dev]'
 	touch $@

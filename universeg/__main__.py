@@ -10,6 +10,7 @@ from universeg import __version__
 VERBS: Mapping[str, tuple[str, str]] = {
     "predict": ("universeg.prediction.cli", "segment your own images from a few labelled examples"),
     "task": ("universeg.prediction.task_pack.cli", "keep labelled images and settings of a task in one file"),
+    "app": ("universeg.app.cli", "a page in the browser: paint a few examples, get the rest of the folder"),
     "train": ("universeg.training.cli", "train a network on task stores, synthetic tasks, or both"),
     "evaluate": ("universeg.evaluation.cli", "measure how well networks segment tasks they were not trained on"),
     "audit": ("universeg.evaluation.audit", "check that a network behaves as the method promises"),

@@ -1,0 +1,94 @@
+"""What the page shows of a session: the list of images, the examples, the labels, and what Dice to expect.
+
+No torch here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from universeg.app.session import Session
+from universeg.app.state import FIRST_DRAFT, KEPT, Progress, as_entries
+from universeg.prediction.check.confidence import Calibration
+from universeg.prediction.check.leave_one_out import verdict
+from universeg.prediction.check.show import summary
+from universeg.prediction.report.result import Result, look_first
+
+
+def told(session: Session, work: Progress, export: Progress, since: int = -1) -> dict[str, Any]:
+    """The session as JSON; of the images those that changed after version `since`."""
+    with session.lock:
+        calibration = Calibration.of(session.checkup.estimate) if session.checkup.estimate is not None else None
+        expected = {key: _expected(session, key, calibration) for key in session.states}
+        images = [
+            _image(session, key, expected[key]) for key, state in session.states.items() if state.changed >= since
+        ]
+        whole: dict[str, Any] = {
+            "version": session.version,
+            "folder": session.folder.path.name,
+            "path": str(session.folder.path),
+            "labels": as_entries(session.labels),
+            "settings": {name: getattr(session.settings, name) for name in KEPT},
+            "imported": session.imported,
+            "notes": session.notes,
+            "examples": {"count": len(session.examples()), "needed": FIRST_DRAFT, "number": session.examples_number},
+            "expected": _estimate(session),
+            "findings": [str(finding) for finding in session.checkup.findings],
+            "order": _look_first(session, expected),
+            "work": asdict(work),
+            "resting": bool(session.wishes.rest),
+            "export": asdict(export),
+            "images": images,
+        }
+        if since < 0:
+            whole["keys"] = [*session.states]
+        return whole
+
+
+def _image(session: Session, key: str, expected: float | None) -> dict[str, Any]:
+    state, entry = session.states[key], session.entry(key)
+    return {
+        "key": key,
+        "title": entry.title,
+        "count": state.count,
+        "volume": state.volume or (state.count is None and entry.looks_like_volume),
+        "error": state.error,
+        "expected": expected,
+        "slices": {str(row): [part.done, part.example, part.revision] for row, part in state.slices.items()},
+        "drafts": {str(row): part.examples for row, part in state.drafts.items()},
+        "changed": state.changed,
+    }
+
+
+def _expected(session: Session, key: str, calibration: Calibration | None) -> float | None:
+    """Expected Dice of the drafts of an image, 0..100, the mean over its slices."""
+    state = session.states[key]
+    drafts = [draft for row, draft in state.drafts.items() if row not in state.slices]
+    if calibration is None or not drafts:
+        return None
+    return round(sum(calibration.expected(draft.sureness) for draft in drafts) / len(drafts), 1)
+
+
+def _estimate(session: Session) -> dict[str, Any] | None:
+    estimate = session.checkup.estimate
+    if estimate is None:
+        return None
+    low, high = estimate.interval
+    return {
+        "dice": round(estimate.dice, 1),
+        "low": round(low, 1),
+        "high": round(high, 1),
+        "verdict": verdict(estimate.dice),
+        "told": summary(estimate),
+        "current": session.checked == session.examples_number,
+    }
+
+
+def _look_first(session: Session, expected: Mapping[str, float | None]) -> list[str]:
+    """The images with drafts, those that are probably worst first."""
+    found = [
+        Result(key, expected_dice=expected[key])
+        for key, state in session.states.items()
+        if any(row not in state.slices for row in state.drafts)
+    ]
+    return [result.image for result in look_first(found)]

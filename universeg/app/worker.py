@@ -1,0 +1,201 @@
+"""The thread that makes drafts: of the slice in view first, then of the next ones, then of the rest on request.
+
+It also finds out what the examples say of one another. Whatever it does is given up after at most one slice if the
+examples change, or if another slice comes into view.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from universeg.app.drafts import chain, make_drafts
+from universeg.app.masks_of_folder import import_masks
+from universeg.app.session import Session
+from universeg.app.state import FIRST_DRAFT, Draft, Progress
+from universeg.app.supports import Key, Supports
+from universeg.base.threads import Processors
+from universeg.prediction.check.checkup import Checkup, check_up
+from universeg.prediction.check.findings import Finding
+from universeg.prediction.predict import as_trained, ready
+from universeg.prediction.segmenter import FewShot, Segmenter
+from universeg.prediction.settings import Settings
+
+AHEAD = 2  # slices after the one in view whose drafts are made before they are looked at
+SAVE_EVERY = 2.0  # seconds between writes of the session while drafts are made
+QUIET = 0.4  # seconds without a change of the examples before they are checked
+UNUSABLE = (ValueError, OSError, MemoryError)  # what a bad image raises
+
+STARTED = Processors.now()
+
+
+class Superseded(Exception):
+    """The work is no longer wanted."""
+
+
+class Worker(threading.Thread):
+    """Makes drafts for one session until it is stopped."""
+
+    def __init__(self, session: Session, weights: Path, device: str) -> None:
+        super().__init__(name="drafts", daemon=True)
+        self.session, self.weights, self.device = session, weights, device
+        self.work = Progress("loading the network")
+        self.stopped = False
+        self._supports = Supports(session)
+        self._saved = time.monotonic()
+
+    def stop(self) -> None:
+        """End the thread after the present slice."""
+        with self.session.lock:
+            self.stopped = True
+            self.session.changed.notify_all()
+
+    def run(self) -> None:
+        """The thread's loop. A failure is shown on the page, since without this thread there are no drafts."""
+        try:
+            if not self.session.imported:
+                told = "reading the masks of the folder"
+                import_masks(self.session, lambda done, total: self._say(told, done, total))
+            model = ready(self.weights, self.device)
+            torch.set_num_threads(min(torch.get_num_threads(), Processors.now().free_since(STARTED)))
+            self._say()
+            while not self.stopped:
+                with self.session.lock:
+                    seen = self.session.version
+                if self._step(model):
+                    continue
+                self._save(at_once=True)
+                with self.session.lock:
+                    if self.session.version == seen and not self.stopped:
+                        self.session.changed.wait(timeout=5)
+        except (*UNUSABLE, RuntimeError) as error:
+            with self.session.lock:
+                self.work = Progress(problem=str(error) or type(error).__name__)
+                self.session.touch()
+
+    def _step(self, model: FewShot) -> bool:
+        """Do the most urgent piece of work; False if there is none."""
+        for action in self._agenda(model):
+            with suppress(Superseded):
+                action()
+            return True
+        return False
+
+    def _agenda(self, model: FewShot) -> Iterator[Callable[[], None]]:
+        """Pieces of work, the most urgent first."""
+        session, focus = self.session, self.session.wishes.focus
+        if len(session.examples()) < FIRST_DRAFT:
+            return
+        if focus is not None and session.needs_draft(*focus):
+            yield lambda: self._draft(model, focus[0], [focus[1]])
+        for key, row in self._next():
+            yield lambda key=key, row=row: self._draft(model, key, [row])  # type: ignore[misc]
+        if session.checked != session.examples_number:
+            yield lambda: self._check(model)
+        if session.wishes.rest:
+            yield lambda: self._rest(model)
+
+    def _next(self) -> list[Key]:
+        """The slices after the one in view that need a draft."""
+        focus, states = self.session.wishes.focus, self.session.states
+        if focus is None:
+            return []
+        key, row = focus
+        if states[key].volume:
+            after = [(key, at) for at in range(row + 1, min(row + 1 + AHEAD, states[key].count or 0))]
+        else:
+            keys = list(states)
+            at = keys.index(key)
+            undone = [(name, 0) for name in [*keys[at + 1 :], *keys[:at]] if not states[name].slices]
+            after = [one for one in undone[:AHEAD] if not self.session.entry(one[0]).looks_like_volume]
+        return [one for one in after if self.session.needs_draft(*one)]
+
+    def _draft(self, model: FewShot, key: str, rows: list[int], propagate: bool = False) -> None:
+        """Make and keep the drafts of some slices of one image; an image that cannot be used says why."""
+        session, number = self.session, self.session.examples_number
+        wanted = self._while_wanted(number, (key, rows[0]))
+        try:
+            made = make_drafts(model, self._supports, key, rows, replace(self._settings, propagate=propagate), wanted)
+        except UNUSABLE as error:
+            session.note_error(key, error)
+            return
+        if made is None:  # until there are more examples of this kind
+            session.skip(key)
+            return
+        for one in made:
+            if one.row not in session.states[key].slices:
+                session.keep_draft(key, one.row, one.values, Draft(one.sureness, number))
+        self._save()
+
+    def _rest(self, model: FewShot) -> None:
+        """The next piece of "segment the rest": a picture, or some slices of a volume outward from a painted one."""
+        session, key = self.session, self.session.wishes.rest[0]
+        with suppress(*UNUSABLE):  # the image's own entry says why
+            count = session.view(key).count if session.entry(key).looks_like_volume else 1
+            rows = [row for row in range(count) if session.needs_draft(key, row)]
+            if rows:
+                own = [row for row, part in session.states[key].slices.items() if part.example]
+                self._say_rest(1 - len(rows) / count)
+                drafted = session.states[key].drafts.keys() - {*rows, *session.states[key].slices}
+                line = chain(rows, own, drafted) if session.states[key].volume else rows
+                self._draft(model, key, line, propagate=bool(own))
+                return
+        with session.lock:
+            session.wishes.rest = session.wishes.rest[1:]
+            self._say_rest(0)
+
+    def _say_rest(self, share: float) -> None:
+        """How far "segment the rest" is; `share` is that of the present image."""
+        wishes = self.session.wishes
+        if wishes.rest:
+            self._say("segmenting the rest", wishes.asked - len(wishes.rest) + share, wishes.asked)
+        else:
+            self._say()
+
+    def _check(self, model: FewShot) -> None:
+        """What Dice to expect, and what is odd about the examples."""
+        session, number = self.session, self.session.examples_number
+        wanted = self._while_wanted(number, None)
+        self._say("measuring the expected Dice")
+        settled = time.monotonic() + QUIET
+        while time.monotonic() < settled:
+            wanted()
+            time.sleep(0.05)
+        try:
+            examples = self._supports.examples(
+                self._settings, self._supports.image(session.examples()[-1][0], self._settings)
+            )
+            checkup = check_up(Segmenter(model, examples, self._settings), advance=wanted)
+        except UNUSABLE as error:
+            checkup = Checkup((Finding(str(error)),))
+        session.keep_checkup(checkup, number)
+        self._say()
+
+    def _while_wanted(self, number: int, own: Key | None) -> Callable[[], None]:
+        """For `advance`: raises Superseded if the examples changed, or if another slice in view waits for its draft."""
+
+        def check() -> None:
+            session, focus = self.session, self.session.wishes.focus
+            waiting = focus is not None and focus != own and session.needs_draft(*focus)
+            if self.stopped or session.examples_number != number or waiting:
+                raise Superseded
+
+        return check
+
+    @property
+    def _settings(self) -> Settings:
+        return as_trained(replace(self.session.settings, device=self.device), self.weights)
+
+    def _say(self, doing: str = "", done: float = 0, total: int = 0) -> None:
+        with self.session.lock:
+            self.work = Progress(doing, done, total)
+            self.session.touch()
+
+    def _save(self, at_once: bool = False) -> None:
+        if at_once or time.monotonic() - self._saved > SAVE_EVERY:
+            self.session.save()
+            self._saved = time.monotonic()
