@@ -21,7 +21,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 sys.path.insert(0, workflow.basedir)
 
-from pipeline.config import RECIPE, parse, write_config
+from pipeline.config import RECIPE, claim, parse, write_config
 from pipeline.manifest.schema import load_manifests
 from pipeline.report.selection import makes_labels, select
 
@@ -87,6 +87,7 @@ def evidence(wildcards):
 
 
 onstart:
+    workflow.claimed_root = claim(CONFIG.root)  # until this process ends
     write_config(CONFIG, Path(RESOLVED))
 
 

@@ -1,10 +1,13 @@
 """`python -m pipeline STAGE`: run one stage, with or without Snakemake. STAGE --help explains the stage."""
 
+import errno
 import sys
 from collections.abc import Mapping
 from importlib import import_module
 
 import tyro
+
+from universeg.base.atomic_write import REMEDIES, WriteError
 
 # Stage -> the module that has a function of that name, and what the stage does. Only the named stage is imported,
 # because the workflow starts hundreds of jobs, and reading image formats needs large libraries.
@@ -50,12 +53,22 @@ def main() -> None:
     try:
         stage = getattr(import_module(STAGES[name][0]), name)
         tyro.cli(stage, prog=f"python -m pipeline {name}", args=arguments)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (ValueError, OSError, MemoryError) as error:
+        sys.stderr.write(f"error: {_sentence(error)}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write(f"{name} was interrupted; run the same command again to continue\n")
         sys.exit(130)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, and what to do."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        more = f" ({error})" if str(error) else ""
+        return f"not enough memory{more}; raise the limit (ulimit -v, or the memory of the cluster job)"
+    if isinstance(error, OSError) and error.errno in REMEDIES and not isinstance(error, WriteError):
+        return f"{error}; {REMEDIES[error.errno]}, then run again"
+    return str(error)
 
 
 def _overview() -> str:

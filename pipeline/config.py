@@ -3,15 +3,20 @@
 To add an option: add a field to Config, marked with the stages whose output it changes, and use it in these stages.
 """
 
+import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from pipeline.fields import Strict
 from pipeline.manifest.licence import Use
 from universeg.base.atomic_write import atomic_write
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 # Increase it whenever a change of the code changes what a store contains. Existing stores are then rebuilt.
 RECIPE = 4
@@ -107,6 +112,33 @@ def write_config(config: Config, path: Path) -> None:
     """Write the resolved settings as JSON, for `load_config`."""
     with atomic_write(path) as part:
         part.write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def claim(root: Path) -> "BaseFileLock":
+    """A lock on the folder `root`, so that only one run works there. Keep the result as long as the run lasts.
+
+    The kernel releases the lock when the process ends, also when it is killed, so nothing has to be unlocked by hand.
+    Raises ConfigError if another run has the lock, or if the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path = root / ".run.lock"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=0)
+        path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+    except Timeout:
+        raise ConfigError(
+            f"{root}: another run works in this folder ({path.read_text(encoding='utf-8')}); wait until it ends,"
+            " or set another `root`"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{root}: cannot be written ({error.strerror or error}); make room, correct its permissions, or set another"
+            " `root`"
+        ) from error
+    return lock
 
 
 def load_config(path: Path) -> Config:

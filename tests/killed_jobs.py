@@ -74,7 +74,7 @@ def _build(work: Path) -> Job:
     command = [*PYTHON, "snakemake", "--cores", "2", "--configfile", "{}/build.yaml", "--directory", "{}/work"]
     results = ("build/stores/*", "build/reports/*", "build/shards/*", "build/scans/*", "build/raw/*")
     more = ("build/receipts/*", "build/downloads/*", "build/config.json")
-    job = Job("build", command, before, results + more, ("work/*", "build/logs/*"))
+    job = Job("build", command, before, results + more, ("work/*", "build/logs/*", "build/.run.lock"))
     job.measure(folder)
     return job
 

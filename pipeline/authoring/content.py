@@ -33,6 +33,7 @@ class Content:
     lowest: float
     is_volume: bool
     is_blurred: bool = False  # masks of two values with grey levels between them, from JPEG or resizing
+    is_stack: bool = False  # DICOM slices that say where they lie, or pictures that may belong to such slices
 
     @property
     def is_mask(self) -> bool:
@@ -41,19 +42,22 @@ class Content:
 
 def inspect(group: FileGroup, root: Path) -> Content | None:
     """Read a few files of a group, or more if they may be masks; None if none can be read."""
-    subjects = sorted(group.files)
-    order = rng_for("draft", group.pattern).permutation(len(subjects))
-    paths = (root / group.files[subjects[number]] for number in order)
+    files = sorted(path for slices in group.slices.values() for path in slices.values()) or sorted(group.files.values())
+    order = rng_for("draft", group.pattern).permutation(len(files))
+    paths = (root / files[number] for number in order)
     values: set[int] | None = set()
     colours: set[Colour] | None = set()
     lowest, is_volume, is_blurred, read_files = np.inf, False, False, 0
+    is_stack = bool(group.stack)
     for path in islice(paths, MAX_MASKS):
         if read_files >= MAX_IMAGES and values is None and colours is None:
             break
         stored = _read(group.reader, path)
         if stored is None:
             continue
-        is_volume, lowest, read_files = stored.is_volume, min(lowest, float(np.min(stored.values))), read_files + 1
+        is_stack &= not stored.is_volume and (group.reader != "dicom" or stored.affine is not None)
+        is_volume = stored.is_volume or (is_stack and group.reader == "dicom")
+        lowest, read_files = min(lowest, float(np.min(stored.values))), read_files + 1
         labels = _labels(stored, path)
         values = _joined(values, labels)
         is_blurred |= labels is not None and _is_blurred(stored, labels)
@@ -61,7 +65,7 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
     if not read_files:
         return None
     known = tuple(sorted(values or ())), tuple(sorted(colours or ())) if values is None else ()
-    return Content(group, *known, lowest, is_volume, is_blurred)
+    return Content(group, *known, lowest, is_volume, is_blurred, is_stack)
 
 
 def _joined(known: Any, new: Any) -> Any:

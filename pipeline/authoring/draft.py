@@ -33,7 +33,8 @@ def new(
     """Draft a manifest for a folder of images and masks.
 
     It finds the formats, path patterns, pairs of image and mask, label values, axes and modality. It reads nnU-Net's
-    dataset.json, and names as in BIDS. Lines marked CHECK need a person.
+    dataset.json, names as in BIDS, and folders whose DICOM files are the slices of one scan. Lines marked CHECK need a
+    person.
 
     Args:
         name: Name of the dataset: letters, digits and -.
@@ -84,6 +85,7 @@ def _pairs(contents: Sequence[Content]) -> list[tuple[list[Content], list[Conten
     pairs: dict[tuple[str, ...], tuple[list[Content], list[Content]]] = {}
     for image in contents:
         matching = [mask for mask in masks if _match(image, mask)] if not image.is_mask else []
+        matching = [mask for mask in matching if not mask.is_stack] or matching  # a manifest cannot have both
         if matching:
             pairs.setdefault(tuple(mask.group.pattern for mask in matching), ([], matching))[0].append(image)
     return list(pairs.values())
@@ -92,8 +94,10 @@ def _pairs(contents: Sequence[Content]) -> list[tuple[list[Content], list[Conten
 def _match(image: Content, mask: Content) -> bool:
     """Whether most images have a mask with the same subject, and not several masks each."""
     shared = image.group.files.keys() & mask.group.files.keys()
+    slices = image.is_volume and image.is_stack and mask.is_stack
     one_each = mask.group.count < 2 * len(mask.group.files)
-    return image.is_volume == mask.is_volume and one_each and 2 * len(shared) > len(image.group.files)
+    fitting = slices or (one_each and image.is_volume == mask.is_volume)
+    return fitting and 2 * len(shared) > len(image.group.files)
 
 
 def _checked(name: str, text: str, source: Path) -> tuple[str, list[str]]:

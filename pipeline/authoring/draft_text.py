@@ -37,17 +37,20 @@ def group_text(name: str, images: Sequence[Content], masks: Sequence[Content]) -
     return f"""\
   - name: {name} # CHECK
     scans:
-{"".join(_scans(image, images) for image in images)}{frame}{_labels(masks)}
+{"".join(_scans(image, images) for image in images)}{frame}{_labels(masks, images[0])}
     axes: {[0, 1, 2] if images[0].is_volume else [0]}
     {COUNTS}
 """
 
 
-def scan_text(pattern: str, modality: str, reader: str, intensity: str, parts: Mapping[str, str], why: str = "") -> str:
-    """The entry of one pattern of image files."""
+def scan_text(
+    pattern: str, modality: str, reader: str, intensity: str, parts: Mapping[str, str], why: str = "", stack: str = ""
+) -> str:
+    """The entry of one pattern of image files; `stack` is the part that numbers slices."""
     given = ", ".join(f"{part}: {quoted(regex)}" for part, regex in parts.items())
     of_parts = f"        parts: {{{given}}}\n" if parts else ""
     slices = " # CHECK: if each file is one slice of a volume, add 'stack'" if reader == "dicom" else ""
+    slices = f"\n        stack: {stack} # CHECK: all files of a folder are one scan" if stack else slices
     return f"""\
       - image: {quoted(pattern)}
 {of_parts}        modality: {modality} # CHECK: {why}
@@ -68,20 +71,24 @@ def _scans(image: Content, images: Sequence[Content]) -> str:
     if len(images) > 1:
         modality = quoted(_distinguishing_text(image, images))
     why = f"guessed from the number of axes, the names and the lowest value, {image.lowest:g}"
-    return scan_text(image.group.pattern, modality, image.group.reader, intensity, image.group.parts, why)
+    is_stack = image.is_volume and image.is_stack
+    pattern, stack = (image.group.stack, "slice") if is_stack else (image.group.pattern, "")
+    return scan_text(pattern, modality, image.group.reader, intensity, image.group.parts, why, stack)
 
 
-def _labels(masks: Sequence[Content]) -> str:
+def _labels(masks: Sequence[Content], image: Content) -> str:
+    number = _number_of_slices(masks, image)
+    stack = f"      stack: {number}\n" if number else ""
     if len(masks) == 1:
         mask = masks[0]
         return f"""\
     labels:
 {_kind(mask)}
-      path: {quoted(mask.group.pattern)}
-      reader: {mask.group.reader}
+      path: {quoted(_path(mask, number))}
+{stack}      reader: {mask.group.reader}
       names: {_names(mask)}"""
     names = "\n".join(
-        f"        {quoted(_distinguishing_text(mask, masks))}: {quoted(mask.group.pattern)}" for mask in masks
+        f"        {quoted(_distinguishing_text(mask, masks))}: {quoted(_path(mask, number))}" for mask in masks
     )
     half = max((_half(mask) for mask in masks if mask.is_blurred), default=0)
     fits = half and all(mask.values and max(mask.values) > half for mask in masks)
@@ -89,9 +96,27 @@ def _labels(masks: Sequence[Content]) -> str:
     return f"""\
     labels:
       kind: files # CHECK: each image has several masks. If they are from several observers, keep one
-      reader: {masks[0].group.reader}
+{stack}      reader: {masks[0].group.reader}
 {above}      names:
 {names}"""
+
+
+def _number_of_slices(masks: Sequence[Content], image: Content) -> str:
+    """The part that numbers the slices of masks: the image's own if the numbers are the same; "" if they have none."""
+    if not (image.is_stack and all(mask.is_stack for mask in masks)):
+        return ""
+    own = image.group.slices
+    same = all(own[name].keys() == mask.group.slices[name].keys() for mask in masks for name in _shared(mask, image))
+    return "slice" if same else "n"
+
+
+def _shared(mask: Content, image: Content) -> set[str]:
+    return image.group.files.keys() & mask.group.files.keys()
+
+
+def _path(mask: Content, number: str) -> str:
+    """The pattern of the files of a mask, with the part that numbers its slices if it has them."""
+    return mask.group.stack.replace("{slice}", f"{{{number}}}") if number else mask.group.pattern
 
 
 def _kind(mask: Content) -> str:

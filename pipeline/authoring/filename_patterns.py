@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from universeg.imageio.formats import FORMATS
 
@@ -29,6 +29,8 @@ class FileGroup:
     reader: str
     files: Mapping[str, str]  # subject -> path
     count: int  # of all files; more than `files` if a subject has several
+    stack: str = ""  # the pattern with the part {slice} too, if the files of a subject may be slices in one folder
+    slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of these: subject -> {slice} -> path
 
 
 def ending(path: str) -> str | None:
@@ -48,24 +50,36 @@ def group_by_pattern(paths: Sequence[str]) -> Iterator[FileGroup]:
             words = _WORD.split(path[: -len(end)])
             shape = ("#" if any(map(str.isdigit, word)) else word for word in words)
             rows_by_shape[(*shape, path[-len(end) :])].append([*words, path[-len(end) :]])
-    groups = [group for rows in rows_by_shape.values() for group in _split_by_kind(rows)]
+    has_slices = any(READER_OF.get(str(ending(shape[-1]))) == "dicom" for shape in rows_by_shape)
+    groups = [group for rows in rows_by_shape.values() for group in _split_by_kind(rows, has_slices)]
     groups += [_bids_group(pattern, files) for pattern, files in bids.items()]
     yield from sorted(groups, key=lambda group: (-len(group.files), group.pattern))
 
 
-def _split_by_kind(rows: list[list[str]]) -> Iterator[FileGroup]:
+def _split_by_kind(rows: list[list[str]], has_slices: bool) -> Iterator[FileGroup]:
     """One group; or, if a number has few values and nearly all subjects have each, one group for each value."""
     counts = [len(set(column)) for column in zip(*rows, strict=True)]
+    scans = _folder_of_scans(rows, counts) if has_slices else None
     kinds = [
         at
         for at, count in enumerate(counts)
-        if 1 < count <= FEW_VALUES and count < max(counts) and _repeats_without(rows, at)
+        if 1 < count <= FEW_VALUES and count < max(counts) and at != scans and _repeats_without(rows, at)
     ]
     rows_by_kind: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     for row in rows:
         rows_by_kind[tuple(row[at] for at in kinds)].append(row)
     for same_kind in rows_by_kind.values():
         yield _file_group(same_kind)
+
+
+def _folder_of_scans(rows: list[list[str]], counts: Sequence[int]) -> int | None:
+    """The word of the folders that differs most, which names the scan; None if the folders do not differ.
+
+    The names of slices repeat in each scan, so that the word would be taken for a kind of files if there are few scans.
+    """
+    slashes = [at for at, word in enumerate(rows[0]) if "/" in word]
+    folders = [at for at in range(max(slashes, default=0)) if counts[at] > 1]
+    return max(folders, key=lambda at: counts[at], default=None)
 
 
 def _repeats_without(rows: list[list[str]], at: int) -> bool:
@@ -86,7 +100,16 @@ def _file_group(rows: list[list[str]]) -> FileGroup:
     regex = r"\d+" if all(map(str.isdigit, subjects)) else _regex([row[span] for row in rows])
     reader = READER_OF[str(ending(rows[0][-1]))]
     files = dict(zip(subjects, map("".join, rows), strict=True))
-    return FileGroup(pattern, {"subject": regex}, reader, files, len(rows))
+    name = [at for at in differ if at > max(slashes, default=-1) and at > last]
+    slice_at = max(name, key=lambda at: len({row[at] for row in rows}), default=None)
+    slices: dict[str, dict[str, str]] = defaultdict(dict)
+    for subject, row in zip(subjects, rows, strict=True):
+        slices[subject][row[slice_at or 0]] = "".join(row)
+    if slice_at is None or sum(map(len, slices.values())) < len(rows):
+        return FileGroup(pattern, {"subject": regex}, reader, files, len(rows))
+    rest[slice_at] = "{slice}"
+    stack = "".join([*rest[:first], "{subject}", *rest[last + 1 :]])
+    return FileGroup(pattern, {"subject": regex}, reader, files, len(rows), stack, slices)
 
 
 def _bids_pattern(path: str, name: re.Match[str]) -> str:

@@ -1,6 +1,5 @@
 """The stage `store`: merge a dataset's shards, split its subjects, and report what was not used."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pipeline.backends.progress import say
 from pipeline.build.label_remarks import equal_masks, merged
 from pipeline.build.merge import merge
 from pipeline.config import RECIPE, Config, load_config
+from pipeline.fetch.receipt import read_receipt
 from pipeline.manifest.overlaps import stored_overlaps
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.scan_files import ScanFiles, read_scans
@@ -65,7 +65,7 @@ def _dropped_before_shards(manifest: Manifest, scans: Path, dropped: Sequence[Dr
 
 def store_header(manifest: Manifest, receipt: Path | None, config: Config) -> dict[str, Any]:
     """What a store says about its origin; `merge` adds the splits."""
-    sources = json.loads(receipt.read_text(encoding="utf-8"))["files"] if receipt else []
+    sources = read_receipt(receipt) if receipt else []
     return {
         "dataset": manifest.name,
         "title": manifest.title,

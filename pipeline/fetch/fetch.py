@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from pipeline.backends.base import Download, FetchError, check_disk_space, clean
 from pipeline.backends.progress import say
 from pipeline.fetch.receipt import Origin, Received
 from pipeline.manifest.source_file import SourceFile
-from universeg.base.atomic_write import write_json
+from universeg.base.atomic_write import read_json, write_json
 
 
 class NeedsPerson(ValueError):
@@ -152,7 +151,7 @@ def _check_existing(source: SourceFile, path: Path) -> Received:
         sha256 = _check(source, source.digest, path)
     except FetchError as error:
         raise FetchError(f"{path}: {error}; delete the file to download it again, or correct the manifest") from error
-    note = json.loads(_note(path).read_text(encoding="utf-8")) if _note(path).exists() else {}
+    note = read_json(_note(path)) if _note(path).exists() else {}
     is_noted = note.get("sha256") == sha256
     origin, place = (note["origin"], note["place"]) if is_noted else ("by hand", path.as_posix())
     say(f"{path}: exists, {'digest is right' if source.digest else 'no digest to check'} ({origin})")

@@ -36,12 +36,6 @@ def scans(manifest: Manifest) -> int | None:
     return None if None in counts or not counts else sum(count or 0 for count in counts)
 
 
-def download_size(manifest: Manifest) -> tuple[int, int]:
-    """Bytes of all files with a known size, and the number of files with an unknown size."""
-    known = [source.bytes for source in manifest.archives if source.bytes is not None]
-    return sum(known), len(manifest.archives) - len(known)
-
-
 def readable_size(known: int, unknown: int) -> str:
     """`known` bytes and `unknown` files of unknown size, for people: "23 MB + 2 files"."""
     value, units = float(known), ["bytes", "kB", "MB", "GB"]

@@ -140,9 +140,10 @@ class Manifest(Strict):
     def digest(self, *fields: str) -> str:
         """A short digest of the named fields, or of all that describe the data, so without `real_files`.
 
-        It does not depend on comments or the order of keys.
+        It does not depend on comments, the order of keys, or sizes that only forecasts use.
         """
-        facts = self.model_dump(mode="json", include=set(fields) or None, exclude={"real_files"})
+        unused = {"real_files": True, "sources": {"__all__": {"about_bytes"}}}
+        facts = self.model_dump(mode="json", include=set(fields) or None, exclude=unused)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

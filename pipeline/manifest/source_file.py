@@ -44,6 +44,9 @@ class SourceFile(Strict):
     url: Annotated[str, AfterValidator(_url)] | None = Field(None, description=f"One of: {'; '.join(URL_FORMS)}")
     get: str | None = Field(None, description="What a person must do to get the file, step by step")
     bytes: Annotated[int, Field(gt=0)] | None = Field(None, description="Size of the file; it is checked")
+    about_bytes: Annotated[int, Field(gt=0)] | None = Field(
+        None, description="Size as the owner rounds it, in a series of each file; only for forecasts"
+    )
     digest: Digest | None = Field(
         None,
         description="Digest of the downloaded file; it is checked. Omit it if the server packs the file anew each time",

@@ -17,7 +17,7 @@ from pipeline.manifest.path_pattern import PathPattern
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.listing import list_files, listing
 from pipeline.match.names import name_of
-from universeg.base.atomic_write import atomic_write
+from universeg.base.atomic_write import atomic_write, read_json
 from universeg.base.lookup import choose
 
 # What each tool creates: the conformed T1, the same without skull, and the structures by FreeSurfer's numbers
@@ -165,7 +165,7 @@ def to_segment(config: Path, manifest: Path, raw: Path, chunk: int, out: Path) -
         out: The bash script. Its results go to a folder beside it that is named after the tool.
     """
     settings = load_config(config)
-    root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
+    root = Path(read_json(raw)["root"])
     scans = unlabelled_scans(load_manifest(manifest), root)[chunk :: settings.chunks]
     tool = settings.segment.tool
     write_script(out, scans, root, out.parent / tool, tool, _licence_file(settings, config))
@@ -187,7 +187,7 @@ def segmented(config: Path, raw: Path, scripts: Path, out: Path) -> None:
         out: The note, in the form of the unpack stage's note. The folder is scripts/files.
     """
     tool = load_config(config).segment.tool
-    root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
+    root = Path(read_json(raw)["root"])
     count = gather(root, scripts / tool, scripts / "files")
     with atomic_write(out) as part:
         part.write_text(json.dumps({"root": str(scripts / "files"), "tool": tool, "made": count}), encoding="utf-8")

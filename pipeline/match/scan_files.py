@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.attrition import Dropped
-from universeg.base.atomic_write import atomic_write
+from universeg.base.atomic_write import atomic_write, read_json
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def write_scans(path: Path, root: Path, scans: list[ScanFiles], dropped: list[Dr
 
 def read_scans(path: Path) -> tuple[Path, list[ScanFiles], list[Dropped]]:
     """The folder, scans and dropped files that `write_scans` wrote."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_json(path)
     scans = [_scan(**facts) for facts in content["scans"]]
     return Path(content["root"]), scans, [Dropped(**row) for row in content["dropped"]]
 

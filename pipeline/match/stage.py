@@ -1,12 +1,12 @@
 """The stage `match`: find the scans of a dataset, and list the files that give none and why."""
 
-import json
 from pathlib import Path
 
 from pipeline.backends.progress import say
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.match import scans_of
 from pipeline.match.scan_files import write_scans
+from universeg.base.atomic_write import read_json
 from universeg.store import subject_of
 
 
@@ -19,7 +19,7 @@ def match(manifest: Path, raw: Path, out: Path) -> None:
         out: JSON with the scans, and with the files that give none and why.
     """
     facts = load_manifest(manifest)
-    root = Path(json.loads(raw.read_text(encoding="utf-8"))["root"])
+    root = Path(read_json(raw)["root"])
     scans, dropped = scans_of(facts, root)
     if not scans:
         patterns = "; ".join(form.image for group in facts.groups for form in group.scans)

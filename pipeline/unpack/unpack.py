@@ -20,7 +20,7 @@ from pipeline.unpack.nested_archives import expand_nested
 from pipeline.unpack.safe_names import matches, name_parts, unsafe_name
 from pipeline.unpack.split_archives import group_parts, open_parts
 from pipeline.unpack.zip_tar import BLOCK, reader_of, translate_errors
-from universeg.base.atomic_write import atomic_write
+from universeg.base.atomic_write import atomic_write, read_json
 
 __all__ = ["Inventory", "UnpackError", "unpack"]
 
@@ -66,7 +66,7 @@ def unpack(
     into.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(into.with_name(f".{into.name}.lock")):
         wanted = [_identity(source, path, known_sha256(path)) for source, path in archives]
-        noted = json.loads(note.read_text(encoding="utf-8")) if note.exists() else None
+        noted = read_json(note) if note.exists() else None
         if noted is not None and noted["archives"] == wanted and into.exists():
             say(f"{into}: kept, it was unpacked from the same archives")
             return Inventory(into, **noted["found"])

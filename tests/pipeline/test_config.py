@@ -1,6 +1,7 @@
 """The settings: defaults, mistakes, and how a setting reaches the stages that it affects."""
 
 import inspect
+import os
 import re
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline.__main__ import STAGES
-from pipeline.config import Affects, Config, ConfigError, config, load_config, parse, write_config
+from pipeline.config import Affects, Config, ConfigError, claim, config, load_config, parse, write_config
 
 SNAKEFILE = Path("Snakefile").read_text()
 
@@ -90,3 +91,18 @@ def test_no_stage_of_the_workflow_has_a_setting_as_its_own_option(stage):
     """Settings come from the resolved config alone, so that an option is not declared in several places."""
     function = getattr(import_module(STAGES[stage][0]), stage)
     assert not set(inspect.signature(function).parameters) & set(Config.model_fields)
+
+
+def test_a_second_run_in_a_root_is_refused_until_the_first_ends(tmp_path):
+    first = claim(tmp_path / "root")
+    with pytest.raises(ConfigError, match=rf"root: another run works in this folder \(process {os.getpid()} on .*wait"):
+        claim(tmp_path / "root")
+    claim(tmp_path / "other root").release()
+    first.release()
+    claim(tmp_path / "root").release()
+
+
+def test_a_root_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "root").write_text("")
+    with pytest.raises(ConfigError, match=r"root: cannot be written .*set another `root`"):
+        claim(tmp_path / "root")

@@ -3,8 +3,9 @@
 - format: the layout of a store, and how one record is packed.
 - origin: from which files the records of a scan were made, and how.
 - reader: `Store`.
+- local_copy: a store that was copied to a disk of this machine.
 - writer: `write_store`.
-- pages: where records lie in the file, for reading many at once.
+- pages: where records lie in the file, for reading many at once, and whether its pages are damaged.
 """
 
 from universeg.store.format import (

@@ -8,7 +8,7 @@ python -m universeg.store import-npz FILE --name NAME --out S     make a store o
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import tyro
@@ -17,48 +17,72 @@ from rich.table import Table
 
 from universeg.base.command import run_command
 from universeg.store.export.from_store import export
-from universeg.store.format import SLICINGS, StoreError, Task, area, decompress, unpack
+from universeg.store.format import SLICINGS, StoreError, area, decompress, unpack
 from universeg.store.import_npz import import_npz
-from universeg.store.origin import unpack_origin
+from universeg.store.origin import origin_key, unpack_origin
 from universeg.store.reader import Store
 
 NAME = "python -m universeg.store"
 
 
 def problems(store: Store) -> Iterator[str]:
-    """One line for each problem of a store: damaged records, and differences between records and index."""
+    """One line for each problem of a store: damaged records, and differences between records, origins and index.
+
+    Raises StoreError if the file is so damaged that its records cannot be listed.
+    """
+    store.check_pages()
     listed = {
         (slicing, task, subject): pixels
         for task in store.tasks
         for slicing in SLICINGS
         for subject, pixels in store.areas(task, slicing).items()
     }
+    scans = set[bytes]()
     for key, value in store.packed():
-        slicing, group, modality, axis, subject, *_ = key.decode().split("/")
         try:
-            side, image, masks = unpack(value, key.decode())
-            if side != store.header["size"]:
-                raise StoreError(f"{key.decode()}: side {side}, the header says {store.header['size']}")
-            decompress(image, side, key.decode())
-            found = {label: area(decompress(block, side, key.decode())) for label, (_, block) in masks.items()}
+            slicing, group, modality, axis, subject, *label = key.decode().split("/")
+        except ValueError:
+            yield f"{key!r}: the name of the record is damaged; rebuild the store"
+            continue
+        scans.add(origin_key(group, modality, subject))
+        try:
+            found = _areas(store, key.decode(), value)
+            if label != (list(found) if slicing == "max" else []):
+                raise StoreError(f"{key.decode()}: the name of the record does not fit its labels; rebuild the store")
         except StoreError as error:
             yield str(error)
             continue
         for label, pixels in found.items():
-            task = Task(store.header["dataset"], group, modality, label, int(axis)).key
+            task = f"{store.header['dataset']}/{group}/{modality}/{label}/{axis}"
             if listed.pop((slicing, task, subject), None) != pixels:
                 yield f"{key.decode()}: the index does not list {label} with {pixels} pixels"
-    yield from _damaged_origins(store)
+    yield from _damaged_origins(store, scans)
     for slicing, task, subject in listed:
         yield f"{task}: the index lists {subject} ({slicing}), but there is no such record"
 
 
-def _damaged_origins(store: Store) -> Iterator[str]:
+def _areas(store: Store, key: str, value: bytes) -> dict[str, int]:
+    """The labels of a record with the areas of their masks. Raises StoreError if the record is damaged."""
+    side, image, masks = unpack(value, key)
+    if side != store.header["size"]:
+        raise StoreError(f"{key}: side {side}, the header says {store.header['size']}")
+    decompress(image, side, key)
+    return {label: area(decompress(block, side, key)) for label, (_, block) in masks.items()}
+
+
+def _damaged_origins(store: Store, scans: Collection[bytes]) -> Iterator[str]:
+    """If the store has origins, each scan must have one, and each must be that of a scan."""
+    found = set[bytes]()
     for key, value in store.packed_origins():
+        found.add(key)
         try:
-            unpack_origin(value, key.decode())
+            origin = unpack_origin(value, repr(key))
+            if key != origin_key(origin.group, origin.modality, origin.subject):
+                yield f"{key!r}: this is the origin of {origin.subject}; rebuild the store"
         except StoreError as error:
             yield str(error)
+    for key in sorted(found.symmetric_difference(scans) if found else ()):
+        yield f"{key!r}: {'an origin without a record' if key in found else 'the origin is missing'}; rebuild the store"
 
 
 def verify(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:

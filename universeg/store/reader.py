@@ -1,10 +1,11 @@
 """Read tasks from a store. The file is opened at first use, once per process."""
 
+import errno
 import json
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,12 @@ from universeg.store.format import (
     subject_of,
     unpack,
 )
+from universeg.store.local_copy import local_copy
 from universeg.store.origin import ORIGIN, Origin, origin_key, unpack_origin
-from universeg.store.pages import Place, read_ahead, record_places
+from universeg.store.pages import PageError, Place, read_ahead, record_places
+
+# What mmap of a file that is not empty reports where the file system has none; some network file systems do not.
+NO_MAPPING = (errno.ENODEV, errno.EOPNOTSUPP, errno.ENOSYS)
 
 _OPEN: "weakref.WeakValueDictionary[tuple[int, int, int], lmdb.Environment]" = weakref.WeakValueDictionary()
 
@@ -40,14 +45,19 @@ _OPEN: "weakref.WeakValueDictionary[tuple[int, int, int], lmdb.Environment]" = w
 class Store:
     """Reader of one store. It can be pickled, and it is opened again in each process, also after a fork.
 
-    Raises StoreError if the file is missing, truncated, damaged, or of another format.
+    The file is only read, and may be on a read-only disk. It is mapped into memory. With `copy_to`, a folder on a disk
+    of this machine, it is copied there first, and `path` is the copy: for network storage that is slow, or cannot map
+    files. Raises StoreError if the file is missing, truncated, damaged, of another format, or cannot be mapped.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, copy_to: str | Path | None = None) -> None:
+        self.path = Path(path) if copy_to is None else local_copy(Path(path), Path(copy_to))
         self._env: lmdb.Environment | None = None
         self._pid = 0
-        self._places = dict[str, dict[bytes, Place]]()  # of records, by the common prefix of their keys
+        self._places = dict[str, dict[bytes, Place | None]]()  # of records, by the common prefix of their keys
+        self._environment()  # raises an error for a file that is not LMDB
+        for key in (HEADER, INDEX, SUMS):
+            self.check_pages(key.decode())
         raw_header, raw_index = self._get(HEADER), self._get(INDEX)
         if raw_header is None or raw_index is None:
             raise StoreError(f"{self.path} has no header: it is not a task store, but another LMDB file")
@@ -103,7 +113,7 @@ class Store:
         # One array for both is faster: the allocator reuses its memory pages in the next call.
         images, masks = pixels = np.empty((2, len(subjects), side, side), np.uint8)
         first_rows = dict[str, int]()
-        with self._environment().begin(buffers=True) as txn:
+        with self._transaction(buffers=True) as txn:
             for row, subject in enumerate(subjects):
                 if (first := first_rows.setdefault(subject, row)) < row:  # a repetition is decoded once
                     pixels[:, row] = pixels[:, first]
@@ -120,14 +130,14 @@ class Store:
 
     def packed(self) -> Iterator[Packed]:
         """Keys and values of all records as stored, in key order."""
-        with self._environment().begin() as txn:
+        with self._transaction() as txn:
             for key, value in txn.cursor():
                 if not key.startswith(b"~"):
                     yield bytes(key), bytes(value)
 
     def packed_origins(self) -> Iterator[Packed]:
         """Keys and values of all origins as stored, in key order."""
-        with self._environment().begin() as txn:
+        with self._transaction() as txn:
             cursor = txn.cursor()
             if cursor.set_range(ORIGIN):
                 for key, value in cursor:
@@ -157,14 +167,30 @@ class Store:
         """Ask the kernel to load all records at once; LMDB alone would load them one after another."""
         with suppress(OSError):  # the file was moved or deleted; the open file can still be read
             if prefix not in self._places:
-                self._places[prefix] = record_places(self.path, prefix.encode())
+                self._places[prefix] = self.check_pages(prefix)
             found = self._places[prefix]
-            read_ahead(self.path, [found[name] for key in keys if (name := key.encode()) in found])
+            places = (found.get(key.encode()) for key in keys)
+            read_ahead(self.path, [place for place in places if place is not None])
 
     def _get(self, key: bytes) -> bytes | None:
-        with self._environment().begin() as txn:
+        with self._transaction() as txn:
             value: bytes | None = txn.get(key)
             return value
+
+    @contextmanager
+    def _transaction(self, buffers: bool = False) -> Iterator[lmdb.Transaction]:
+        try:
+            with self._environment().begin(buffers=buffers) as txn:
+                yield txn
+        except lmdb.Error as error:
+            raise StoreError(f"{self.path} is damaged: {error}; rebuild or copy it again") from error
+
+    def check_pages(self, prefix: str = "") -> dict[bytes, Place | None]:
+        """Where the records lie whose keys start with `prefix`. Raises StoreError if a page is damaged."""
+        try:
+            return record_places(self.path, prefix.encode())
+        except PageError as error:
+            raise StoreError(f"{self.path} is damaged: {error}; rebuild or copy it again") from error
 
     def _environment(self) -> lmdb.Environment:
         if self._env is None or self._pid != os.getpid():
@@ -195,9 +221,21 @@ def _open_environment(path: Path) -> lmdb.Environment:
             str(path), subdir=False, readonly=True, lock=False, readahead=False, meminit=False, max_spare_txns=8
         )
     except lmdb.Error as error:
-        raise StoreError(f"{path} is not a task store: {error}") from error
+        raise StoreError(_why_not_open(path, error)) from error
     pages = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
     if stat.st_size < pages:  # reading past the end would end the process with SIGBUS
         raise StoreError(f"{path} is truncated: {stat.st_size} bytes, expected {pages}; rebuild or copy it again")
     _OPEN[key] = env
     return env
+
+
+def _why_not_open(path: Path, error: lmdb.Error) -> str:
+    reason = str(error).rpartition(": ")[2]
+    if isinstance(error, lmdb.MemoryError) or reason == os.strerror(errno.ENOMEM):
+        return f"{path} cannot be mapped into memory: {reason}; raise the memory limit (ulimit -v)"
+    if reason in map(os.strerror, NO_MAPPING):
+        return (
+            f"{path} is on a file system that cannot map files into memory ({reason}); copy it to a disk of this"
+            " machine: Store(path, copy_to=FOLDER), or --copy-stores FOLDER in training and evaluation"
+        )
+    return f"{path} is not a task store: {error}"

@@ -17,7 +17,7 @@ from universeg.store.origin import ORIGIN
 
 # Limits on the size of a store, tried in turn, because LMDB reserves so many addresses at once and a memory limit
 # (ulimit -v) may not allow it. Memory and disk space are used only as needed.
-_MAX_BYTES = (1 << 40, 1 << 36, 1 << 32)
+_MAX_BYTES = (1 << 40, 1 << 36, 1 << 32, 1 << 30, 1 << 28)
 
 
 def write_store(path: Path, header: Mapping[str, Any], packed: Iterable[Packed]) -> None:
@@ -72,7 +72,7 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except lmdb.MemoryError as error:
         raise StoreError(
-            f"{path} cannot be written: the memory limit is below {_MAX_BYTES[-1] >> 30} GiB of addresses;"
+            f"{path} cannot be written: the memory limit is below {_MAX_BYTES[-1] >> 20} MiB of addresses;"
             " raise it (ulimit -v, or the memory of the cluster job)"
         ) from error
     except lmdb.MapFullError as error:

@@ -12,9 +12,11 @@ from PIL import Image
 from pipeline.authoring.draft import new
 from pipeline.authoring.filename_patterns import READER_OF, group_by_pattern
 from pipeline.authoring.lint import problems
+from pipeline.build.records import Recipe, records_of
 from pipeline.manifest.schema import Manifest, load_manifest
 from pipeline.match.match import scans_of
 from pipeline.readers import READERS
+from universeg.store import Record
 
 
 def picture(path: Path, values: np.ndarray) -> None:
@@ -206,6 +208,52 @@ def test_dicom_slices_with_volumes_of_masks_are_explained(tmp_path):
         writers.dicom(tmp_path / f"d/p{number}", [f"{n}.dcm" for n in range(3)], noise(9, 8, 3))
         volume(tmp_path / f"d/masks/p{number}.nii.gz", blob(8, 9, 7))
     assert "are single slices, but masks/{subject}.nii.gz are volumes" in refused(tmp_path / "d", tmp_path)
+
+
+SLICES = 6
+
+
+@pytest.mark.parametrize("names", ["{n}.dcm", "IM-0001-{n:04}.dcm"])
+@pytest.mark.parametrize("labels", ["volumes", "slices", "pictures", "other numbers", "volumes and slices"])
+def test_folders_of_dicom_slices_are_scans(tmp_path, names, labels):
+    masks = [f"m{9 - n}.png" if labels == "other numbers" else names.format(n=n) for n in range(SLICES)]
+    for number in (11, 12, 13):
+        image, mask = noise(9, 8, SLICES, low=-300), blob(9, 8, SLICES, value=number % 2 + 1)
+        folder = tmp_path / f"d/patient_{number}"
+        writers.dicom(folder / "ct", [names.format(n=n) for n in range(SLICES)], image)
+        if "volumes" in labels:
+            writers.nifti(folder / "mask.nii.gz", mask.astype(np.uint8), (1, 1, 1), "LPS")
+        if "slices" in labels:
+            writers.dicom(folder / "mask", masks, mask)
+        if labels in ("pictures", "other numbers"):
+            for n, name in enumerate(masks):
+                picture(folder / "mask" / Path(name).with_suffix(".png"), mask[..., n].T)
+    manifest, text = drafted(tmp_path / "d", tmp_path)
+    (group,) = manifest.groups
+    assert (group.scans[0].stack, group.scans[0].intensity, group.axes) == ("slice", "ct", (0, 1, 2))
+    assert (group.expect.scans, group.labels.names) == (3, {1: "label 1", 2: "label 2"})
+    assert group.labels.stack == (None if "volumes" in labels else "n" if labels == "other numbers" else "slice")
+    assert "stack: slice # CHECK: all files of a folder are one scan" in text
+    (scan, *_), _ = scans_of(manifest, tmp_path / "d")
+    assert len(scan.images) == SLICES
+    if labels != "other numbers":  # the order of which is the question that a person must answer
+        records = [
+            record for record in records_of(scan, group, tmp_path / "d", Recipe(32)) if isinstance(record, Record)
+        ]
+        assert {name for record in records for name in record.masks} == {"label 2"}
+
+
+def test_series_in_folders_of_one_patient_are_modalities(tmp_path):
+    for number in range(1, 7):
+        for series in ("T1", "T2"):
+            writers.dicom(tmp_path / f"d/p{number}/{series}", [f"{n}.dcm" for n in range(SLICES)], noise(9, 8, SLICES))
+        writers.nifti(tmp_path / f"d/p{number}/mask.nii.gz", blob(9, 8, SLICES).astype(np.uint8), (1, 1, 1), "LPS")
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert [(scan.image, scan.modality) for scan in group.scans] == [
+        ("{subject}/T1/{slice}.dcm", "T1"),
+        ("{subject}/T2/{slice}.dcm", "T2"),
+    ]
+    assert group.expect.scans == 12
 
 
 def test_names_without_a_common_subject_are_explained(tmp_path):

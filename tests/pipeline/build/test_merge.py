@@ -1,6 +1,5 @@
 """Shards become one store: its splits and header, and what the stage reports."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from pipeline.build.not_stored import TOO_SMALL
 from pipeline.build.shard import write_shard
 from pipeline.build.store import store, unexpected_counts
 from pipeline.config import RECIPE, Config, write_config
+from pipeline.fetch.receipt import Received, write_receipt
 from pipeline.manifest.schema import load_manifest
 from pipeline.match.scan_files import ScanFiles, write_scans
 from universeg.store import Record, Store
@@ -71,8 +71,7 @@ def run_store(root: Path, strict: bool = False) -> None:
     paths = shards(root, SUBJECTS[:3], 1, (failed, small))
     matched = [ScanFiles("CV", name, "microscopy", 0, (f"{name}.bmp",), {}) for name in SUBJECTS[:4]]
     write_scans(root / "scans.json", root, matched, [unmatched])
-    receipt = {"files": [{"file": "a.zip", "bytes": 3, "sha256": "ab", "source": "a mirror"}]}
-    (root / "receipt.json").write_text(json.dumps(receipt))
+    write_receipt(root / "receipt.json", "WBC-CV", [Received("a mirror", "a.zip", 3, "ab", "mirror", "x")])
     write_config(Config(resolution=16, strict=strict), root / "config.json")
     store(
         root / "config.json",

@@ -22,7 +22,7 @@ from pipeline.backends import http
 from pipeline.backends.base import FetchError
 from pipeline.fetch import fetch
 from pipeline.fetch.fetch import NeedsPerson
-from pipeline.fetch.receipt import Received, write_receipt
+from pipeline.fetch.receipt import Received, read_receipt, write_receipt
 from pipeline.manifest.source_file import SourceFile
 
 DATA = bytes(range(256)) * 2000  # 512 000 bytes
@@ -88,7 +88,7 @@ def test_fetching_again_keeps_the_file_and_gives_the_same_receipt(server, tmp_pa
     assert "a.zip: exists, digest is right (url)" in capsys.readouterr().err
     content = json.loads((tmp_path / "1.json").read_text())
     assert content["dataset"] == "Toy"
-    assert content["format"] == 1
+    assert content["format"] == 2
     assert content["files"] == [
         {
             "source": "Toy",
@@ -534,3 +534,23 @@ def test_an_interrupt_after_the_file_has_its_final_name_keeps_the_origin(server,
     (got,) = fetch.fetch([source(server)], tmp_path)
     assert (got.origin, got.place) == ("url", server.url("/a.zip"))
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace('"sha256": "0', '"sha256": "1'),
+        lambda text: text.replace('"bytes": 3', '"bytes": 4'),
+        lambda text: text.replace('"format": 2', '"format": 1'),
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: "",
+    ],
+)
+def test_a_receipt_that_was_edited_is_refused(tmp_path, edit):
+    path = tmp_path / "r.json"
+    write_receipt(path, "Toy", [Received("Toy", "a.zip", 3, "0" * 64, "url", "https://h/a.zip")])
+    assert read_receipt(path)[0]["bytes"] == 3
+    path.write_text(edit(path.read_text()))
+    with pytest.raises(ValueError, match=re.escape(f"{path}: is damaged") + ".*delete it and run again"):
+        read_receipt(path)

@@ -38,12 +38,6 @@ def test_scans_are_unknown_if_one_group_is_unknown():
     assert expected_counts.scans(changed(10, None)) is None
 
 
-def test_files_of_unknown_size_are_counted():
-    sources = [{"file": "a", "get": "x", "bytes": 7}, {"file": "{1..3}", "get": "x"}]
-    manifest = Manifest.model_validate({**MANIFEST.model_dump(), "sources": sources})
-    assert expected_counts.download_size(manifest) == (7, 3)
-
-
 @pytest.mark.parametrize(
     ("known", "unknown", "words"),
     [

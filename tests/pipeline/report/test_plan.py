@@ -46,8 +46,8 @@ def test_datasets_are_downloadable_or_need_a_request(tmp_path):
         f"a.zip: Ask Dr A. Save it as {tmp_path}/downloads/WBC-JTSC/a.zip.",
         "set the environment variable TOY_PASSWORD to the password of a.zip",
     ]
-    assert (gated.bytes, gated.files_of_unknown_size, gated.scans, gated.tasks) == (0, 2, 300, 2)
-    assert (rows["WBC-CV"].bytes, rows["WBC-CV"].files_of_unknown_size) == (23486003, 0)
+    assert (gated.forecast.download_bytes, gated.forecast.unknown_files, gated.scans, gated.tasks) == (0, 2, 300, 2)
+    assert (rows["WBC-CV"].forecast.download_bytes, rows["WBC-CV"].forecast.unknown_files) == (23486003, 0)
 
 
 @pytest.mark.parametrize(

@@ -47,3 +47,18 @@ def test_an_origin_that_claims_gigabytes_is_refused():
     body = (LARGEST + 1).to_bytes(4, "little") + b"\0" * 20
     with pytest.raises(StoreError, match="damaged"):
         unpack_origin(xxhash.xxh3_64_digest(body) + body, "here")
+
+
+@pytest.mark.parametrize("new", [b"~from/g/m/t", b"~from/g/x/s", b"~from/g/m/\xff"])
+def test_an_origin_under_another_name_is_found(tmp_path, new):
+    square = np.eye(8, dtype=np.uint8) * 255
+    record = pack(Record("mid", "g", "m", 0, "s", square, {"a": square}))
+    write_store(tmp_path / "D.lmdb", HEADER, [record, pack_origin(ORIGIN)])
+    assert list(problems(Store(tmp_path / "D.lmdb"))) == []
+    content = (tmp_path / "D.lmdb").read_bytes()
+    assert content.count(b"~from/g/m/s") == 1
+    (tmp_path / "damaged.lmdb").write_bytes(content.replace(b"~from/g/m/s", new))
+    found = "\n".join(problems(Store(tmp_path / "damaged.lmdb")))
+    assert "this is the origin of s" in found
+    assert "b'~from/g/m/s': the origin is missing" in found
+    assert "an origin without a record" in found

@@ -42,8 +42,8 @@ def run_module(*words):
     ("limit", "size", "message"),
     [
         ("RLIMIT_FSIZE", 1 << 14, "free space and the quota"),
-        ("RLIMIT_AS", 3 << 30, "memory limit"),
-        ("RLIMIT_AS", 1 << 37, ""),
+        ("RLIMIT_AS", 1 << 28, "memory limit"),
+        ("RLIMIT_AS", 3 << 30, ""),
     ],
     ids=["disk full", "no memory", "little memory"],
 )
@@ -233,3 +233,19 @@ def test_flipped_bits_anywhere_are_found_or_change_nothing(store, tmp_path):
         found += bool(lines)
         path.unlink()
     assert found > 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"max/g/m/1/s1@7/a", b"max/g/m/1/s1@7/z", "s1@7/z: the name of the record does not fit its labels"),
+        (b"mid/g/m/0/s2", b"mid/g/m/0\xffs2", "the name of the record is damaged"),
+        (b"mid/g/m/0/s2", b"mid/g/m/0/s\xff", "the name of the record is damaged"),
+        (b"mid/g/m/0/s2", b"mid/g/m/x/s2", "the index does not list a"),
+    ],
+)
+def test_a_damaged_name_of_a_record_is_found(store, tmp_path, old, new, words):
+    content = store.path.read_bytes()
+    assert content.count(old) == 1
+    (tmp_path / "damaged.lmdb").write_bytes(content.replace(old, new))
+    assert any(words in line for line in problems(Store(tmp_path / "damaged.lmdb")))
