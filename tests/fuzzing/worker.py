@@ -18,7 +18,8 @@ from fuzzing.mutations import mutate
 from fuzzing.trials import Trial, judged, trials
 from universeg.base.rng import rng_for
 
-SECONDS = 60  # of wall time, for one trial
+SECONDS = 60  # of processor time, for one trial; wall time would fail healthy trials on a busy machine
+WALL_SECONDS = 400  # for one trial, so that one that waits for ever ends too
 MEMORY = 1 << 30  # bytes that a trial may use beyond those in use before it; its files have a few kilobytes
 HARD_MEMORY = 4 << 30  # bytes of address space beyond those in use, so that the machine survives what is found
 START_S = 120  # until the libraries are imported
@@ -72,16 +73,32 @@ class _Worker:
         self._here.send((seed, number, damaged))
         name, damage = "", ""
         try:
-            if self._here.poll(SECONDS):
+            if self._answers():
                 name, damage = self._here.recv()
-                if self._here.poll(SECONDS):
+                if self._answers():
                     return Outcome(number, name, damage, *self._here.recv())
-            reason = f"takes more than {SECONDS} s"
+            reason = f"takes more than {SECONDS} s of processor time, or {WALL_SECONDS} s"
         except EOFError:
             self._process.join(10)
             reason = f"the process ends with exit code {self._process.exitcode}: {self._words()}"
         self.alive = False
         return Outcome(number, name, damage, "failure", reason)
+
+    def _answers(self) -> bool:
+        """Wait for the next message; False if its time is over."""
+        latest, most = time.monotonic() + WALL_SECONDS, self._processor_seconds() + SECONDS
+        while not self._here.poll(1):
+            if time.monotonic() > latest or self._processor_seconds() > most:
+                return False
+        return True
+
+    def _processor_seconds(self) -> float:
+        """Processor time of all threads of the child so far; 0 once it is gone."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            return 0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
         self._process.kill()
@@ -130,7 +147,6 @@ def _prepare(one: Trial, folder: Path, seed: int, number: int) -> str:
 def _run(one: Trial, folder: Path) -> tuple[str, str]:
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM, the largest resident size, starts anew
-    start = time.monotonic()
     try:
         what, reason = ("result" if judged(one, folder) else "message"), ""
     except Exception:  # noqa: BLE001
@@ -138,7 +154,6 @@ def _run(one: Trial, folder: Path) -> tuple[str, str]:
     used = _memory("VmHWM") - before
     if what != "failure" and used > MEMORY:
         what, reason = "failure", f"uses {used >> 20} MB"
-    del start
     return what, reason
 
 

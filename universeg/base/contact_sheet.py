@@ -125,11 +125,10 @@ def _outline_opacity(mask: NDArray[np.bool_], size: tuple[int, int], half: float
     filled = Image.fromarray(np.ascontiguousarray(mask, np.uint8) * np.uint8(255))
     filled = filled.resize(work, Image.Resampling.BICUBIC)
     blur = max(half * fine, 0.5 * max(work) / max(mask.shape))  # at least half a mask pixel, to hide steps
-    inside = np.asarray(filled.filter(ImageFilter.GaussianBlur(blur)), np.float32) / 255
-    inside = np.clip(inside, 1e-3, 1 - 1e-3)
+    inside = np.clip(np.arange(256, dtype=np.float32) / 255, 1e-3, 1 - 1e-3)  # of each grey level of the blurred mask
     distance = np.abs(np.log(inside / (1 - inside))) / 1.7 * blur
-    opacity = np.clip(half * fine - distance + 0.5, 0, 1)
-    return Image.fromarray((opacity * 255).round().astype(np.uint8)).resize(size, Image.Resampling.BOX)
+    opacity = (np.clip(half * fine - distance + 0.5, 0, 1) * 255).round().astype(int)
+    return filled.filter(ImageFilter.GaussianBlur(blur)).point(opacity.tolist()).resize(size, Image.Resampling.BOX)
 
 
 def _row(row: Sequence[Panel]) -> Image.Image:

@@ -17,6 +17,8 @@ from universeg.imageio.stack import stacked
 
 MOST_SAMPLES = 1 << 30  # of all frames together; a header may claim any number
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes lead to the left, to the back, up
+GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 PHYSICAL = {"CT", "PT", "NM"}  # modalities whose values are physical quantities, whatever the display polarity
 
 Values = NDArray[Any]
@@ -40,7 +42,7 @@ def dicom(path: Path, index: int | None = None) -> RawImage:
         raise ImageError(f"holds {frames} frames, number {index} is wanted")
     if index is not None or frames == 1:
         return _picture(file, index or 0)
-    return _volume(file, frames)
+    return _volume(file, frames, path)
 
 
 def _frames(file: Any) -> int:
@@ -59,7 +61,7 @@ def _picture(file: Any, frame: int) -> RawImage:
     return RawImage(_values(file, frame), _affine(file, frame, row_mm, column_mm), (row_mm, column_mm))
 
 
-def _volume(file: Any, frames: int) -> RawImage:
+def _volume(file: Any, frames: int, path: Path) -> RawImage:
     """All frames as one volume, sorted by their places."""
     places = [_attribute(file, frame, "PlanePositionSequence", "ImagePositionPatient") for frame in range(frames)]
     if None in places:
@@ -71,7 +73,7 @@ def _volume(file: Any, frames: int) -> RawImage:
         raise ImageError(
             f"holds several volumes: its {frames} frames lie at fewer places", remedy="export one volume per file"
         )
-    names = [Path(f"frame {frame + 1}") for frame in range(frames)]
+    names = [path / f"frame {frame + 1}" for frame in range(frames)]  # so that messages name the file
     return stacked([_picture(file, frame) for frame in range(frames)], names, None)
 
 
@@ -81,7 +83,7 @@ def _values(file: Any, frame: int) -> Values:
     from pydicom.pixels.utils import pixel_array
 
     try:
-        stored: Values = pixel_array(file, index=frame)  # YBR colour becomes RGB here
+        stored: Values = pixel_array(file, index=frame, correct_unused_bits=False)  # YBR becomes RGB here
     except (RuntimeError, NotImplementedError) as error:
         name = file.file_meta.TransferSyntaxUID.name
         raise ImageError(
@@ -91,6 +93,9 @@ def _values(file: Any, frame: int) -> Values:
     kind = str(file.get("PhotometricInterpretation", "MONOCHROME2"))
     if kind == "PALETTE COLOR":
         return np.asarray(apply_color_lut(stored, file))
+    if kind not in (COLOUR if stored.ndim > 2 else GREY):
+        shape = "x".join(map(str, stored.shape))
+        raise ImageError(f"holds {shape} samples in {kind or 'no'} colour space", remedy="export it as RGB or grey")
     if stored.ndim > 2:
         return stored
     stored = _used_bits(stored, file)
@@ -104,13 +109,12 @@ def _values(file: Any, frame: int) -> Values:
 
 
 def _used_bits(stored: Values, file: Any) -> Values:
-    """Without what the unused bits may hold, such as overlays."""
-    allocated, used = int(file.BitsAllocated), int(file.BitsStored)
+    """Without what the unused bits may hold, such as overlays: above the used ones, and in old files below them."""
+    allocated, used = 8 * stored.dtype.itemsize, int(file.BitsStored)
     if used >= allocated or stored.dtype.kind not in "iu":
         return stored
-    if file.PixelRepresentation:  # keeps the sign
-        return np.asarray((stored << (allocated - used)) >> (allocated - used))
-    return np.asarray(stored & stored.dtype.type((1 << used) - 1))
+    above = max(0, allocated - 1 - int(file.get("HighBit", used - 1)))
+    return np.asarray((stored << above) >> (allocated - used))  # keeps the sign, if there is one
 
 
 def _is_padding(stored: Values, file: Any) -> NDArray[np.bool_]:
@@ -142,7 +146,7 @@ def _physical(stored: Values, file: Any, frame: int) -> tuple[Values, tuple[floa
     slope = float(_attribute(file, frame, "PixelValueTransformationSequence", "RescaleSlope", 1) or 1)
     intercept = float(_attribute(file, frame, "PixelValueTransformationSequence", "RescaleIntercept", 0) or 0)
     if (slope, intercept) == (1.0, 0.0):
-        wide = stored if stored.dtype.kind == "f" else stored.astype(np.int32)
+        wide = stored if stored.dtype.kind == "f" else stored.astype(np.int64 if ends[1] >= 1 << 31 else np.int32)
         return wide, (float(ends[0]), float(ends[1])) if stored.dtype.kind == "f" else ends
     values = stored * np.float32(slope) + np.float32(intercept)
     return values, (ends[0] * slope + intercept, ends[1] * slope + intercept)

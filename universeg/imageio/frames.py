@@ -24,6 +24,12 @@ def _of_nifti(path: Path) -> int:
     return int(image.shape[3]) if len(image.shape) == 4 else 1
 
 
+def _of_itk(path: Path) -> int:
+    from universeg.imageio.itk import volumes_in
+
+    return volumes_in(path, format_of(path.name) or "")
+
+
 def _of_raster(path: Path) -> int:
     from PIL import Image
 
@@ -47,4 +53,10 @@ def _of_dicom(path: Path) -> int:
     return 1 if placed and all(placed) else int(file.get("NumberOfFrames", 1) or 1)
 
 
-COUNT: Mapping[str, Callable[[Path], int]] = {"nifti": _of_nifti, "raster": _of_raster, "dicom": _of_dicom}
+COUNT: Mapping[str, Callable[[Path], int]] = {
+    "nifti": _of_nifti,
+    "raster": _of_raster,
+    "dicom": _of_dicom,
+    "metaimage": _of_itk,
+    "nrrd": _of_itk,
+}

@@ -61,6 +61,7 @@ class LoadedImage:
     header: Any = None
     stored_shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()  # what had to be decided while reading, for the user
+    tint: tuple[float, float] | None = None  # of grey values made of colours: the shares of red and of blue in those
 
     def __post_init__(self) -> None:
         axes = len(self.spacing)

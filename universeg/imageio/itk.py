@@ -15,20 +15,25 @@ LONGEST_FIELD = 500  # bytes of a line of a NRRD header; `key:=value` lines may 
 MOST_VOXELS = 1 << 31
 AXES = re.compile(rb"^\s*NDims\s*=\s*([^\r\n]*)", re.MULTILINE)
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+KINDS = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}  # of SimpleITK, by the keys of `formats`
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres lead left, back, up
 
 
 def metaimage(path: Path, index: int | None = None) -> RawImage:
-    """The samples; one slice is a picture (row, column)."""
-    return _read(path, "MetaImageIO")
+    """The samples; one slice is a picture (row, column). Of several volumes, `index` chooses one."""
+    return _read(path, "metaimage", index)
 
 
 def nrrd(path: Path, index: int | None = None) -> RawImage:
     """The same for .nrrd and .nhdr."""
-    return _read(path, "NrrdImageIO")
+    return _read(path, "nrrd", index)
 
 
-def _read(path: Path, kind: str) -> RawImage:
+def opened(path: Path, kind: str) -> Any:
+    """A reader of SimpleITK that knows size and place of the image; `kind` is a key of KINDS.
+
+    Raises ImageError for files at which ITK would end the whole process, or that claim too much.
+    """
     import SimpleITK as sitk
 
     try:
@@ -41,13 +46,34 @@ def _read(path: Path, kind: str) -> RawImage:
     _check_header(header)
     _check_data_file(path, header)
     reader = sitk.ImageFileReader()
-    reader.SetImageIO(kind)
+    reader.SetImageIO(KINDS[kind])  # else it goes by the first bytes and the ending, which may be in capitals
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     if np.prod(reader.GetSize(), dtype=float) * reader.GetNumberOfComponents() > MOST_VOXELS:
         raise ImageError(f"claims {reader.GetSize()} voxels, more than {MOST_VOXELS}")
+    return reader
+
+
+def volumes_in(path: Path, kind: str) -> int:
+    """How many volumes the file holds: along a fourth axis, or as values of each voxel, as 3D Slicer writes them."""
+    return _volumes(opened(path, kind))
+
+
+def _volumes(image: Any) -> int:
+    size = image.GetSize()
+    if len(size) == MOST_AXES:
+        return int(size[3])
+    return int(image.GetNumberOfComponents()) if len(size) == 3 and size[2] > 1 else 1
+
+
+def _read(path: Path, kind: str, index: int | None) -> RawImage:
+    import SimpleITK as sitk
+
+    reader = opened(path, kind)
     image = reader.Execute()
     values = sitk.GetArrayFromImage(image)  # z, y, x
+    if index is not None and _volumes(reader) > 1:
+        values = values[index] if image.GetDimension() == MOST_AXES else values[..., index]
     while values.ndim > 3 and values.shape[0] == 1:
         values = values[0]
     if values.ndim == 3 and values.shape[0] == 1 and image.GetNumberOfComponentsPerPixel() == 1:

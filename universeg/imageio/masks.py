@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from universeg.imageio.image import ImageError, LoadedImage
 
 FRACTION = 1e-3  # a label stored as a float may differ by this much from the whole number that it means
-LARGEST = 2**30  # value of a label that is stored as a float
-LARGEST_LABEL = 1 << 53  # up to here, floats are exact
+LARGEST = 2**30  # value of a label
 MANY = 3  # distinct values from which a picture in a lossy format is taken for a blurred mask
 WIDE = 32  # least range of its values then; a smaller one is more likely a few labels
 MANY_LOSSLESS = 32  # distinct values for other formats, where label maps may have many values
@@ -40,19 +39,17 @@ def label_values(image: LoadedImage, two_valued: bool = True) -> LoadedImage:
 
 def whole_numbers(values: Values, where: str) -> Values:
     """The same values as integers; raises ImageError if there are fractions among them beyond FRACTION."""
-    if values.dtype.kind in "biu":
-        return values
-    rounded = np.rint(values)  # in the type of the file, because a copy of a volume in 64 bits is large
-    if np.abs(rounded - values).max() > FRACTION:
+    rounded = np.rint(values) if values.dtype.kind == "f" else values  # in the file's type, since a copy can be large
+    if rounded is not values and np.abs(rounded - values).max() > FRACTION:
         raise ImageError(
             "a mask needs whole numbers (0 outside, another value inside), but this file has fractions",
             where,
             "check that it is a mask and not an image or a probability map",
         )
-    largest = np.abs(rounded).max()
+    largest = max(float(rounded.max()), -float(rounded.min()))
     if largest > LARGEST:
         raise ImageError(f"a mask needs numbers of structures, but this file has {largest:g}", where, "check the file")
-    return rounded.astype(np.int32)
+    return rounded if rounded is values else rounded.astype(np.int32)
 
 
 def _one_channel(image: LoadedImage) -> tuple[Values, tuple[str, ...]]:

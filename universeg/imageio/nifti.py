@@ -12,6 +12,7 @@ from universeg.imageio.inflate import inflated
 
 IN_PLACE = (".nii", ".mgh")  # endings of files that are not compressed, which nibabel reads in place
 SLACK = 1 << 20  # bytes that may follow the samples
+UNITS = {"meter": 1e3, "micron": 1e-3}  # in millimetres; a file that names no unit means millimetres
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
 
 
@@ -42,7 +43,7 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
     if values.dtype.kind not in "biuf":
         raise ImageError(f"has samples of type {values.dtype}; expected one number per voxel", remedy="save it in grey")
     shape = values.shape
-    values, affine = _squeezed(values), with_true_sizes(image.affine, image.header.get_zooms())
+    values, affine = _squeezed(values), _millimetres(image)
     notes = _affine_notes(image)
     if values.ndim == 2:  # pictures have rows first, and no patient around them
         steps = voxel_sizes(affine)
@@ -52,12 +53,21 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
     return RawImage(values, affine, is_volume=True, header=image.header, shape=shape, notes=notes)
 
 
+def _millimetres(image: Any) -> Affine:
+    """From indices to millimetres. The header of a NIfTI may say that its numbers are metres or micrometres."""
+    affine = with_true_sizes(image.affine, image.header.get_zooms())
+    unit = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
+    return np.diag([UNITS.get(unit, 1.0)] * 3 + [1.0]) @ affine
+
+
 def _affine_notes(image: Any) -> tuple[str, ...]:
-    """A note if the header holds two affines that place a corner of the image half a voxel apart or more."""
+    """A note if the header holds no affine, or two that place a corner of the image half a voxel apart or more."""
     header = image.header
     if not hasattr(header, "get_qform"):
         return ()
     sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+    if sform is None and qform is None and len(image.shape) > 2 and image.shape[2] > 1:
+        return ("its header does not say where left and right are (qform_code and sform_code are 0)",)
     if sform is None or qform is None:
         return ()
     ends = np.array(np.meshgrid(*[(0, n - 1) for n in (*image.shape, 1, 1)[:3]], [1])).reshape(4, -1)

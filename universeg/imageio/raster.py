@@ -80,7 +80,8 @@ def oriented(values: Values, orientation: int) -> Values:
 def _pillow(source: Any, index: int | None) -> list[Frame]:
     """One frame, or all if no index is given."""
     with _opened(source) as image:
-        count = getattr(image, "n_frames", 1)
+        # The others of an MPO, a JPEG file of some cameras, are previews of the first or another view of it.
+        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         _check(index, count, image.width, image.height)
         numbers = range(count) if index is None else range(index, index + 1)
         return [_frame(image, number, source, len(numbers)) for number in numbers]
@@ -151,12 +152,21 @@ def _tiff(source: Any, index: int | None) -> list[Frame]:
             return []
         _check(index, len(file.pages), first.imagewidth, first.imagelength)
         pages = list(file.pages) if index is None else [file.pages[index]]
-        return [(_tiff_page(page), None) for page in pages]
+        palette = BLACK_WHITE if first.bitspersample == 1 else None
+        return [(_tiff_page(page), palette) for page in pages]
 
 
 def _pillow_is_exact(page: Any) -> bool:
-    """Whether Pillow holds what the page stores: samples of at most 8 bits without sign."""
-    return page.bitspersample in (1, 2, 4, 8) and page.sampleformat == 1
+    """Whether Pillow holds what the page stores: upright samples of at most 8 bits without sign.
+
+    Pillow turns pages by their orientation itself, and mixes up the pixels of some of them.
+    """
+    return page.bitspersample in (1, 2, 4, 8) and page.sampleformat == 1 and _tiff_orientation(page) == 1
+
+
+def _tiff_orientation(page: Any) -> int:
+    tag = page.tags.get(274)
+    return int(tag.value) if tag else 1
 
 
 def _tiff_page(page: Any) -> Values:
@@ -164,10 +174,12 @@ def _tiff_page(page: Any) -> Values:
     import tifffile
 
     kind = tifffile.PHOTOMETRIC
-    if page.photometric not in (kind.MINISWHITE, kind.MINISBLACK, kind.RGB):
+    if page.photometric not in (kind.MINISWHITE, kind.MINISBLACK, kind.RGB) or page.bitspersample in (2, 4):
         name = getattr(page.photometric, "name", page.photometric)
-        raise ImageError(f"has {page.bitspersample} bits per sample in {name}", remedy="save it as RGB or grey")
+        turned = "" if _tiff_orientation(page) == 1 else " and is turned"
+        raise ImageError(f"has {page.bitspersample} bits per sample in {name}{turned}", remedy="save it as RGB or grey")
     values: Values = page.asarray()
+    values = values.astype(np.uint8) if values.dtype == bool else values
     if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         values = np.moveaxis(values, 0, -1)
     if values.ndim != 2 + (page.samplesperpixel > 1) or values.dtype.kind not in "biuf":
@@ -176,8 +188,7 @@ def _tiff_page(page: Any) -> Values:
         if values.dtype.kind != "u":
             raise ImageError(f"has white as 0 in {values.dtype} samples", remedy="save it with black as 0")
         values = values.dtype.type((1 << page.bitspersample) - 1) - values
-    tag = page.tags.get(274)
-    return oriented(values, int(tag.value) if tag else 1)
+    return oriented(values, _tiff_orientation(page))
 
 
 def _netpbm(source: Any) -> list[Frame]:

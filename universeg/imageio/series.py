@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from universeg.imageio.dicom import dicom
 from universeg.imageio.formats import ending_of, failures_named, format_of, guarded
 from universeg.imageio.image import ImageError, LoadedImage, upright
+from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.stack import stacked
 
 MAGIC, OFFSET = b"DICM", 128  # where a DICOM file says that it is one
 TAGS = [
+    "SOPClassUID",
     "SeriesInstanceUID",
     "SeriesDescription",
     "SeriesNumber",
@@ -22,7 +26,6 @@ TAGS = [
     "Columns",
 ]
 LEAST_SLICES = 3  # with places, from which files of different series are taken for one
-Header = tuple[Path, Any]
 LOOKED_AT = 5  # files without an ending that are looked into
 
 
@@ -33,6 +36,17 @@ class Series:
     uid: str
     description: str
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """What the header of a file says, or of a file that cannot be read, nothing."""
+
+    path: Path
+    uid: str  # of its series; its path if it names none
+    description: str = ""
+    grid: tuple[Any, ...] = ()  # rows, columns and directions; empty if it does not say where it lies
+    is_image: bool = True
 
 
 def is_dicom(path: Path) -> bool:
@@ -57,38 +71,36 @@ def holds_dicom(folder: Path) -> bool:
 def series_in(folder: Path) -> list[Series]:
     """The series in a folder and the folders in it, by their ids. Slices that say no place are series of their own.
 
-    Raises ImageError, which names the file, if a DICOM file cannot be read.
+    So is a file that cannot be read: `read_series` says why.
     """
-    groups = defaultdict[str, list[Header]](list)
+    groups = defaultdict[str, list[_Slice]](list)
     for path in sorted(folder.rglob("*")):
         if not path.name.startswith(".") and path.is_file() and is_dicom(path):
-            header = _header(path)
-            if header.get("Rows") is not None:  # else it is a report, or the directory of a disc
-                groups[str(header.get("SeriesInstanceUID", path))].append((path, header))
+            one = _slice(path)
+            if one.is_image:
+                groups[one.uid].append(one)
     found = list[Series]()
     for uid, members in _rejoined(groups).items():
-        description = " ".join(str(members[0][1].get("SeriesDescription", "") or "").split())
-        if all(header.get("ImagePositionPatient") for _, header in members):
-            found.append(Series(uid, description, tuple(path for path, _ in members)))
+        description = members[0].description
+        if all(one.grid for one in members):
+            found.append(Series(uid, description, tuple(one.path for one in members)))
         else:
-            found += [Series(uid, description, (path,)) for path, _ in members]
+            found += [Series(uid, description, (one.path,)) for one in members]
     return found
 
 
-def _rejoined(groups: Mapping[str, list[Header]]) -> dict[str, list[Header]]:
+def _rejoined(groups: Mapping[str, list[_Slice]]) -> dict[str, list[_Slice]]:
     """Careless anonymisation gives each slice a series of its own: slices of one folder and one grid are one series."""
-    alone = defaultdict[Any, list[tuple[str, Header]]](list)
-    for uid, members in groups.items():
-        if len(members) == 1 and members[0][1].get("ImagePositionPatient"):
-            path, header = members[0]
-            directions = [round(float(x), 3) for x in header.get("ImageOrientationPatient") or ()]
-            alone[path.parent, header.Rows, header.Columns, tuple(directions)].append((uid, members[0]))
+    alone = defaultdict[Any, list[_Slice]](list)
+    for members in groups.values():
+        if len(members) == 1 and members[0].grid:
+            alone[members[0].path.parent, members[0].grid].append(members[0])
     result = dict(groups)
     for pieces in alone.values():
         if len(pieces) >= LEAST_SLICES:
-            for uid, _ in pieces:
-                del result[uid]
-            result[pieces[0][0]] = [member for _, member in pieces]
+            for one in pieces:
+                del result[one.uid]
+            result[pieces[0].uid] = pieces
     return result
 
 
@@ -118,8 +130,32 @@ def read_series_folder(folder: Path) -> tuple[Series, LoadedImage]:
     return found[0], replace(read_series(found[0]), where=str(folder))
 
 
-def _header(path: Path) -> Any:
+def _slice(path: Path) -> _Slice:
     import pydicom
 
-    with failures_named(path, "dicom"):
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS])
+    try:
+        with failures_named(path, "dicom"), library_warnings():
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS])
+            directions = np.round(np.array(header.get("ImageOrientationPatient") or (), float), 3)
+            grid = str(header.get("Rows")), str(header.get("Columns")), *directions.tolist()
+            return _Slice(
+                path,
+                str(header.get("SeriesInstanceUID", path)),
+                " ".join(str(header.get("SeriesDescription", "") or "").split()),
+                grid if header.get("ImagePositionPatient") else (),
+                _is_image(header),
+            )
+    except ImageError:
+        return _Slice(path, str(path))
+
+
+def _is_image(header: Any) -> bool:
+    """False for segmentations, reports, directories of discs and other kinds of files that nobody would segment."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    uid = str(header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID"))
+    kind = UID(uid, validation_mode=IGNORE).name
+    if kind.endswith("Segmentation Storage"):
+        return False
+    return header.get("Rows") is not None or "Image" in kind or kind == uid

@@ -11,13 +11,14 @@ from PIL import Image
 
 from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Colour
+from universeg.imageio import itk
 from universeg.imageio.formats import format_of
 from universeg.imageio.image import ImageError, LoadedImage
 
 ENDINGS = {"nifti": ".nii.gz", "nrrd": ".nrrd", "mha": ".mha", "png": ".png", "tiff": ".tif"}
 PICTURES = ("png", "tiff")  # formats that keep no place in space
 OWN = {"nifti": "nifti", "mgz": "nifti", "metaimage": "mha", "nrrd": "nrrd"}  # a file's format -> that of its results
-DEEP = 256  # from this value on, a mask needs 16 bits
+DEEPEST = (1 << 16) - 1  # value of a PNG
 
 Values = NDArray[Any]
 
@@ -70,10 +71,13 @@ def _write(path: Path, frames: Sequence[Values], image: LoadedImage) -> None:
     elif path.suffix in (".gz", ".nii"):
         _write_nifti(path, frames, image)
     else:
-        _write_itk(path, frames[0], image)
+        _write_itk(path, frames, image)
 
 
 def _write_png(path: Path, mask: Values, colours: Sequence[tuple[int, Colour]]) -> None:
+    if mask.max() > DEEPEST:
+        reason = f"has the label {mask.max()}; PNG holds values up to {DEEPEST}"
+        raise ImageError(reason, path.name, "use --format tiff, or smaller values in the example masks")
     picture = Image.fromarray(mask)
     if colours and mask.dtype == np.uint8:
         table = np.zeros((256, 3), np.uint8)
@@ -120,29 +124,42 @@ def _write_nifti(path: Path, frames: Sequence[Values], image: LoadedImage) -> No
             nifti.to_stream(file)
 
 
-def _write_itk(path: Path, values: Values, image: LoadedImage) -> None:
-    """NRRD or MHA, with size, spacing, origin and directions of the file that was read."""
+def _write_itk(path: Path, frames: Sequence[Values], image: LoadedImage) -> None:
+    """NRRD or MHA, with size, spacing, origin and directions of the file that was read; several volumes as 4-D."""
     import SimpleITK as sitk
 
-    array = np.ascontiguousarray(as_stored(values, image).T)  # ITK's arrays have the axes in the other order
-    if format_of(image.where) in ("metaimage", "nrrd") and Path(image.where).is_file():
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(image.where)
-        reader.ReadImageInformation()
-        result = sitk.GetImageFromArray(array.reshape(reader.GetSize()[::-1]))
-        result.SetSpacing(reader.GetSpacing())
-        result.SetOrigin(reader.GetOrigin())
-        result.SetDirection(reader.GetDirection())
+    arrays = [np.ascontiguousarray(as_stored(values, image).T) for values in frames]  # ITK has the axes in reverse
+    own = format_of(image.where)
+    if own in itk.KINDS and Path(image.where).is_file():
+        reader = itk.opened(Path(image.where), own)
+        volumes = [_as_read(array, reader) for array in arrays]
+        result = volumes[0]
+        if len(volumes) > 1:
+            result = sitk.JoinSeries(volumes, (*reader.GetOrigin(), 0.0)[3], (*reader.GetSpacing(), 1.0)[3])
     else:
-        result = _placed(sitk.GetImageFromArray(array), image)
+        result = _placed(sitk.GetImageFromArray(arrays[0]), image)
     with atomic_write(path) as part:
         writer = sitk.ImageFileWriter()
-        writer.SetImageIO("NrrdImageIO" if path.suffix == ".nrrd" else "MetaImageIO")
+        writer.SetImageIO(itk.KINDS["nrrd" if path.suffix == ".nrrd" else "metaimage"])
         writer.UseCompressionOn()
         named = part.with_name(f"{part.name}{path.suffix}")  # ITK goes by the ending
         writer.SetFileName(str(named))
         writer.Execute(result)
         named.replace(part)
+
+
+def _as_read(array: Values, reader: Any) -> Any:
+    """An ITK image in the place of the one that was read; of a series of volumes, in that of each volume."""
+    import SimpleITK as sitk
+
+    axes = len(reader.GetSize())
+    kept = min(axes, 3)
+    result = sitk.GetImageFromArray(array.reshape(reader.GetSize()[:kept][::-1]))
+    result.SetSpacing(reader.GetSpacing()[:kept])
+    result.SetOrigin(reader.GetOrigin()[:kept])
+    directions = np.reshape(reader.GetDirection(), (axes, axes))[:kept, :kept]
+    result.SetDirection(directions.ravel().tolist())
+    return result
 
 
 def _placed(result: Any, image: LoadedImage) -> Any:

@@ -52,10 +52,10 @@ def problems(store: Store) -> Iterator[str]:
         except StoreError as error:
             yield str(error)
             continue
-        for label, pixels in found.items():
-            task = f"{store.header['dataset']}/{group}/{modality}/{label}/{axis}"
+        for name, pixels in found.items():
+            task = f"{store.header['dataset']}/{group}/{modality}/{name}/{axis}"
             if listed.pop((slicing, task, subject), None) != pixels:
-                yield f"{key.decode()}: the index does not list {label} with {pixels} pixels"
+                yield f"{key.decode()}: the index does not list {name} with {pixels} pixels"
     yield from _damaged_origins(store, scans)
     for slicing, task, subject in listed:
         yield f"{task}: the index lists {subject} ({slicing}), but there is no such record"

@@ -113,7 +113,7 @@ class Store:
         # One array for both is faster: the allocator reuses its memory pages in the next call.
         images, masks = pixels = np.empty((2, len(subjects), side, side), np.uint8)
         first_rows = dict[str, int]()
-        with self._transaction(buffers=True) as txn:
+        with self._errors_named(), self._environment().begin(buffers=True) as txn:
             for row, subject in enumerate(subjects):
                 if (first := first_rows.setdefault(subject, row)) < row:  # a repetition is decoded once
                     pixels[:, row] = pixels[:, first]
@@ -130,14 +130,14 @@ class Store:
 
     def packed(self) -> Iterator[Packed]:
         """Keys and values of all records as stored, in key order."""
-        with self._transaction() as txn:
+        with self._errors_named(), self._environment().begin() as txn:
             for key, value in txn.cursor():
                 if not key.startswith(b"~"):
                     yield bytes(key), bytes(value)
 
     def packed_origins(self) -> Iterator[Packed]:
         """Keys and values of all origins as stored, in key order."""
-        with self._transaction() as txn:
+        with self._errors_named(), self._environment().begin() as txn:
             cursor = txn.cursor()
             if cursor.set_range(ORIGIN):
                 for key, value in cursor:
@@ -173,15 +173,15 @@ class Store:
             read_ahead(self.path, [place for place in places if place is not None])
 
     def _get(self, key: bytes) -> bytes | None:
-        with self._transaction() as txn:
+        with self._errors_named(), self._environment().begin() as txn:
             value: bytes | None = txn.get(key)
             return value
 
     @contextmanager
-    def _transaction(self, buffers: bool = False) -> Iterator[lmdb.Transaction]:
+    def _errors_named(self) -> Iterator[None]:
+        """Turn errors of LMDB into StoreError, which names the file and the remedy."""
         try:
-            with self._environment().begin(buffers=buffers) as txn:
-                yield txn
+            yield
         except lmdb.Error as error:
             raise StoreError(f"{self.path} is damaged: {error}; rebuild or copy it again") from error
 

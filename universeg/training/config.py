@@ -25,6 +25,9 @@ class TrainConfig:
 
     stores: tuple[Path, ...] = ()
     """Task stores (*.lmdb) to train on, or folders of them. Held-out datasets among them are not used."""
+    copy_stores: Path | None = None
+    """Copy the stores to this folder first, and read the copies: a folder on a fast disk of this machine, if the stores
+    are on network storage. Copies are used again until the stores change."""
     tasks: tuple[str, ...] = ("*",)
     """Train on the tasks that match one of these patterns of dataset/group/modality/label/axis; * also matches /."""
     exclude_tasks: tuple[str, ...] = ()
@@ -74,7 +77,7 @@ class TrainConfig:
     """Learning-rate schedule: constant, or cosine, which falls to 0 at the last step."""
     cooldown: float = 0.0
     """With --minutes: the last part of the minutes, for example 0.3, in which the learning rate falls to 0, for better
-    weights. Checkpoints are from before the fall: the same command goes on from there, at the full rate."""
+    weights. Checkpoints are from before the fall: the same command continues from there, at the full rate."""
     warmup: int = 0
     """Steps in which the learning rate rises linearly to --learning-rate."""
     clip: float = 0.0

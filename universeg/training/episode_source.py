@@ -27,11 +27,11 @@ class EpisodeSource:
     def __init__(self, config: TrainConfig) -> None:
         if not config.stores and not config.synthetic:
             raise ValueError("there is nothing to train on: give --stores DIR or --synthetic FAMILY, or both")
-        self._config = config
+        self._config, copies = config, config.copy_stores
         self._families = family_weights(config.synthetic)
-        self._stores = TaskStores(config.stores, config.size) if config.stores else None
+        self._stores = TaskStores(config.stores, config.size, copies) if config.stores else None
         self.size = self._stores.size if self._stores else config.size or SIZE
-        self._dev_stores = TaskStores(config.dev_stores, self.size) if config.dev_stores else None
+        self._dev_stores = TaskStores(config.dev_stores, self.size, copies) if config.dev_stores else None
         self.tasks, self.overlaps = self._training()
         families = map(_dataset_of_family, self._families)
         self.datasets = sorted({*families, *(Task.parse(key).dataset for key in self.tasks.pools)})
@@ -48,6 +48,22 @@ class EpisodeSource:
             for name in names
             if name in stores.by_dataset
         ]
+
+    def told(self, where: str) -> list[str]:
+        """What a person should know at the start: the data, what is left out, overlaps. `where` they are trained on."""
+        pools, synthetic = self.tasks.pools, self._config.synthetic
+        datasets = len({Task.parse(key).dataset for key in pools})
+        what = [f"{len(pools)} tasks of {datasets} datasets"] if pools else []
+        what += [f"synthetic tasks of {', '.join(synthetic)}"] if synthetic else []
+        lines = [f"{' and '.join(what)} at {self.size} pixels, {where}"]
+        lines += [f"left out: {line}" for line in self.tasks.left_out]
+        lines += [
+            f"warning: trained on data that are also for evaluation: {overlap}; see --exclude-overlaps"
+            for overlap in self.overlaps
+        ]
+        if not self.dev:
+            lines.append("no validation and no best.safetensors: no task has middle slices in its dev split")
+        return lines
 
     def support_size(self, step: int) -> int:
         """The N of a step, the same for all its items."""

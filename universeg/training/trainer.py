@@ -179,19 +179,9 @@ class Trainer:
         return any(row[0] for row in rows), any(row[1] for row in rows)
 
     def _log_start(self) -> None:
-        tasks = self.source.tasks
-        datasets = len({Task.parse(key).dataset for key in tasks.pools})
-        what = [f"{len(tasks.pools)} tasks of {datasets} datasets"] if tasks.pools else []
-        what += [f"synthetic tasks of {', '.join(self.config.synthetic)}"] if self.config.synthetic else []
-        where = f"on {self.compute.device} in {self.about['computed_in']}"
         many = f" in {self.ranks.world_size} processes" if self.ranks.world_size > 1 else ""
-        self.log.say(f"{' and '.join(what)} at {self.source.size} pixels, {where}{many}")
-        for line in tasks.left_out:
-            self.log.say(f"left out: {line}")
-        for overlap in self.source.overlaps:
-            self.log.say(f"warning: trained on data that are also for evaluation: {overlap}; see --exclude-overlaps")
-        if not self.source.dev:
-            self.log.say("no validation and no best.safetensors: no task has middle slices in its dev split")
+        for line in self.source.told(f"on {self.compute.device} in {self.about['computed_in']}{many}"):
+            self.log.say(line)
         if self.resumed_from:
             self.log.say(f"continuing from {self.resumed_from}")
         if self.state.step >= self.config.steps:

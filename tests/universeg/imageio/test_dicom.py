@@ -69,6 +69,20 @@ def test_signed_pixels_and_unused_bits(tmp_path):
     np.testing.assert_array_equal(values(dicom(tmp_path / "a.dcm", signed)), signed)
     overlay = PICTURE | np.uint16(0x5000)
     np.testing.assert_array_equal(values(dicom(tmp_path / "b.dcm", overlay)), PICTURE)
+    for pixels in (PICTURE, signed):  # old files keep the used bits at the other end
+        low = (pixels << 4) | pixels.dtype.type(5)
+        np.testing.assert_array_equal(values(dicom(tmp_path / "c.dcm", low, HighBit=15)), pixels)
+
+
+def test_32_bits_without_sign_do_not_overflow(tmp_path):
+    pixels = PICTURE.astype(np.uint32) << 20
+    np.testing.assert_array_equal(values(dicom(tmp_path / "a.dcm", pixels, bits=32)), pixels)
+
+
+def test_a_colour_space_that_nobody_defines_is_refused(tmp_path):
+    colours = RNG.integers(0, 256, (8, 9, 3), np.uint8)
+    with pytest.raises(ImageError, match=r"a\.dcm: holds 8x9x3 samples in HSV colour space; export it as RGB or grey"):
+        values(dicom(tmp_path / "a.dcm", colours, kind="HSV"))
 
 
 def test_padding_around_the_image_is_not_its_darkest_value(tmp_path):
@@ -147,6 +161,12 @@ def test_an_enhanced_file_is_a_volume_in_its_own_units(tmp_path, shared, order):
     disc = image.values[..., 0] > 0
     wide, tall = (np.ptp(np.flatnonzero(disc.any(axis=axis))) * step for axis, step in ((1, 1.5), (0, 0.5)))
     assert abs(wide - tall) < 2, "a disc keeps its shape in millimetres"
+
+
+def test_frames_that_are_not_evenly_spaced_name_their_file(tmp_path):
+    pixels = np.zeros((10, 8, 8), np.uint16)
+    with pytest.raises(ImageError, match=r"a\.dcm: its slices are not evenly spaced: .* between frame 3 and frame 4"):
+        read(enhanced(tmp_path / "a.dcm", pixels, [0, 1, 2, 9]), "dicom")
 
 
 def test_frames_at_one_place_are_several_volumes(tmp_path):

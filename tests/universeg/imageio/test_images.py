@@ -111,6 +111,20 @@ def test_scaled_volumes_give_scaled_values_and_whole_numbered_masks(tmp_path):
     assert set(np.unique(nib.load(tmp_path / "m.nii").get_fdata())) <= {0.0, 1.0}
 
 
+@pytest.mark.parametrize("name", ["a.mha", "A.MHA", "a.nrrd"])
+def test_a_mask_has_the_place_of_a_file_that_itk_does_not_know_by_its_first_line(tmp_path, name):
+    image = sitk.GetImageFromArray(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+    image.SetOrigin((1, 2, 3))
+    sitk.WriteImage(image, str(tmp_path / name.lower()))
+    data = (tmp_path / name.lower()).read_bytes()
+    (tmp_path / name).write_bytes(data.replace(b"ObjectType = Image\n", b""))
+    scan = read_image(tmp_path / name)
+    write_mask(tmp_path / "m.mha", [(scan.values > 9).astype(np.uint8)], scan)
+    found = sitk.ReadImage(str(tmp_path / "m.mha"))
+    assert found.GetOrigin() == (1, 2, 3)
+    assert (sitk.GetArrayFromImage(found).ravel() == (np.arange(24) > 9)).all()
+
+
 def test_results_for_pictures(tmp_path):
     scan = LoadedImage(np.zeros((3, 4)), (1.0, 1.0))
     mask = (RNG.random((3, 4)) > 0.5) * np.uint8(255)
@@ -131,6 +145,14 @@ def test_a_png_of_several_structures_shows_their_colours_and_keeps_their_values(
     deep = values.astype(np.uint16) * 300
     write_mask(tmp_path / "deep.png", [deep], LoadedImage(values, (1.0, 1.0)), [(600, (0, 9, 0))])
     assert np.array_equal(read_labels(tmp_path / "deep.png").values, deep)
+
+
+def test_labels_that_png_cannot_hold_are_refused_and_tiff_holds_them(tmp_path):
+    values = np.array([[0, 1], [70000, 2]], np.uint32)
+    with pytest.raises(ImageError, match="has the label 70000; PNG holds values up to 65535; use --format tiff"):
+        write_mask(tmp_path / "m.png", [values], LoadedImage(values, (1.0, 1.0)))
+    write_mask(tmp_path / "m.tif", [values], LoadedImage(values, (1.0, 1.0)))
+    assert np.array_equal(read_labels(tmp_path / "m.tif").values, values)
 
 
 MASK = np.array([[0, 0, 1], [0, 1, 1]], np.uint8)

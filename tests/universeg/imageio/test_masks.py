@@ -126,7 +126,13 @@ def test_floats_are_the_integers_that_they_mean(tmp_path, off, good):
             read_labels(tmp_path / "a.nii.gz")
 
 
-def test_a_float_that_is_no_number_of_a_structure_is_refused():
+def test_what_is_no_number_of_a_structure_is_refused():
+    for value in (2**30 + 1, -(2**30) - 1):
+        with pytest.raises(
+            ImageError, match=f"numbers of structures, but this file has {abs(value):g}".replace("+", "[+]")
+        ):
+            whole_numbers(np.array([0, value]), "a.tif")
+    assert whole_numbers(np.array([0, 2**30]), "a.tif").tolist() == [0, 2**30]
     with pytest.raises(ImageError, match=r"numbers of structures, but this file has 1e\+300"):
         whole_numbers(np.array([0.0, 1e300]), "a.nii")
     assert whole_numbers(np.array([0.0, 51111.0], np.float32), "a.nii").tolist() == [0, 51111]

@@ -8,6 +8,7 @@ import pytest
 
 from universeg.imageio.image import ImageError
 from universeg.imageio.load import read_image
+from universeg.imageio.write import write_mask
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
 
@@ -32,6 +33,24 @@ def test_affines_that_disagree_are_told(tmp_path):
 def test_one_affine_or_two_alike_need_no_note(tmp_path, codes):
     other = AFFINE if codes == (1, 1) else AFFINE @ np.diag([-1, 1, 1, 1])
     assert read_image(written(tmp_path / "a.nii", qform=other, codes=codes)).notes == ()
+
+
+def test_a_volume_without_an_affine_is_told(tmp_path):
+    image = read_image(written(tmp_path / "a.nii", codes=(0, 0)))
+    assert [note[:47] for note in image.notes] == ["its header does not say where left and right ar"]
+    nib.save(nib.Nifti1Image(np.zeros((5, 4, 1), np.uint8), None), tmp_path / "b.nii")
+    assert read_image(tmp_path / "b.nii").notes == ()
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("meter", 1000), ("mm", 1), ("micron", 0.001), ("unknown", 1)])
+def test_the_unit_of_length_in_the_header_counts(tmp_path, unit, factor):
+    image = nib.load(written(tmp_path / "a.nii"))
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "b.nii")
+    found = read_image(tmp_path / "b.nii")
+    np.testing.assert_allclose(found.spacing, np.array([2, 2, 3]) * factor)
+    write_mask(tmp_path / "mask.nii", [np.ones(found.shape, np.uint8)], found)
+    np.testing.assert_allclose(read_image(tmp_path / "mask.nii").affine, found.affine)
 
 
 def test_files_that_no_reader_can_use_are_one_sentence(tmp_path):

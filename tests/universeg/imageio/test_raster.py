@@ -116,10 +116,24 @@ def test_exif_orientations_are_as_pillow_shows_them(tmp_path, orientation):
     np.testing.assert_array_equal(values(tmp_path / "a.png"), upright)
     np.testing.assert_array_equal(oriented(picture, orientation), upright)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").values, upright)
-    tifffile.imwrite(
-        tmp_path / "b.tif", picture.astype(np.uint16), photometric="minisblack", extratags=[(274, "H", 1, orientation)]
-    )
-    np.testing.assert_array_equal(values(tmp_path / "b.tif"), upright)
+    for kind in (np.uint8, np.uint16, bool):
+        tifffile.imwrite(
+            tmp_path / "b.tif", picture.astype(kind), photometric="minisblack", extratags=[(274, "H", 1, orientation)]
+        )
+        np.testing.assert_array_equal(values(tmp_path / "b.tif"), upright.astype(kind))
+
+
+def test_a_turned_tiff_whose_samples_need_more_work_is_refused(tmp_path):
+    inks = RNG.integers(0, 255, (*SHAPE, 4), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", inks, photometric="separated", extratags=[(274, "H", 1, 6)])
+    with pytest.raises(ImageError, match="8 bits per sample in SEPARATED and is turned; save it as RGB or grey"):
+        values(tmp_path / "a.tif")
+
+
+def test_of_a_jpeg_with_previews_the_picture_counts(tmp_path):
+    first, other = (Image.fromarray(np.full((*SHAPE, 3), grey, np.uint8)) for grey in (90, 200))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[other])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg").values.round(), np.full(SHAPE, 90))
 
 
 def test_pages_are_slices_or_chosen_and_must_be_alike(tmp_path):

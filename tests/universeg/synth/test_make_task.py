@@ -65,8 +65,8 @@ def test_paper_has_16_shapes_and_names_those_that_are_too_small(tasks: list[Synt
 
 
 def test_the_driver_has_5_to_19_shapes() -> None:
-    config = SynthConfig.of("F0-driver", canvas=64)
-    made = [make_task(0, t, 1, 64, config) for t in range(120)]
+    config = SynthConfig.of("F0-driver", canvas=16)
+    made = [make_task(0, t, 1, 16, config) for t in range(120)]
     counts = {len(task.labels) + len(task.dropped) for task in made}
     assert {5, 19} <= counts <= set(range(5, 20))
 

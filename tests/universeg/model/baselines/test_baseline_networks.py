@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from statistics import fmean
 
 import pytest
@@ -42,9 +43,15 @@ def random_features(batch=1, entries=3, seed=0):
     return query, support, masks
 
 
+@cache
+def network_of(name):
+    """A new network, not to be changed by tests: the largest takes half a second to draw."""
+    return BASELINE_NETWORKS[name](seed=0).eval().requires_grad_(False)
+
+
 @EVERY
 def test_the_number_of_parameters_is_that_of_the_original(name):
-    network = BASELINE_NETWORKS[name]()
+    network = network_of(name)
     assert sum(each.numel() for each in network.parameters()) == PARAMETERS[name]
     if name == "senet":
         segmenting = [network.segmenter, network.classifier]
@@ -54,7 +61,7 @@ def test_the_number_of_parameters_is_that_of_the_original(name):
 @EVERY
 @torch.inference_mode()
 def test_it_is_called_like_universeg(name):
-    network, (query, images, masks) = BASELINE_NETWORKS[name]().eval(), random_episode()
+    network, (query, images, masks) = network_of(name), random_episode()
     logits = network(target_image=query, support_images=images, support_labels=masks)
     assert logits.shape == query.shape
     reordered = network(query, images.flip(1), masks.flip(1))
@@ -68,7 +75,8 @@ def test_it_is_called_like_universeg(name):
 
 @EVERY
 def test_the_initial_weights_depend_on_the_seed_alone(name):
-    first, again, other = (next(BASELINE_NETWORKS[name](seed=seed).parameters()) for seed in (0, 0, 1))
+    again, other = (next(BASELINE_NETWORKS[name](seed=seed).parameters()) for seed in (0, 1))
+    first = next(network_of(name).parameters())
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -228,9 +236,11 @@ def test_init_must_hold_the_same_network(config, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "steps", "rate"), [("panet", 50, 3e-4), ("alpnet", 25, 3e-4), ("senet", 50, 1e-3)])
-def test_it_learns(name, steps, rate, config, make_store, tmp_path):
-    store = make_store(tmp_path, "Discs", labels=("a", "b"), slicings=("mid",), side=64)
+@pytest.mark.parametrize(
+    ("name", "steps", "rate", "side"), [("panet", 50, 3e-4, 64), ("alpnet", 25, 3e-4, 64), ("senet", 50, 1e-3, 32)]
+)
+def test_it_learns(name, steps, rate, side, config, make_store, tmp_path):
+    store = make_store(tmp_path, "Discs", labels=("a", "b"), slicings=("mid",), side=side)
     config = replace(
         config, stores=(store,), network=name, model=ModelConfig(), steps=steps, support_size=2, learning_rate=rate,
         augment=AugmentConfig(preset="none"), baseline=BaselineConfig(alignment=0),
