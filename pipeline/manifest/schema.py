@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from pydantic.main import IncEx
 
 from pipeline.fields import Strict, YesNo
 from pipeline.manifest.layout import Group
@@ -142,7 +143,7 @@ class Manifest(Strict):
 
         It does not depend on comments, the order of keys, or sizes that only forecasts use.
         """
-        unused = {"real_files": True, "sources": {"__all__": {"about_bytes"}}}
+        unused: dict[str, bool | IncEx] = {"real_files": True, "sources": {"__all__": {"about_bytes"}}}
         facts = self.model_dump(mode="json", include=set(fields) or None, exclude=unused)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -77,7 +77,7 @@ def evaluate(config: EvaluateConfig) -> Result:
     Raises ValueError if there are no queries, or if the stores or the weights cannot be used.
     """
     compute = Compute.chosen(config.device, config.precision)
-    stores = TaskStores(config.stores)
+    stores = TaskStores(config.stores, copy_to=config.copy_stores)
     networks = {name: segmenter(Path(name)).to(compute.device).eval() for name in config.networks}
     queries, supports = chosen_episodes(config, stores)
     scores: dict[Configuration, list[Score]] = {name: [] for name in config.configurations}

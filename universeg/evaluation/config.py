@@ -31,6 +31,8 @@ class EvaluateConfig:
     """Task stores (*.lmdb), or folders of them."""
     out: Annotated[Path, arg(aliases=["-o"])]
     """Folder for the results. Earlier tables and pictures are replaced; earlier scores are used again."""
+    copy_stores: Path | None = None
+    """Copy the stores to this folder first: a folder on a fast disk of this machine, if they are on network storage."""
     datasets: tuple[str, ...] = ()
     """Datasets to evaluate on. Default: all held-out datasets."""
     tasks: tuple[str, ...] = ("*",)

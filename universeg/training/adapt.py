@@ -1,8 +1,8 @@
 """Adapt a network to a person's examples: a few minutes of training on episodes that are drawn from them.
 
 Every episode has one of the examples as the query and others as its support set, so the network stays a few-shot
-network. `adapt` trains. `adapt_if_better` first does it on a part of the examples, and uses adapted weights only if
-they segment the other part better.
+network. `adapt` trains. `adapt_if_better` holds some examples out, and the adapted network is used only if it segments
+these better.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,9 +26,9 @@ from universeg.training.augment.geometry import Affine, Flip
 from universeg.training.augment.transform import EpisodeShape, IntensityTransform, Numbers, Params
 from universeg.training.loss import soft_dice_loss
 
-LEAST_TO_CHECK = 4  # subjects: two halves, each with a query and a support set
-FOLDS = 2
-MOST_CHECKED = 16  # trials with and without adapted weights
+LEAST_TO_CHECK = 4  # subjects: two to learn from, two to check with
+HELD_OUT, MOST_HELD_OUT = 1 / 3, 8  # share of the examples that the check keeps for itself, and how many at most
+MOST_CHECKED = 12  # trials with and without adapted weights
 CHECKED_SUPPORT = 16  # examples in the support set of a trial
 LEAST_GAIN = 0.5  # Dice; a smaller gain is taken as noise
 
@@ -85,7 +85,7 @@ class Adaptation:
     network: nn.Module  # with the adapted weights if they are used, else as it was
     used: bool
     before: tuple[float, ...]  # Dice of each trial with the network as it was
-    trials: tuple[Trial, ...]  # each with a network that was adapted without the trial's query
+    trials: tuple[Trial, ...]  # each with the adapted network, which has not learnt the trial's query
     after: tuple[float, ...]  # Dice of each of these trials
 
     def __str__(self) -> str:
@@ -133,29 +133,23 @@ def adapt_if_better(
 ) -> Adaptation:
     """Adapt a network, if that helps: checked on examples that it was not adapted to.
 
-    The subjects are divided in two. The network is adapted to each half, and segments examples of the other half, as
-    does the network as it was, with the same support sets. If the mean Dice rises by LEAST_GAIN and by the standard
-    error of the difference, the network is adapted to all examples; else it stays as it was. Raises ValueError as
-    `adapt` does.
+    A third of the examples, at most MOST_HELD_OUT, is held out. The network is adapted to the others, and segments the
+    held-out ones, as does the network as it was, with the same support sets. If the mean Dice rises by LEAST_GAIN and
+    by the standard error of the difference, this adapted network is the result; else the network as it was. So what is
+    used is what was checked. Raises ValueError as `adapt` does.
     """
-    if len(set(examples.subjects)) < LEAST_TO_CHECK:
+    held_out = _held_out(examples, config.seed)
+    learnt = [index for index in range(len(examples)) if index not in held_out]
+    if len(set(examples.subjects)) < LEAST_TO_CHECK or not _queries(examples.take(learnt)):
         return Adaptation(network, False, (), (), ())
     examples = examples.to(next((weight.device for weight in network.parameters()), examples.images.device))
-    parts, at_size = FOLDS + 1, partial(Resized, size=config.size)
-    config = replace(config, minutes=config.minutes / parts)
-    before, after, trials = list[float](), list[float](), list[Trial]()
-    for number, fold in enumerate(_folds(examples, config.seed)):
-        learnt = [index for index in range(len(examples)) if index not in fold]
-        if not _queries(examples.take(learnt)):
-            continue
-        adapted = adapt(network, examples.take(learnt), config, _part(advance, number, parts))
-        for trial in _trials(examples, fold, learnt, adapted, config.seed):
-            trials.append(trial)
-            before.append(replace(trial, network=network).dice(examples, at_size))
-            after.append(trial.dice(examples, at_size))
+    at_size = partial(Resized, size=config.size)
+    adapted = adapt(network, examples.take(learnt), config, advance)
+    trials = _trials(examples, held_out, learnt, adapted, config.seed)
+    before = [replace(trial, network=network).dice(examples, at_size) for trial in trials]
+    after = [trial.dice(examples, at_size) for trial in trials]
     used = is_better(before, after)
-    final = adapt(network, examples, config, _part(advance, FOLDS, parts)) if used else network
-    return Adaptation(final, used, tuple(before), tuple(trials), tuple(after))
+    return Adaptation(adapted if used else network, used, tuple(before), tuple(trials), tuple(after))
 
 
 def is_better(before: Sequence[float], after: Sequence[float]) -> bool:
@@ -190,28 +184,29 @@ def _loss(
     return loss
 
 
-def _folds(examples: ExampleTensors, seed: int) -> list[list[int]]:
-    """The indices of the examples in FOLDS parts of nearly as many subjects each."""
-    subjects = rng_for("adapt folds", seed).permutation(sorted(set(examples.subjects)))
-    parts = [set(subjects[number::FOLDS]) for number in range(FOLDS)]
-    return [[index for index, name in enumerate(examples.subjects) if name in part] for part in parts]
+def _held_out(examples: ExampleTensors, seed: int) -> list[int]:
+    """The indices of the examples of some subjects: HELD_OUT of all examples, of two subjects at least."""
+    names = sorted(set(examples.subjects))
+    most = min(MOST_HELD_OUT, HELD_OUT * len(examples))
+    found = list[int]()
+    for number, at in enumerate(rng_for("adapt held out", seed).permutation(len(names))):
+        own = [index for index, name in enumerate(examples.subjects) if name == names[at]]
+        if number >= 2 and len(found) + len(own) > most:
+            break
+        found += own
+    return sorted(found)
 
 
 def _trials(
-    examples: ExampleTensors, fold: Sequence[int], learnt: Sequence[int], network: nn.Module, seed: int
+    examples: ExampleTensors, held_out: Sequence[int], learnt: Sequence[int], network: nn.Module, seed: int
 ) -> list[Trial]:
-    """Trials of held-out examples, with support sets of the examples that the network was adapted to."""
-    rng = rng_for("adapt trials", seed, *fold)
+    """Trials of held-out examples; their support sets are of those that the network was adapted to."""
+    rng = rng_for("adapt trials", seed)
     labels = range(examples.masks.shape[1])
-    pairs = [(index, label) for label in labels for index in examples.with_label(label) if index in fold]
-    chosen = rng.permutation(len(pairs))[: MOST_CHECKED // FOLDS]
+    pairs = [(index, label) for label in labels for index in examples.with_label(label) if index in held_out]
+    chosen = rng.permutation(len(pairs))[:MOST_CHECKED]
     found = list[Trial]()
     for query, label in (pairs[number] for number in chosen):
         if support := draw_support(examples, query, label, CHECKED_SUPPORT, rng, learnt):
             found.append(Trial(query, label, support, network))
     return found
-
-
-def _part(advance: Advance, number: int, parts: int) -> Advance:
-    """Report the progress of one of several equal parts."""
-    return lambda share: advance((number + share) / parts)

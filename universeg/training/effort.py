@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
 
+from universeg.episodes.lever_flags import Effort
 from universeg.episodes.levers import ExampleTensors, Levers, Trial, build, leave_one_out
 from universeg.training.adapt import AdaptConfig, Advance, adapt, adapt_if_better, is_better
 
-Effort = Literal["quick", "normal", "best"]
 Say = Callable[[str], None]
 
 TRIALS = 12  # each lever is tried on at most this many examples
