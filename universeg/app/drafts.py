@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from universeg.app.state import FIRST_DRAFT
 from universeg.app.supports import Supports, farther
 from universeg.prediction.check.confidence import sureness
+from universeg.prediction.check.query_doctor import answer_findings
 from universeg.prediction.segmenter import FewShot, Segmenter
 from universeg.prediction.settings import Settings
 
@@ -22,6 +23,7 @@ class Made:
     row: int
     values: NDArray[np.uint8]  # of labels, as the page shows the slice
     sureness: float
+    doubts: tuple[str, ...]  # what is probably wrong with a picture, or odd about its draft
 
 
 def make_drafts(
@@ -45,12 +47,16 @@ def make_drafts(
     query = replace(whole, rows=whole.rows[rows], images=whole.images[rows])
     far = farther(examples, float(query.heights.mean()))
     found = Segmenter(model, examples, settings).segment(query, far, advance)
+    doubts = list[str]()
+    if whole.axis is None:
+        found_first = supports.doctor(examples).findings(query)
+        doubts = [*map(str, [*found_first, *answer_findings(found.winners, examples.images)])]
     values = np.array([0, *(label.value for label in found.labels)], np.uint8)
     made = list[Made]()
     for at, row in enumerate(rows):
         part = slice(at, at + 1)
         mask = np.asarray(view.to_page(values[found.values_of(at)]), np.uint8)
-        made.append(Made(row, mask, sureness(found.probability[:, part], found.winners[part])))
+        made.append(Made(row, mask, sureness(found.probability[:, part], found.winners[part]), tuple(doubts)))
     return made
 
 

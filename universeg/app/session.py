@@ -196,7 +196,9 @@ class Session:
 
     def skip(self, key: str) -> None:
         """Make no draft of an image until the examples change."""
-        self.states[key].skipped = self.examples_number
+        with self.lock:
+            self.states[key].skipped = self.examples_number
+            self.touch(key)
 
     def examples(self) -> list[tuple[str, int, int]]:
         """Key, slice and revision of each example."""

@@ -43,6 +43,7 @@ class Draft:
 
     sureness: float  # 0..1, see universeg.prediction.check.confidence
     examples: int  # the number of the set of examples that it was made with
+    doubts: list[str] = field(default_factory=list)  # what is probably wrong with the image, or odd about the draft
 
 
 @dataclass

@@ -56,6 +56,8 @@ def _image(session: Session, key: str, expected: float | None) -> dict[str, Any]
         "expected": expected,
         "slices": {str(row): [part.done, part.example, part.revision] for row, part in state.slices.items()},
         "drafts": {str(row): part.examples for row, part in state.drafts.items()},
+        "doubts": {str(row): part.doubts for row, part in state.drafts.items() if part.doubts},
+        "without": state.skipped == session.examples_number,  # no draft: the examples are of another kind
         "changed": state.changed,
     }
 
@@ -87,7 +89,7 @@ def _estimate(session: Session) -> dict[str, Any] | None:
 def _look_first(session: Session, expected: Mapping[str, float | None]) -> list[str]:
     """The images with drafts, those that are probably worst first."""
     found = [
-        Result(key, expected_dice=expected[key])
+        Result(key, expected_dice=expected[key], warnings=tuple(state.drafts[0].doubts if 0 in state.drafts else ()))
         for key, state in session.states.items()
         if any(row not in state.slices for row in state.drafts)
     ]

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from universeg.app.session import Session
+from universeg.prediction.check.query_doctor import QueryDoctor
 from universeg.prediction.examples import Examples
 from universeg.prediction.labels import Label
 from universeg.prediction.preprocess import PreparedImage, one_slice, preprocess
@@ -29,6 +30,7 @@ class Supports:
         self.session = session
         self._images = OrderedDict[tuple[str, Settings], PreparedImage]()
         self._examples = dict[Key, tuple[int, Settings, PreparedImage]]()
+        self._doctor = QueryDoctor(())
 
     def image(self, key: str, settings: Settings) -> PreparedImage:
         """All slices of an image. Raises ImageError if it cannot be read or has no contrast."""
@@ -49,6 +51,13 @@ class Supports:
         for gone in self._examples.keys() - {(key, row) for key, row, _ in now}:
             del self._examples[gone]
         return Examples(tuple(prepared), _present(prepared, self.session.labels))
+
+    def doctor(self, examples: Examples) -> QueryDoctor:
+        """Compares images with these examples; the same one as long as the examples are the same."""
+        known, now = self._doctor.support, examples.images
+        if len(known) != len(now) or any(one is not other for one, other in zip(known, now, strict=True)):
+            self._doctor = QueryDoctor(now)
+        return self._doctor
 
     def _example(self, key: str, row: int, revision: int, settings: Settings) -> PreparedImage:
         known = self._examples.get((key, row))

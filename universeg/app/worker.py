@@ -128,7 +128,7 @@ class Worker(threading.Thread):
             return
         for one in made:
             if one.row not in session.states[key].slices:
-                session.keep_draft(key, one.row, one.values, Draft(one.sureness, number))
+                session.keep_draft(key, one.row, one.values, Draft(one.sureness, number, [*one.doubts]))
         self._save()
 
     def _rest(self, model: FewShot) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from page_folders import bright, paint, picture, session_of, write_volume
+from PIL import Image
 
 from universeg.app import drafts, worker
 from universeg.app.drafts import chain, make_drafts
+from universeg.app.state import Progress
+from universeg.app.summary import told
 from universeg.app.supports import Supports, farther
 from universeg.app.worker import Worker
 from universeg.prediction.settings import Settings
@@ -88,6 +91,21 @@ def test_drafts_are_made_again_after_a_new_example(folder, thread):
     until(lambda: session.states["x4"].drafts[0].examples == session.examples_number != first)
 
 
+def test_a_picture_unlike_the_examples_is_told(folder, thread):
+    grey, _ = picture(5)
+    Image.fromarray(255 - grey).save(folder / "x5.png")
+    session = session_of(folder)
+    for number in range(3):
+        paint(session, f"x{number}", picture(number)[1])
+    session.segment_rest()
+    thread(session)
+    until(lambda: not session.wishes.rest)
+    assert session.states["x4"].drafts[0].doubts == []
+    until(lambda: session_of(folder).states["x5"].drafts)  # saved when the thread has nothing else to do
+    doubts = session_of(folder).states["x5"].drafts[0].doubts
+    assert any("dark and bright look exchanged" in doubt for doubt in doubts), doubts
+
+
 def test_a_bad_image_costs_only_itself(folder, thread):
     (folder / "x3.png").write_bytes(b"damaged")
     session = session_of(folder)
@@ -125,6 +143,9 @@ def test_pictures_and_volumes_are_not_mixed(folder, thread):
     assert not session.states["v"].drafts
     assert not session.states["v"].error
     assert session.states["x4"].drafts
+    images = {image["key"]: image for image in told(session, Progress(), Progress())["images"]}
+    assert images["v"]["without"]
+    assert not images["x4"]["without"]
 
 
 def test_unchanged_examples_are_prepared_once(folder, monkeypatch):

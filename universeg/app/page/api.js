@@ -76,6 +76,11 @@ export class Saver {
     return this.waiting.has(`${key}/${row}`) || this.sending === `${key}/${row}`;
   }
 
+  /** Wait until a slice is saved. */
+  async done(key, row) {
+    while (this.isPending(key, row)) await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+
   /** `revision()` gives the revision that the server has of this slice, when it is sent. */
   save(folder, key, row, values, revision) {
     const name = `${key}/${row}`;

@@ -69,7 +69,7 @@ export class Editor {
     if (!this.raster) return;
     const name = this.name, raster = this.raster, mask = await getMask(this.key, this.row);
     if (name !== this.name || raster !== this.raster || this.stroke || this.saver.isPending(this.key, this.row)) return;
-    this.histories.delete(name);
+    if (mask.values.some((value, at) => value !== raster.mask[at])) this.histories.delete(name);
     this.takeMask(mask);
     this.stage.draw();
     this.changed();
@@ -78,7 +78,9 @@ export class Editor {
   /** After an event: show a draft that has come, or a mask that another window changed. */
   follow() {
     if (!this.raster || !this.image || this.stroke || this.saver.isPending(this.key, this.row)) return;
-    const own = this.image.slices[this.row], state = own ? "yours" : this.row in this.image.drafts ? "draft" : "none";
+    const own = this.image.slices[this.row];
+    if ((own?.[2] ?? 0) < (this.revisions.get(this.name) ?? 0)) return; // told before the last stroke was saved
+    const state = own ? "yours" : this.row in this.image.drafts ? "draft" : "none";
     const mark = own ? `own ${own[2]}` : `${state} ${this.image.drafts[this.row]}`;
     const mine = own ? `own ${this.revisions.get(this.name)}` : this.followed;
     if (state !== this.source || (mark !== mine && mark !== this.followed)) {
@@ -222,6 +224,18 @@ export class Editor {
 
   saved(key, row, revision) {
     this.revisions.set(`${key}/${row}`, revision);
+    const image = session.images.get(key), [done, example] = image?.slices[row] ?? [false, false];
+    if (image) image.slices[row] = [done, example, revision];
+  }
+
+  /** Give up the person's mask of a slice; its draft is shown again. */
+  async discard() {
+    const { key, row, name } = this;
+    await this.saver.done(key, row);
+    await request("DELETE", `${slicePath(key, row)}/mask`);
+    this.revisions.set(name, 0);
+    delete session.images.get(key).slices[row];
+    await this.reload();
   }
 
   /** End what is being drawn, before another slice is shown. */

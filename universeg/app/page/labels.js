@@ -44,7 +44,16 @@ export class Labels {
     use.setAttribute("aria-pressed", String(label.value === this.editor.label));
     use.addEventListener("click", () => this.choose(label.value));
     item.append(colour, name, use);
+    if (session.labels.length > 1) item.append(this.remover(label));
     return item;
+  }
+
+  remover(label) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "use", textContent: "×", title: `Remove ${label.name}` });
+    button.setAttribute("aria-label", `Remove ${label.name}`);
+    button.addEventListener("click", () => this.send(session.labels.filter((one) => one.value !== label.value)));
+    return button;
   }
 
   choose(value) {

@@ -84,7 +84,7 @@ async function mark(done, example) {
   editor.finish();
   if (done && example && editor.raster.isEmpty && !(await sure())) return;
   try {
-    while (saver.isPending(key, row)) await new Promise((resolve) => setTimeout(resolve, 30));
+    await saver.done(key, row);
     await post(`${slicePath(key, row)}/mark`, { done, example });
     if (done && key === editor.key && row === editor.row) advance(key, row);
   } catch (problem) {
@@ -97,9 +97,7 @@ function sure() {
 }
 
 async function discard() {
-  const { key, row } = editor;
-  while (saver.isPending(key, row)) await new Promise((resolve) => setTimeout(resolve, 30));
-  await request("DELETE", `${slicePath(key, row)}/mask`).catch((problem) => fail(problem.message));
+  await editor.discard().catch((problem) => fail(problem.message));
 }
 
 async function toggleRest() {
@@ -188,6 +186,8 @@ function showCurrent() {
   showPlanes(about);
   if (raster) controls.suit(raster);
   controls.showWindow();
+  const doubts = state === "draft" ? image.doubts[editor.row] ?? [] : [];
+  byId("said").textContent = doubts.length ? `Look closely: ${doubts.join("; ")}` : "";
   showHint(state, few);
   list.update(editor.key);
 }
@@ -247,6 +247,7 @@ function showHint(state, few) {
   if (editor.problem) text = editor.problem;
   else if (few && state === "none") text = `Paint the structure, then press E to add it as an example (${count} of ${needed}).`;
   else if (few && state === "yours") text = `Press E when it is finished: then this is example ${count + 1} of ${needed}.`;
+  else if (!few && state === "none" && editor.image.without) text = "There is no draft, since the examples are of another kind of image or of another plane.";
   else if (!few && state === "none" && session.work.doing !== "loading the network" && !session.work.problem) text = "The draft is being made …";
   hint.textContent = text;
   hint.hidden = !text || Boolean(editor.stroke);
