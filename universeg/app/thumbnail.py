@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from universeg.app.session import Labels, Session
+from universeg.app.view import upright
 from universeg.base.contact_sheet import outlined
 
 SIDE, PLANE_SIDE = 96, 220  # pixels of a picture in the list, and of a plane
@@ -37,7 +38,8 @@ def plane_across(session: Session, key: str, row: int, plane: int, place: tuple[
         raise ValueError("plane is 0 or 1 of a volume, and x and y are in its slice")
     axes = [axis for axis in range(3) if axis != view.axis]
     through = axes[plane]
-    at = min(view.step * (x if plane == 0 else view.shape[0] - 1 - y), view.colours.shape[through] - 1)
+    from_end = view.shape[1] - 1 - x if plane == 0 else view.shape[0] - 1 - y
+    at = min(view.step * from_end, view.colours.shape[through] - 1)
     values = np.moveaxis(view.grey("luminance").values, through, 0)[at]
     mask = np.zeros(values.shape, np.uint8)
     others = [axis for axis in range(3) if axis != through]
@@ -49,7 +51,7 @@ def plane_across(session: Session, key: str, row: int, plane: int, place: tuple[
         own = view.to_own(session.mask(key, number).values)
         along[number] = own[at] if plane == 0 else own[:, at]
     picture = _in_proportion(
-        _outlined(session, _contrasted(np.rot90(values)), np.rot90(mask), PLANE_SIDE),
+        _outlined(session, _contrasted(upright(values)), np.asarray(upright(mask), np.uint8), PLANE_SIDE),
         [view.colours.spacing[axis] * view.colours.shape[axis] for axis in others],
     )
     _draw_line(picture, others.index(view.axis) == 1, (row + 0.5) / view.count)
@@ -57,12 +59,12 @@ def plane_across(session: Session, key: str, row: int, plane: int, place: tuple[
 
 
 def _draw_line(picture: Image.Image, lies_flat: bool, share: float) -> None:
-    """Where the slice in view crosses: at this share of the height from below, or of the width from the left."""
+    """Where the slice in view crosses: at this share of the height from below, or of the width from the right."""
     wide, high = picture.size
     if lies_flat:
         picture.paste(LINE, (0, round(high * (1 - share)) - 1, wide, round(high * (1 - share))))
     else:
-        picture.paste(LINE, (round(wide * share) - 1, 0, round(wide * share), high))
+        picture.paste(LINE, (round(wide * (1 - share)) - 1, 0, round(wide * (1 - share)), high))
 
 
 def _in_proportion(picture: Image.Image, extents: list[float]) -> Image.Image:

@@ -19,7 +19,9 @@ from universeg.prediction.settings import Axis
 
 FINEST = 4096  # pixels per side that the page shows and paints; of a larger picture every n-th
 DEEPEST = (1 << 16) - 1
-TOWARDS = ("LR", "PA", "IS")  # of volumes: where each axis begins and where it leads
+# Of volumes: what is at the left or below on the page, and at the other side. As radiologists look at a patient, from
+# the feet or from the front, so the patient's right is at the left.
+ACROSS, UP = ("RL", "AP", "SI"), ("LR", "PA", "IS")
 
 Labels = NDArray[np.uint8]
 
@@ -82,8 +84,8 @@ class View:
         """Letters for the left, right, lower and upper border of a volume's slice; "" for a picture."""
         if self.axis is None:
             return ""
-        first, second = (name for k, name in enumerate(TOWARDS) if k != self.axis)
-        return first + second
+        first, second = (k for k in range(3) if k != self.axis)
+        return ACROSS[first] + UP[second]
 
     def pixels(self, row: int) -> NDArray[np.unsignedinteger]:
         """Slice `row`: colours (h, w, 3), or grey levels (h, w) with `ends` as 0 and 65535."""
@@ -107,11 +109,11 @@ class View:
     def to_page(self, plane: NDArray[np.generic]) -> NDArray[np.generic]:
         """A slice (H, W) on the image's own grid, as the page shows it."""
         small = plane[:: self.step, :: self.step]
-        return np.ascontiguousarray(small if self.axis is None else np.rot90(small))
+        return np.ascontiguousarray(small if self.axis is None else upright(small))
 
     def to_own(self, mask: Labels) -> Labels:
         """A mask (h, w) of the page at the image's own size (H, W)."""
-        turned = mask if self.axis is None else np.rot90(mask, -1)
+        turned = mask if self.axis is None else np.rot90(np.fliplr(mask), -1)
         high, wide = self._plane_shape
         if self.step > 1:
             turned = turned.repeat(self.step, axis=0).repeat(self.step, axis=1)
@@ -150,3 +152,8 @@ def read_view(entry: Entry, axis: Axis | None) -> View:
     if axis is None:
         axis = drawn_plane([LoadedImage(np.zeros(colours.shape, np.bool_), colours.spacing)]).axis
     return View(colours, axis)
+
+
+def upright(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A plane (first axis, second axis) of a volume as it is shown: the second axis leads up, the first to the left."""
+    return np.fliplr(np.rot90(plane))

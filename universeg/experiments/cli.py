@@ -1,5 +1,6 @@
 """`universeg-experiment`: make the tables and figures of the paper."""
 
+import math
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from universeg.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.nnunet import run_nnunet
 from universeg.experiments.scale import Scale
-from universeg.experiments.steps import check_protocol, do_step, networks_of, steps_of
+from universeg.experiments.steps import check_networks, check_protocol, do_step, networks_of, steps_of
 
 NAME = "universeg-experiment"
 PAPER_QUERIES = 290  # queries of all labels in the paper's held-out test splits
@@ -54,16 +55,17 @@ def _experiment(args: Sequence[str]) -> None:
         return
     if find_spec("matplotlib") is None:
         raise ValueError("experiments need the extra for training: pip install 'universeg[train]'")
-    # Networks, and nnU-Net's result of a task, do not depend on what else is evaluated.
-    if not config.name.startswith("network/") and config.name != "nnunet":
-        check_protocol(config)
-    if config.name == "nnunet":
+    if config.name == "nnunet":  # its result of a task does not depend on what else is evaluated
         for line in run_nnunet(config):
             sys.stderr.write(f"{line}\n")
-    elif "/" in config.name:
+        return
+    if "/" in config.name:
+        check_protocol(config)
         do_step(config, config.name)
     else:
-        make(config, experiment(config.name))
+        found = experiment(config.name)
+        check_protocol(config)
+        make(config, found)
 
 
 def make(config: ExperimentConfig, found: Experiment) -> None:
@@ -72,6 +74,7 @@ def make(config: ExperimentConfig, found: Experiment) -> None:
     from universeg.experiments.results import result_of
     from universeg.experiments.tables import markdown, write_table
 
+    check_networks(config, found)
     for step in steps_of(found, config.numbers):
         do_step(config, step)
     folder = config.out / found.name
@@ -93,22 +96,22 @@ def make(config: ExperimentConfig, found: Experiment) -> None:
 
 def _list(scale: Scale) -> None:
     """Print every experiment, what it needs, and about how long it takes."""
-    table = Table("name", "also", "what", "networks", "predictions", "hours")
+    table = Table("name", "also", "what", "networks", "predictions", "time")
     for found in EXPERIMENTS.values():
-        count = predictions(found, scale)
-        table.add_row(
-            found.name, ", ".join(found.also), found.title, str(len(networks_of(found, scale))), f"{count:,}",
-            f"{count * scale.seconds / 3600:.1f}",
-        )  # fmt: skip
+        count, needed = predictions(found, scale), len(networks_of(found, scale))
+        minutes = count * scale.seconds / 60 + needed * scale.training_minutes
+        time = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{math.ceil(minutes)} min"
+        table.add_row(found.name, ", ".join(found.also), found.title, str(needed), f"{count:,}", time)
     table.add_row("nnunet", "", "the supervised upper bound in tables 1 and 5, figures 5 and 15", "", "", "")
     console = Console()
     console.print(table)
-    training = f", and training a network about {scale.training_minutes:g} minutes" if scale.training_minutes else ""
-    note = (
-        f"predictions: for {scale.queries or PAPER_QUERIES} queries{' of each of 16 tasks' if scale.queries else ''}."
-        f" hours: if a prediction takes {scale.seconds:g} s{training}. Networks and scores are shared by experiments."
+    queries = f"{scale.queries} queries of each of 16 tasks" if scale.queries else f"{PAPER_QUERIES} queries"
+    training = f"and {scale.training_minutes:g} min of training a network" if scale.training_minutes else "no training"
+    say(
+        console,
+        f"Time: an estimate for {queries}, {scale.seconds:g} s a prediction, {training}. Networks and scores are shared"
+        " by experiments, so all of them together take less than the sum.",
     )
-    say(console, note)
 
 
 def predictions(found: Experiment, scale: Scale) -> int:

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from universeg.base.device import Compute
+from universeg.base.lookup import choose
 from universeg.episodes.task_stores import TaskStores
 from universeg.evaluation.protocol import EvaluationSet, evaluation_set
 from universeg.experiments.catalogue import MAIN
+from universeg.experiments.networks import networks
 from universeg.experiments.scale import SCALES, Scale, ScaleName
 
 
@@ -54,6 +56,8 @@ class ExperimentConfig:
         for name in self.weights:
             if "=" in name and not all(name.split("=", 1)):
                 raise ValueError(f"--weights takes NETWORK=FILE, got {name}")
+        for name in self.given_weights():
+            choose(networks(), name, "network in --weights")
 
     @property
     def numbers(self) -> Scale:

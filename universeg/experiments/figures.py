@@ -27,6 +27,7 @@ def bars(cells: Cells, columns: Sequence[str]) -> Figure:
     axes.set_xticks(range(len(columns)), columns, rotation=20 if len(columns) > 4 else 0)
     axes.set(ylabel="Dice", ylim=(0, 100))
     axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=max(1, min(5, len(cells))), fontsize="small")
     return figure
 
@@ -49,7 +50,10 @@ def curves(lines: Mapping[str, Mapping[int, Number]], label: str, band: bool = F
     _log_axis(axes, sorted({size for points in lines.values() for size in points}))
     axes.set(xlabel=label, ylabel="Dice")
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize="small")
+    long = max(map(len, lines), default=0) > 12  # names of tasks would take half of the width at the right
+    figure.legend(
+        loc="outside lower center" if long else "outside right upper", ncols=2 if long else 1, fontsize="small"
+    )
     return figure
 
 
@@ -73,6 +77,7 @@ def boxes(groups: Mapping[int, Mapping[int, Sequence[float]]]) -> Figure:
     axes.set_xticks(list(ticks.values()), list(ticks))
     axes.set(ylabel="mean Dice of a repetition")
     axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
     for count, colour in colours.items():
         axes.plot([], [], color=colour, linewidth=6, label=f"K = {count}")
     figure.legend(loc="outside right upper", fontsize="small")
@@ -84,8 +89,7 @@ def points_with_fit(points: Sequence[tuple[float, float]], fit: LogFit | None) -
     figure, axes = _axes()
     if fit:
         axes.fill_between(fit.x, fit.low, fit.high, color=PALETTE[1], alpha=0.25, linewidth=0, label="95 % interval")
-        label = f"{fit.intercept:.1f} + {fit.slope:.1f} log(tasks)"
-        axes.plot(fit.x, fit.y, color=PALETTE[1], label=label)
+        axes.plot(fit.x, fit.y, color=PALETTE[1], label=str(fit))
     tasks, means = zip(*points, strict=True)
     axes.scatter(tasks, means, color="black", s=14, zorder=3, label="a network")
     axes.set(xlabel="training tasks", ylabel="Dice", xscale="log")

@@ -44,8 +44,9 @@ class Shown:
     task: str
 
     def queries(self, count: int = QUERIES) -> list[str]:
-        """Random queries; the same for all labels of the same images."""
-        names, rng = self.config.queries.queries[self.task], rng_for("shown", self.config.seed, _images(self.task))
+        """Random queries of the test split; the same for all labels of the same images."""
+        names = self.config.task_stores.of(self.task).subjects(self.task, "test")
+        rng = rng_for("shown", self.config.seed, _images(self.task))
         return list(without_replacement(names, count, rng))
 
     def support(self, size: int, number: int = 0) -> tuple[str, ...]:
@@ -104,8 +105,7 @@ def _main(config: ExperimentConfig, task: str) -> Shown:
     return Shown(config, loaded(config, weights_of(config, MAIN)), task)
 
 
-def _support_row(shown: Shown, change: Callable[[Batch], Batch] = lambda b: b) -> list[Panel]:
-    names = shown.support(SHOWN)
+def _support_row(shown: Shown, names: tuple[str, ...], change: Callable[[Batch], Batch] = lambda b: b) -> list[Panel]:
     batch = change(shown.config.task_stores.read([Episode(shown.task, "mid", shown.queries(1)[0], names)]))
     pairs = zip(names, batch.support[0, :, 0], batch.support_masks[0, :, 0] > 0, strict=True)
     return [Panel(outlined(image, {"label": mask}, SIDE), name) for name, image, mask in pairs]
@@ -119,13 +119,15 @@ def _one_label(number: int, change: Callable[[Batch], Batch] = lambda b: b) -> C
         if len(tasks) <= number:
             raise ValueError(f"{found.name} shows a second label, but {_images(tasks[0])} has one; see --picture-tasks")
         shown = _main(config, tasks[number])
-        rows: Rows = [_support_row(shown, change), []]
+        support = shown.support(config.numbers.largest)
+        rows: Rows = [_support_row(shown, support[:SHOWN], change), []]
         for query in shown.queries():
             batch = config.task_stores.read([Episode(shown.task, "mid", query, shown.support(1))])
             image, (_, true_mask) = change(batch).query[0, 0], shown.pixels(query)
-            prediction = shown.predict(query, shown.support(config.numbers.largest), change)
+            prediction = shown.predict(query, support, change)
             rows[-1] += [Panel(outlined(image, {}, SIDE), query), *_panels(image, true_mask, prediction)]
-        title = f"{found.title}: {shown.task}, N = {config.numbers.largest}. Above: a part of the support set"
+        above = "the support set" if len(support) <= SHOWN else f"{SHOWN} of the support set"
+        title = f"{found.title}: {shown.task}, N = {len(support)}. Above: {above}"
         return {"picture.png": sheet(rows, title, ["ground truth, or label", "prediction"])}
 
     return make
@@ -162,7 +164,8 @@ def _filled(image: Pixels, mask: NDArray[np.bool_]) -> Image.Image:
 def _support_sets(config: ExperimentConfig, found: Experiment) -> dict[str, Image.Image]:
     """Figure 14: ten random pairs of each dataset, of its first task."""
     first = {Task.parse(task).dataset: task for task in reversed(list(config.queries.queries))}
-    rows = [_support_row(Shown(config, nn.Identity(), task)) for _, task in sorted(first.items())]
+    shown = [Shown(config, nn.Identity(), task) for _, task in sorted(first.items())]
+    rows = [_support_row(each, each.support(SHOWN)) for each in shown]
     return {"picture.png": sheet(rows, f"Support sets: {', '.join(sorted(first))}", ["label"])}
 
 

@@ -21,6 +21,9 @@ class LogFit:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
+    def __str__(self) -> str:
+        return f"{self.intercept:.1f} {'-' if self.slope < 0 else '+'} {abs(self.slope):.1f} log(tasks)"
+
     @property
     def y(self) -> NDArray[np.float64]:
         """The curve at `x`."""

@@ -10,9 +10,10 @@ from universeg.episodes.dice import Score, averages
 from universeg.experiments.catalogue import PAPER_ENSEMBLE, Experiment
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.figures import bars
-from universeg.experiments.scores import NetworkScores
+from universeg.experiments.scores import NetworkScores, row_of
 from universeg.experiments.step_files import ALL, means_of, read_step, scores_of
 from universeg.experiments.tables import Cells, Number, Table
+from universeg.store import Task
 
 NNUNET = "nnU-Net"
 
@@ -30,27 +31,35 @@ def best_variants(config: ExperimentConfig, found: Experiment) -> tuple[dict[str
     return best, notes
 
 
-def nnunet_scores(config: ExperimentConfig) -> tuple[list[Score], dict[str, str], list[dict[str, Any]]]:
-    """Scores, rows and files of the experiment nnunet, for the tasks that are done."""
+def nnunet_files(config: ExperimentConfig) -> list[dict[str, Any]]:
+    """What the experiment nnunet wrote for each task that is evaluated and done."""
     files = [read_step(path) for path in sorted((config.out / "nnunet").glob("*/result.json"))]
-    wanted = config.queries.queries
-    files = [content for content in files if content["task"] in wanted]
+    return [content for content in files if content["task"] in config.queries.queries]
+
+
+def nnunet_means(config: ExperimentConfig, files: Sequence[dict[str, Any]]) -> dict[str, Number]:
+    """Means like those of a network, of the datasets whose tasks are all done; of all only if all tasks are done."""
+    wanted, done = config.queries.queries, {content["task"] for content in files}
+    missing = {row_of(config.task_stores.of(task)) for task in wanted if task not in done}
+    rows = {content["dataset"]: content["row"] for content in files if content["row"] not in missing}
     scores = [
-        score
+        Score(Task.parse(task), query, dice)
         for content in files
-        for score in NetworkScores.of({"scores": {"1": content["scores"]}, "rows": {}}).scores[1]
-        if score.query in wanted[score.task.key]
+        if content["dataset"] in rows
+        for task, query, dice in content["scores"]
+        if query in wanted[task]
     ]
-    return scores, {content["dataset"]: content["row"] for content in files}, files
+    means = means_of(config, scores, rows) if scores else {}
+    return {row: mean for row, mean in means.items() if row != ALL or not missing}
 
 
 def by_dataset(config: ExperimentConfig, found: Experiment) -> tuple[Table, Figure]:
     """Table 5 and figure 4: all methods by dataset."""
     best, notes = best_variants(config, found)
     cells: Cells = {label: means_of(config, each.at(PAPER_ENSEMBLE), each.rows) for label, each in best.items()}
-    supervised, rows, files = nnunet_scores(config)
-    if supervised:
-        cells[NNUNET] = means_of(config, supervised, rows)
+    files = nnunet_files(config)
+    if supervised := nnunet_means(config, files):
+        cells[NNUNET] = supervised
     notes.append(_nnunet_note(config, files))
     table = Table("table-5", found.title, cells, notes)
     return table, bars(cells, table.columns)
@@ -59,7 +68,10 @@ def by_dataset(config: ExperimentConfig, found: Experiment) -> tuple[Table, Figu
 def _nnunet_note(config: ExperimentConfig, files: Sequence[dict[str, Any]]) -> str:
     trainers = ", ".join(sorted({content["trainer"] for content in files}))
     done = f"{NNUNET}: {len(files)} of {len(config.queries.queries)} tasks are done"
-    return f"{done}; universeg-experiment nnunet does them." if not files else f"{done}, with {trainers}."
+    if not files:
+        return f"{done}; universeg-experiment nnunet does them."
+    few = "; a dataset has a mean when all its tasks are done" if len(files) < len(config.queries.queries) else ""
+    return f"{done}, with {trainers}{few}."
 
 
 def summary(config: ExperimentConfig, found: Experiment) -> tuple[Table, None]:
@@ -73,12 +85,12 @@ def summary(config: ExperimentConfig, found: Experiment) -> tuple[Table, None]:
             "runtime (ms)": Number(mean, deviation),
             "Dice": means_of(config, each.at(PAPER_ENSEMBLE), each.rows)[ALL],
         }
-    supervised, rows, files = nnunet_scores(config)
-    if supervised:
+    if files := nnunet_files(config):
+        means = nnunet_means(config, files)
         cells[NNUNET] = {
             "parameters (M)": Number(files[0]["parameters"] / 1e6),
             "training (s)": Number(sum(content["seconds"] for content in files)),
-            "Dice": means_of(config, supervised, rows)[ALL],
+            **({"Dice": means[ALL]} if ALL in means else {}),
         }
     where = best[next(iter(best))].content["timed_on"]
     notes += [f"Runtime of one prediction with N examples at 128 pixels, on {where}.", _nnunet_note(config, files)]

@@ -21,6 +21,8 @@ from universeg.base.console import say
 from universeg.episodes.dice import dice
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.nnunet_commands import CHECKPOINTS, NUMBER, NnunetRun, Soft
+from universeg.experiments.scores import row_of
+from universeg.experiments.step_files import read_step
 from universeg.store import Store, Task, subject_of
 from universeg.store.export.case import Case, ExportTask, png
 from universeg.store.export.layouts import nnunet as write_raw
@@ -53,6 +55,9 @@ def run_nnunet(config: ExperimentConfig) -> list[str]:
     for task in config.queries.queries:
         folder = task_folder(config, task)
         if (folder / "result.json").exists():
+            before, wanted = read_step(folder / "result.json")["trainer"], config.trainer or config.numbers.nnunet
+            if before != wanted:
+                left_out.append(f"{task}: done before with {before}, not {wanted}; delete {folder} to do it again")
             continue
         names = Names.of(config.task_stores.of(task), task)
         if len(set(map(subject_of, names.support.values()))) < 2:
@@ -96,11 +101,10 @@ def _do_task(config: ExperimentConfig, task: str, names: Names, folder: Path) ->
             chosen, predictions = checkpoint, soft
     found = list(_scores(store, task, names.test, predictions))
     np.savez_compressed(folder / "predictions.npz", queries=[n for n, _, _ in found], soft=[s for _, _, s in found])
-    header = store.header
     return {
         "task": task,
-        "dataset": header["dataset"],
-        "row": str(header.get("row", header["dataset"])),
+        "dataset": store.header["dataset"],
+        "row": row_of(store),
         "scores": [[task, name, value] for name, value, _ in found],
         "chosen_on": "dev" if names.dev else "test, since there is no dev split",
         "dice_of_checkpoints": by_checkpoint,

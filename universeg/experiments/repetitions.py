@@ -21,7 +21,7 @@ from universeg.episodes.sampling import with_replacement
 from universeg.episodes.segment import probabilities
 from universeg.evaluation.baselines import segmenter
 from universeg.experiments.config import ExperimentConfig
-from universeg.experiments.scores import by_row
+from universeg.experiments.scores import by_row, row_of
 from universeg.store import Task
 
 SoftMasks = NDArray[np.uint8]  # (draws, queries, H, W), 0..255
@@ -101,7 +101,7 @@ def ensembles(config: ExperimentConfig, name: str, weights: Path, size: int) -> 
     rows = dict[str, str]()
     for task, queries, truths in each_task(config, f"ensembles, {name}, N = {size}"):
         store = config.task_stores.of(task)
-        rows[store.header["dataset"]] = str(store.header.get("row", store.header["dataset"]))
+        rows[store.header["dataset"]] = row_of(store)
         supports = draws_of(task, store.subjects(task, "support"), size, scale.repetitions, config.seed, replace=True)
         soft = predict_all(config, network, task, queries, supports)
         for count in counts:
@@ -128,7 +128,7 @@ def heat(config: ExperimentConfig, name: str, weights: Path, size: int) -> dict[
     scores, rows = list[Score](), dict[str, str]()
     for task, queries, truths in each_task(config, f"{name}, M = {size}"):
         store = config.task_stores.of(task)
-        rows[store.header["dataset"]] = str(store.header.get("row", store.header["dataset"]))
+        rows[store.header["dataset"]] = row_of(store)
         pool = store.subjects(task, "support")
         supports = draws_of(task, pool, size, scale.heat_repetitions, config.seed, replace=True)
         for soft in predict_all(config, network, task, queries, supports):

@@ -1,6 +1,7 @@
 """Make the table and the figure of an experiment from the files of its steps."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,8 +26,9 @@ def result_of(config: ExperimentConfig, found: Experiment) -> Result:
     scale = config.numbers
     if config.scale != "full":
         table.notes.append(
-            f"Scale {config.scale}: N = {scale.largest} stands for the paper's 64, K = {scale.ensemble} for its 10;"
-            f" networks are trained briefly and see {scale.size} pixels; at most {scale.queries} queries of each task."
+            f"Scale {config.scale}, not the paper's results: N = {scale.largest} stands for 64, K = {scale.ensemble}"
+            " for 10; networks are trained for a minute or less, and a UniverSeg among them is smaller; they"
+            f" see {scale.size} pixels, and at most {scale.queries} queries of each task."
         )
     return table, figure
 
@@ -107,30 +109,43 @@ def _training_tasks(config: ExperimentConfig, found: Experiment) -> Result:
     tasks, means = zip(*points, strict=True)
     fit = log_fit(tasks, means, config.seed)
     if fit:
-        table.notes.append(f"Fit: Dice = {fit.intercept:.1f} + {fit.slope:.1f} log(tasks).")
-    table.notes.append("Which datasets a random part has differs from the paper; only the parts' sizes are the same.")
+        table.notes.append(f"Fit: Dice = {fit}.")
+    table.notes.append(
+        "A row has the same part of the training datasets as in the paper, which has 46; the datasets are drawn anew."
+    )
     return Table(found.name, found.title, cells, table.notes), figures.points_with_fit(points, fit)
 
 
 def _variants(config: ExperimentConfig, found: Experiment) -> Result:
-    """Table 11: mean Dice of each network and N, with and without augmentation and ensembles."""
+    """Table 11: mean Dice of each network and N, with and without augmentation and ensembles; the best in bold."""
     cells = Cells()
     for row in found.rows:
         each = scores_of(config, row.network)
         mean = means_of(config, each.at(row.ensemble), each.rows)[ALL]
         cells.setdefault(row.label, {})[row.column] = mean
-    return Table(found.name, found.title, cells, ["with and without: data and task augmentation in training"]), None
+    table = Table(found.name, found.title, cells, ["with and without: data and task augmentation in training"])
+    return _with_best(table, lambda row, column: _model(row)), None
 
 
-def _best_in_bold(config: ExperimentConfig, found: Experiment) -> Result:
-    """Table 12: the grid, with notes on the best variant of each model for each dataset."""
+def _variants_by_dataset(config: ExperimentConfig, found: Experiment) -> Result:
+    """Table 12: the grid, and in bold the best variant of each model for each dataset."""
     table, _ = _grid(config, found)
-    for model in dict.fromkeys(label.split(",")[0] for label in table.cells):
-        own = {label: cells for label, cells in table.cells.items() if label.startswith(f"{model},")}
-        best = {column: max(own, key=lambda label: own[label][column].value) for column in table.columns}
-        found_best = "; ".join(f"{column}: {label.removeprefix(f'{model}, ')}" for column, label in best.items())
-        table.notes.append(f"Best setting of {model}: {found_best}.")
-    return table, None
+    return _with_best(table, lambda row, column: (_model(row), column)), None
+
+
+def _model(row: str) -> str:
+    return row.split(",")[0]
+
+
+def _with_best(table: Table, group: Callable[[str, str], object]) -> Table:
+    """The table with the highest number of each group of cells (row, column) in bold."""
+    best = dict[object, tuple[str, str]]()
+    for row, numbers in table.cells.items():
+        for column, number in numbers.items():
+            other = best.setdefault(group(row, column), (row, column))
+            if number.value > table.cells[other[0]][other[1]].value:
+                best[group(row, column)] = row, column
+    return replace(table, best=list(best.values()), notes=[*table.notes, "Bold: the best setting of each model."])
 
 
 def _heat(config: ExperimentConfig, found: Experiment) -> Result:
@@ -155,6 +170,6 @@ _MAKERS: Mapping[str, Callable[[ExperimentConfig, Experiment], Result]] = {
     "table-9": _ensembles,
     "table-10": _training_tasks,
     "table-11": _variants,
-    "table-12": _best_in_bold,
+    "table-12": _variants_by_dataset,
     "figure-13": _heat,
 }

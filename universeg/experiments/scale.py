@@ -20,6 +20,7 @@ class Scale:
     queries: int  # of each task; 0 is all
     size: int  # pixels per side that networks see in training and evaluation; 0 is that of the stores
     training: str  # flags of universeg train
+    universeg: str  # more of them, for UniverSeg alone: a smaller network
     nnunet: str  # nnU-Net's trainer
     seconds: float  # that one prediction takes, for the estimate of `list`
     training_minutes: float  # that training one network takes, for the estimate of `list`; 0 is not known
@@ -37,15 +38,17 @@ class Scale:
 SCALES: Mapping[ScaleName, Scale] = {
     "full": Scale(
         (1, 2, 4, 8, 16, 32, 64), 10, (1, 2, 4, 8, 16, 32, 64), 100, 10, 1000, 0, 0,
-        "--preset published", "nnUNetTrainer", 0.142, 0,
+        "--preset published", "", "nnUNetTrainer", 0.142, 0,
     ),
     "small": Scale(
-        (1, 2, 4, 8), 4, (1, 2, 4), 8, 3, 200, 4, 64,
-        "--preset small-cpu --size 64 --steps 2000 --minutes 0.4 --validate-every 1000000 --dev-episodes 8",
-        "QuickTrainer", 0.05, 0.4,
+        (1, 2, 4, 8), 3, (1, 2, 4), 6, 2, 200, 3, 64,
+        "--preset small-cpu --size 64 --steps 150 --minutes 0.4 --warmup 20 --learning-rate 1e-3"
+        " --validate-every 1000000 --dev-episodes 2",
+        "--model.widths 16 16 16 16", "QuickTrainer", 0.05, 0.4,
     ),
     "tiny": Scale(
         (1, 2), 2, (1, 2), 3, 2, 20, 2, 32,
-        "--preset small-cpu --size 32 --steps 3 --validate-every 1000000 --dev-episodes 2", "QuickTrainer", 0.01, 0.1,
+        "--preset small-cpu --size 32 --steps 3 --validate-every 1000000 --dev-episodes 2",
+        "--model.widths 8 8", "QuickTrainer", 0.01, 0.1,
     ),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from universeg.evaluation.config import EvaluateConfig
 from universeg.experiments.catalogue import PAPER_ENSEMBLE
 from universeg.experiments.config import ExperimentConfig
 from universeg.experiments.networks import networks
-from universeg.store import Task
+from universeg.store import Store, Task
 
 TIMED = 5  # predictions, after one to warm up
 SIDE = 128  # pixels of the images that are timed
@@ -37,7 +37,6 @@ def score_network(config: ExperimentConfig, name: str, weights: Path) -> dict[st
     )  # fmt: skip
     return {
         "network": name,
-        "weights": str(weights),
         "support_size": size,
         "rows": dict(result.paper_rows),
         "scores": {
@@ -80,6 +79,11 @@ def by_row(found: Averages, rows: Mapping[str, str]) -> dict[str, Mean]:
     """The mean of each row of the paper's tables; `rows` has the row of each dataset."""
     several = found.paper_rows
     return {row: several.get(row) or found.datasets[dataset] for dataset, row in sorted(rows.items())}
+
+
+def row_of(store: Store) -> str:
+    """The row of a dataset in the paper's tables."""
+    return str(store.header.get("row", store.header["dataset"]))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
 
 from universeg.base.atomic_write import atomic_write, write_json
+from universeg.base.console import say
 from universeg.base.lookup import choose
+from universeg.evaluation.baselines.own_method import OwnMethod, is_method
+from universeg.evaluation.scorer import weights_digest
 from universeg.experiments import repetitions, scores
 from universeg.experiments.catalogue import MAIN, SIZES, Experiment
 from universeg.experiments.config import ExperimentConfig
@@ -27,7 +33,7 @@ from universeg.model.registry import registry
 
 TRAINED = "trained.safetensors"  # a copy of the best weights, or of the last ones if there was no validation
 
-MAKERS: Mapping[str, Callable[[ExperimentConfig, str, Path, int], object]] = {
+MAKERS: Mapping[str, Callable[[ExperimentConfig, str, Path, int], dict[str, Any]]] = {
     "scores": lambda config, name, weights, size: scores.score_network(config, name, weights),
     "limited": lambda config, name, weights, size: repetitions.limited(config, name, weights),
     "ensembles": repetitions.ensembles,
@@ -71,7 +77,7 @@ def check_protocol(config: ExperimentConfig) -> None:
     """Write what the numbers in the folder depend on. Raises ValueError if it holds numbers of another protocol."""
     path, now = config.out / "protocol.json", config.protocol
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
-    if before != now:
+    if before != now and any(config.out.glob("*/*")):
         different = ", ".join(
             f"{name}: was {before.get(name)}, is {now[name]}" for name in now if before.get(name) != now[name]
         )
@@ -83,16 +89,37 @@ def check_protocol(config: ExperimentConfig) -> None:
 
 
 def do_step(config: ExperimentConfig, step: str) -> None:
-    """Do a step if its file is missing. Raises ValueError if its network is missing and may not be trained."""
+    """Do a step if its file is missing or was made with other weights.
+
+    Raises ValueError if its network is missing and may not be trained.
+    """
     path = step_file(config, step)
-    if path.exists():
-        return
     kind = step.partition("/")[0]
     name, size = _network_and_size(step)
     if kind == "network":
-        _train(config, networks()[name])
-    else:
-        write_json(path, MAKERS[kind](config, name, weights_of(config, name), size))
+        if not path.exists():
+            _train(config, networks()[name])
+    elif not path.exists() or _other_weights(config, name, path):
+        weights = weights_of(config, name)
+        content = MAKERS[kind](config, name, weights, size)
+        write_json(path, {**content, "weights": str(weights), "weights_sha256": _digest(weights)})
+
+
+def _other_weights(config: ExperimentConfig, name: str, path: Path) -> bool:
+    """Whether the network has other weights now than when this file was made; says so if it has."""
+    given, trained = config.given_weights(), step_file(config, f"network/{name}")
+    if name not in given and not trained.exists():
+        return False  # a network can be deleted after its steps are done
+    before = json.loads(path.read_text(encoding="utf-8")).get("weights_sha256")
+    if before == _digest(Path(given.get(name, trained))):
+        return False
+    say(Console(stderr=True, quiet=config.quiet), f"{path} was made with other weights of {name}; it is made again")
+    return True
+
+
+def _digest(weights: Path) -> str:
+    """The SHA-256 of weights; what takes its place for baselines and a person's own method."""
+    return OwnMethod(str(weights)).digest if is_method(str(weights)) else weights_digest(weights)
 
 
 def weights_of(config: ExperimentConfig, name: str) -> Path:
@@ -105,15 +132,30 @@ def weights_of(config: ExperimentConfig, name: str) -> Path:
         if not config.train:
             raise ValueError(
                 f"there is no network {name} ({path} is missing): give its weights, --weights {name}=FILE, or train it"
-                f" with --train; names of weights are {', '.join(registry())}"
+                f" with --train; names of weights are {_known_weights()}"
             )
         _train(config, networks()[name])
     return path
 
 
+def check_networks(config: ExperimentConfig, found: Experiment) -> None:
+    """Raise ValueError, with all their names, if networks are missing that steps need and that may not be trained."""
+    needed = {network_of(step) for step in steps_of(found, config.numbers) if not step_file(config, step).exists()}
+    present = {name for name in needed if step_file(config, f"network/{name}").exists()} | set(config.given_weights())
+    if (missing := sorted(needed - present)) and not config.train:
+        raise ValueError(
+            f"{found.name} needs networks that are missing in {config.out / 'networks'}: {', '.join(missing)}; give"
+            f" weights of them, --weights NETWORK=FILE, or train them, --train; names of weights are {_known_weights()}"
+        )
+
+
 def network_of(step: str) -> str:
     """The network that a step needs."""
     return _network_and_size(step)[0]
+
+
+def _known_weights() -> str:
+    return ", ".join(registry())
 
 
 def _network_and_size(step: str) -> tuple[str, int]:

@@ -15,12 +15,14 @@ PAPER = Path(__file__).parent / "paper.csv"
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a table, and its standard deviation if it has one."""
+    """One number of a table, and its standard deviation if it has one. A count is an int."""
 
     value: float
     spread: float | None = None
 
     def __str__(self) -> str:
+        if isinstance(self.value, int):
+            return f"{self.value:,}"
         digits = 2 if 0 < abs(self.value) < 1 else 1 if abs(self.value) < 1000 else 0
         return f"{self.value:.{digits}f}" + (f" ± {self.spread:.{digits}f}" if self.spread is not None else "")
 
@@ -36,6 +38,7 @@ class Table:
     title: str
     cells: Cells
     notes: list[str] = field(default_factory=list)
+    best: list[tuple[str, str]] = field(default_factory=list)  # row and column of the cells that are shown in bold
 
     @property
     def columns(self) -> list[str]:
@@ -49,7 +52,8 @@ def paper_numbers() -> Mapping[str, Cells]:
     found = dict[str, Cells]()
     with PAPER.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
-            number = Number(float(line["value"]), float(line["spread"]) if line["spread"] else None)
+            value = float(line["value"]) if "." in line["value"] else int(line["value"])
+            number = Number(value, float(line["spread"]) if line["spread"] else None)
             found.setdefault(line["table"], {}).setdefault(line["row"], {})[line["column"]] = number
     return found
 
@@ -86,14 +90,18 @@ def markdown(table: Table) -> str:
     lines = [f"# {table.title} ({table.name.replace('-', ' ')})", "", f"| | {' | '.join(columns)} |"]
     lines.append(f"| --- |{' ---: |' * len(columns)}")
     for row, cells in table.cells.items():
-        shown = (_cell(cells.get(column), paper_number(table.name, row, column)) for column in columns)
+        shown = (
+            _cell(cells.get(column), paper_number(table.name, row, column), (row, column) in table.best)
+            for column in columns
+        )
         lines.append(f"| {row} | {' | '.join(shown)} |")
     notes = [*table.notes, "In brackets: the paper's number, where it has one."]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
-def _cell(ours: Number | None, theirs: Number | None) -> str:
-    return " ".join([*([str(ours)] if ours else []), *([f"[{theirs}]"] if theirs else [])])
+def _cell(ours: Number | None, theirs: Number | None, bold: bool) -> str:
+    shown = f"**{ours}**" if bold else str(ours)
+    return " ".join([*([shown] if ours else []), *([f"[{theirs}]"] if theirs else [])])
 
 
 def _paper_pair(table: str, row: str, column: str) -> Sequence[float | None]:

@@ -11,6 +11,7 @@ from PIL import Image
 from universeg.app.choices import set_labels
 from universeg.app.export import export
 from universeg.app.state import Draft
+from universeg.app.view import upright
 from universeg.imageio.load import read_labels
 from universeg.prediction.labels import Label
 
@@ -41,14 +42,14 @@ def test_a_volume_keeps_its_grid(tmp_path, form, ending):
     affine[:3, 3] = 5, 6, 7
     ball = write_volume(tmp_path / "v.nii.gz", affine=affine)
     session = session_of(tmp_path)
-    upright = ball[::-1]
+    standing = ball[::-1]
     for row in (5, 6):
-        paint(session, "v", np.rot90(upright[:, :, row]), row)
-    session.keep_draft("v", 7, np.rot90(upright[:, :, 7]).astype(np.uint8), Draft(0.9, 0))
+        paint(session, "v", upright(standing[:, :, row]), row)
+    session.keep_draft("v", 7, upright(standing[:, :, 7]).astype(np.uint8), Draft(0.9, 0))
     (result,) = export(session, form, with_drafts=True)
     found = read_labels(tmp_path / f"universeg-page/export/v_mask{ending}")
     expected = np.zeros(ball.shape, np.uint8)
-    expected[:, :, 5:8] = upright[:, :, 5:8]
+    expected[:, :, 5:8] = standing[:, :, 5:8]
     np.testing.assert_array_equal(found.values, expected)
     np.testing.assert_allclose(found.affine, read_labels(tmp_path / "v.nii.gz").affine)
     assert result.warnings == ("1 masks are drafts that nobody accepted",)

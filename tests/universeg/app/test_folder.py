@@ -8,6 +8,7 @@ from PIL import Image
 from universeg.app.folder import open_folder
 from universeg.app.masks_of_folder import import_masks
 from universeg.app.places import places
+from universeg.app.view import upright
 from universeg.imageio.image import ImageError
 
 
@@ -56,7 +57,7 @@ def test_a_volume_is_shown_in_the_plane_of_its_masks(tmp_path):
     session = imported(tmp_path)
     assert session.view("v").axis == 0
     assert [row for _, row, _ in session.examples()] == [8, 11, 14]
-    np.testing.assert_array_equal(session.mask("v", 8).values, np.rot90(ball[8]))
+    np.testing.assert_array_equal(session.mask("v", 8).values, upright(ball[8]))
 
 
 def test_links_out_of_the_folder_are_left_out(tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from page_folders import write_volume
 from PIL import Image
 
+from universeg.app.view import upright
 from universeg.imageio.load import read_labels
 from universeg.prediction.postprocess import Cleaning, cleaned
 
@@ -418,9 +419,9 @@ def test_a_volume(tmp_path, browser, program):
     painted = {}
     for row in (4, 6, 8):
         window.show("v", row)
-        window.polygon(outline(np.rot90(ball[:, :, row])))
+        window.polygon(outline(upright(ball[:, :, row])))
         painted[row] = window.mask()
-        assert dice(painted[row], np.rot90(ball[:, :, row])) > 80
+        assert dice(painted[row], upright(ball[:, :, row])) > 80
         window.add_example()
     window.until("editor.row === 9 && editor.source === 'draft'")
     window.page.keyboard.press("PageUp")
@@ -438,5 +439,5 @@ def test_a_volume(tmp_path, browser, program):
     found, scan = read_labels(folder / "universeg-page/export/v_mask.nii.gz"), nib.load(folder / "v.nii.gz")
     np.testing.assert_allclose(nib.load(folder / "universeg-page/export/v_mask.nii.gz").affine, scan.affine)
     for row, mask in painted.items():
-        np.testing.assert_array_equal(np.rot90(found.values[:, :, row]), mask)
+        np.testing.assert_array_equal(upright(found.values[:, :, row]), mask)
     assert dice(found.values, ball) > 60

@@ -11,6 +11,7 @@ from universeg.app.choices import set_labels, set_settings
 from universeg.app.saved import SavedFiles
 from universeg.app.session import Conflict
 from universeg.app.state import Draft, checked_labels, checked_settings
+from universeg.app.view import upright
 from universeg.imageio.image import ImageError
 from universeg.prediction.labels import Label
 from universeg.prediction.settings import Settings
@@ -84,7 +85,7 @@ def test_a_draft_becomes_the_persons_mask_when_it_is_accepted(folder):
 def test_all_drafts_of_a_volume_are_accepted_but_not_over_what_is_painted(tmp_path):
     ball = write_volume(tmp_path / "v.nii.gz")
     session = session_of(tmp_path)
-    own = np.rot90(ball[:, :, 6]).astype(np.uint8)
+    own = upright(ball[:, :, 6]).astype(np.uint8)
     paint(session, "v", own, row=6)
     for row in (5, 6, 7):
         session.keep_draft("v", row, 0 * own, Draft(0.9, 0))
@@ -141,7 +142,7 @@ def test_the_plane_of_slices_stays_once_something_is_painted(tmp_path):
     assert session.view("v").axis == 2  # the thickest slices
     set_settings(session, Settings(axis=0))
     assert session.view("v").count == 24
-    paint(session, "v", np.rot90(ball[9]), row=9)
+    paint(session, "v", upright(ball[9]), row=9)
     with pytest.raises(Conflict, match="painted in the present plane"):
         set_settings(session, Settings(axis=1))
     assert session_of(tmp_path).settings.axis == 0

@@ -9,6 +9,7 @@ from PIL import Image
 
 from universeg.app.choices import set_settings
 from universeg.app.thumbnail import LINE, PLANE_SIDE, plane_across, thumbnail
+from universeg.app.view import upright
 from universeg.prediction.settings import Settings
 
 
@@ -23,7 +24,7 @@ def test_planes_across_show_the_same_voxels_and_where_the_slice_is(tmp_path, axi
     set_settings(session, Settings(axis=axis))
     centre, shape, spacing = (10, 12, 6), ball.shape, (1, 1, 3)
     first, second = (k for k in range(3) if k != axis)
-    place = centre[first], shape[second] - 1 - centre[second]
+    place = shape[first] - 1 - centre[first], shape[second] - 1 - centre[second]
     row = shape[axis] - 2  # near one end, away from the ball
     found = pixels(plane_across(session, "v", row, plane, place))
     through = (first, second)[plane]
@@ -36,9 +37,9 @@ def test_planes_across_show_the_same_voxels_and_where_the_slice_is(tmp_path, axi
     if axis == up:
         assert np.argmax(line.sum(axis=1)) == pytest.approx(found.shape[0] * (1 - share), abs=2)
     else:
-        assert np.argmax(line.sum(axis=0)) == pytest.approx(found.shape[1] * share, abs=2)
+        assert np.argmax(line.sum(axis=0)) == pytest.approx(found.shape[1] * (1 - share), abs=2)
     rows, columns = np.nonzero((found.min(axis=2) > 180) & ~line)
-    assert columns.mean() / found.shape[1] == pytest.approx((centre[across] + 0.5) / shape[across], abs=0.05)
+    assert 1 - columns.mean() / found.shape[1] == pytest.approx((centre[across] + 0.5) / shape[across], abs=0.05)
     assert 1 - rows.mean() / found.shape[0] == pytest.approx((centre[up] + 0.5) / shape[up], abs=0.05)
 
 
@@ -47,7 +48,7 @@ def test_masks_are_outlined_where_they_are(tmp_path):
     session = session_of(tmp_path)
     before = pixels(plane_across(session, "v", 6, 0, (10, 17)))
     for row in (5, 6, 7):
-        paint(session, "v", np.rot90(ball[:, :, row]), row)
+        paint(session, "v", upright(ball[:, :, row]), row)
     after = pixels(plane_across(session, "v", 6, 0, (10, 17)))
     changed = np.argwhere(np.abs(after - before).sum(axis=2) > 150)
     assert changed[:, 0].mean() / after.shape[0] == pytest.approx(0.5, abs=0.06), "slices 5 to 7 of 12"

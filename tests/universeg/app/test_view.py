@@ -27,9 +27,9 @@ def test_a_slice_is_shown_with_the_head_or_the_front_up():
     values = np.zeros((4, 5, 6), np.int16)
     values[0, 4, 2] = 100  # left, front
     view = View(LoadedImage(values, (1.0, 1.0, 1.0)), 2)
-    assert view.directions == "LRPA"
+    assert view.directions == "RLPA"
     row, column = np.argwhere(view.pixels(2))[0]
-    assert (row, column) == (0, 0), "front up, left at the left"
+    assert (row, column) == (0, 3), "front up, the patient's left at the right"
 
 
 def test_a_large_picture_is_reduced_and_its_mask_enlarged(monkeypatch):
@@ -59,4 +59,4 @@ def test_a_turned_volume_is_upright(tmp_path):
     affine = np.diag([-1.0, 1.0, 3.0, 1.0])
     ball = write_volume(tmp_path / "v.nii.gz", affine=affine)
     view = session_of(tmp_path).view("v")
-    np.testing.assert_array_equal(view.pixels(6) > 40000, np.rot90(ball[::-1, :, 6]))
+    np.testing.assert_array_equal(view.pixels(6) > 40000, np.fliplr(np.rot90(ball[::-1, :, 6])))

@@ -13,6 +13,7 @@ from universeg.app.drafts import chain, make_drafts
 from universeg.app.state import Progress
 from universeg.app.summary import told
 from universeg.app.supports import Supports, farther
+from universeg.app.view import upright
 from universeg.app.worker import Worker
 from universeg.prediction.settings import Settings
 
@@ -123,12 +124,12 @@ def test_a_volume_is_filled_from_its_painted_slices(tmp_path, thread):
     ball = write_volume(tmp_path / "v.nii.gz")
     session = session_of(tmp_path)
     for row in (4, 6, 8):
-        paint(session, "v", np.rot90(ball[:, :, row]), row)
+        paint(session, "v", upright(ball[:, :, row]), row)
     session.segment_rest()
     thread(session)
     until(lambda: not session.wishes.rest)
     assert sorted({*session.states["v"].drafts, 4, 6, 8}) == [*range(12)]
-    assert dice(session.mask("v", 5).values > 0, np.rot90(ball[:, :, 5])) > 0.9
+    assert dice(session.mask("v", 5).values > 0, upright(ball[:, :, 5])) > 0.9
     assert not session.mask("v", 0).values.any()
 
 
@@ -166,7 +167,7 @@ def test_a_slice_is_shown_the_examples_nearest_in_height(tmp_path, monkeypatch):
     ball = write_volume(tmp_path / "v.nii.gz")
     session = session_of(tmp_path)
     for row in range(2, 10):
-        paint(session, "v", np.rot90(ball[:, :, row]), row)
+        paint(session, "v", upright(ball[:, :, row]), row)
     monkeypatch.setattr("universeg.app.supports.SHOWN", 3)
     supports = Supports(session)
     examples = supports.examples(SMALL, supports.image("v", SMALL))

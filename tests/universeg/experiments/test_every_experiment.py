@@ -3,16 +3,22 @@
 import csv
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
+from torch import nn
 
+from universeg.base.atomic_write import write_json
 from universeg.experiments.catalogue import EXPERIMENTS, NAMES, experiment
 from universeg.experiments.cli import main, make
+from universeg.experiments.gallery import Shown
 from universeg.experiments.networks import networks
+from universeg.experiments.results import result_of
 from universeg.experiments.scale import SCALES
-from universeg.experiments.steps import networks_of, step_file, steps_of
-from universeg.experiments.tables import paper_numbers
+from universeg.experiments.step_files import read_step
+from universeg.experiments.steps import MAKERS, do_step, networks_of, step_file, steps_of
+from universeg.experiments.tables import markdown, paper_numbers
 
 WITH_FIGURE = {"table-5", "table-7", "table-8", "table-9", "table-10", "figure-13"}
 
@@ -71,6 +77,45 @@ def test_a_step_that_is_done_is_not_done_again(config, monkeypatch):
         assert step_file(config, step).exists()
 
 
+def test_a_step_is_done_again_for_other_weights(config, tmp_path, monkeypatch, capsys):
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"one")
+    config = replace(config, out=tmp_path, weights=(str(weights),), quiet=False)
+    monkeypatch.setitem(MAKERS, "limited", lambda config, name, weights, size: {"of": weights.read_bytes().decode()})
+    for content, again in ((b"one", False), (b"one", False), (b"two", True)):
+        weights.write_bytes(content)
+        do_step(config, "limited/universeg")
+        assert read_step(tmp_path / "limited" / "universeg.json")["of"] == content.decode()
+        assert ("was made with other weights of universeg; it is made again" in capsys.readouterr().err) == again
+    # A network that was trained here can be deleted when its steps are done.
+    do_step(replace(config, weights=()), "limited/universeg")
+
+
+def test_the_best_setting_of_each_model_is_in_bold(config, tmp_path):
+    config = replace(config, out=tmp_path)
+    query, rows = ["KeptA/g/m/a/0", "s8"], {"KeptA": "Kept"}
+    networks = EXPERIMENTS["table-11"].networks
+    for number, name in enumerate(networks):  # the last network of a model is the best; an ensemble adds 1
+        scores = {str(k): [[*query, 10 + number + k]] for k in (1, 2)}
+        write_json(tmp_path / "scores" / f"{name}.json", {"scores": scores, "rows": rows})
+    best = [(f"{model}, N = 64", "with, K = 10") for model in ("PANet", "ALPNet", "SE-net", "UniverSeg")]
+    assert result_of(config, EXPERIMENTS["table-11"])[0].best == best
+    by_dataset = [(f"{row}, with", column) for row, _ in best for column in ("Kept", "All")]
+    table, _ = result_of(config, EXPERIMENTS["table-12"])
+    assert table.best == by_dataset
+    assert "**27.0 ± 0.0**" in markdown(table)
+
+
+def test_pictures_show_the_same_images_for_all_labels():
+    names, tasks = [f"s{number}" for number in range(10)], ("D/g/m/a/0", "D/g/m/b/0")
+    store = SimpleNamespace(subjects=lambda task, split: names if split == "test" else [])
+    scored = SimpleNamespace(queries={tasks[0]: names[:3], tasks[1]: names[5:8]})  # a small scale takes some of each
+    config = SimpleNamespace(seed=0, queries=scored, task_stores=SimpleNamespace(of=lambda task: store))
+    first, second = (Shown(config, nn.Identity(), task).queries() for task in tasks)
+    assert first == second
+    assert len(set(first)) == 3
+
+
 def test_numbers_of_different_protocols_are_not_mixed(config, tmp_path, capsys):
     words = ["figure-14", "--stores", str(config.stores[0]), "--out", str(tmp_path), "--device", "cpu", "--quiet"]
     main([*words, "--scale", "tiny"])
@@ -79,6 +124,9 @@ def test_numbers_of_different_protocols_are_not_mixed(config, tmp_path, capsys):
         with pytest.raises(SystemExit):
             main([*words, *other])
         assert "holds experiments with other settings" in capsys.readouterr().err
+    with pytest.raises(SystemExit):  # a network too is trained for one scale
+        main(["network/synth", *words[1:], "--scale", "small"])
+    assert "scale: was tiny, is small" in capsys.readouterr().err
 
 
 def test_a_missing_network_is_named(config, tmp_path, capsys):
@@ -87,11 +135,21 @@ def test_a_missing_network_is_named(config, tmp_path, capsys):
         main(["scores/medical", *words])
     assert "there is no network medical" in capsys.readouterr().err
     with pytest.raises(SystemExit):
+        main(["table-12", *words, "--weights", "panet-1=mean-mask"])
+    printed = capsys.readouterr().err
+    assert "table-12 needs networks that are missing" in printed
+    assert "panet-1-plain, panet-64, " in printed, "all of them, without those that are given"
+    with pytest.raises(SystemExit):
+        main(["table-8", *words, "--weights", "panet=mean-mask"])
+    assert "unknown network in --weights 'panet'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
         main(["table-99", *words])
     assert "unknown experiment 'table-99'; known: figure-13" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["ensembles/universeg", *words])
     assert "needs a support size at its end" in capsys.readouterr().err
+    # What failed left no numbers, so other settings are not refused.
+    main(["figure-14", *words, "--seed", "1", "--quiet"])
 
 
 def test_weights_can_be_given(config, tmp_path):

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from universeg.base.atomic_write import write_json
 from universeg.episodes.dice import dice
 from universeg.experiments import nnunet, nnunet_commands
 from universeg.experiments.catalogue import EXPERIMENTS
 from universeg.experiments.cli import main, make
+from universeg.experiments.methods import nnunet_files, nnunet_means
 from universeg.experiments.nnunet import folds, run_nnunet, soft_prediction, task_folder
 from universeg.experiments.nnunet_commands import NnunetRun
+from universeg.experiments.tables import Number
 
 TASK = "Other/g/m/z/0"
 # nnU-Net's commands, which write what it writes. Its best weights predict the ground truth; its last ones nothing.
@@ -109,6 +112,30 @@ def test_folds_keep_the_images_of_a_subject_together():
         assert len(fold["train"]) + len(fold["val"]) == 14
     assert sorted(case for fold in found for case in fold["val"]) == sorted(support)
     assert len(folds({"a": "s0", "b": "s1"}, 5)) == 2
+
+
+def test_a_task_that_another_trainer_did_is_named(config, fake, tmp_path):
+    config = replace(config, datasets=("Other",), out=tmp_path)
+    write_json(task_folder(config, TASK) / "result.json", {"trainer": "QuickTrainer"})
+    assert run_nnunet(config) == []
+    (line,) = run_nnunet(replace(config, trainer="nnUNetTrainer"))
+    assert line.startswith(f"{TASK}: done before with QuickTrainer, not nnUNetTrainer; delete {tmp_path}")
+
+
+def test_only_datasets_whose_tasks_are_all_done_have_a_mean(config, tmp_path):
+    config = replace(config, out=tmp_path)
+    for task, row in ((TASK, "Other"), ("KeptB/g/m/a/0", "Kept")):
+        dataset, query = task.split("/")[0], config.queries.queries[task][0]
+        content = {
+            "task": task,
+            "dataset": dataset,
+            "row": row,
+            "scores": [[task, query, 50.0], [task, "unknown", 0.0]],
+        }
+        write_json(task_folder(config, task) / "result.json", content)
+    assert nnunet_means(config, nnunet_files(config)) == {"Other": Number(50, 0)}, "KeptA is missing"
+    alone = replace(config, datasets=("Other", "KeptB"))
+    assert list(nnunet_means(alone, nnunet_files(alone))) == ["Kept", "Other", "All"]
 
 
 def test_a_failed_command_shows_the_end_of_its_log(config, fake, tmp_path, monkeypatch):

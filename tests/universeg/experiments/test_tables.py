@@ -21,6 +21,7 @@ ROW = ("ACDC", "PanDental", "SCD", "STARE", "SpineWeb", "WBC")
 def test_the_papers_numbers():
     assert paper_number("table-5", "UniverSeg", "All") == Number(71.8, 0.9)
     assert paper_number("table-1", "PANet", "parameters (M)") == Number(14.71)
+    assert str(paper_number("table-10", "all datasets", "tasks")) == "4,432"
     assert paper_number("table-8", "WBC-JTSC/JTSC/microscopy/0", "N = 64") == Number(91.9, 0.2)
     assert paper_number("table-8", "SCD/LAS/MRI/2", "N = 16") is None
     assert paper_number("table-8", "Mine/a/b/0", "N = 1") is None
@@ -33,10 +34,10 @@ def test_the_papers_numbers():
 
 def test_a_table_has_our_numbers_and_the_papers(tmp_path):
     cells = {"PANet": {"All": Number(12.34, 0.56)}, "Mine": {"All": Number(0.123), "Other": Number(2345.6)}}
-    write_table(tmp_path, Table("table-5", "Methods", cells, ["a note"]))
+    write_table(tmp_path, Table("table-5", "Methods", cells, ["a note"], [("Mine", "Other")]))
     text = (tmp_path / "table.md").read_text()
     assert "| PANet | 12.3 ± 0.6 [41.8 ± 1.3] |  |" in text
-    assert "| Mine | 0.12 | 2346 |" in text
+    assert "| Mine | 0.12 | **2346** |" in text
     assert "a note" in text
     with (tmp_path / "table.csv").open() as file:
         first = next(csv.DictReader(file))
@@ -54,6 +55,8 @@ def test_a_logarithmic_fit_finds_the_curve_and_its_uncertainty():
     assert inside.mean() > 0.5
     assert (noisy.high - noisy.low).min() > 1
     assert log_fit([3, 3], [1, 2]) is None
+    assert str(fit) == "10.0 + 7.0 log(tasks)"
+    assert str(log_fit(list(x), list(10 - 7 * np.log(x)))) == "10.0 - 7.0 log(tasks)"
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -73,7 +76,7 @@ def test_parts_of_the_training_datasets_are_random_and_their_size_is_the_papers(
     stores = SimpleNamespace(datasets=lambda role: [*names, "Synthetic"])
     found = {name: spec.training_datasets(stores) for name, spec in networks().items() if name.startswith("datasets-")}
     sizes = {name.split("-")[1]: len(datasets) for name, datasets in found.items()}
-    assert sizes == {"02": 1, "05": 2, "10": 5, "25": 12, "50": 23, "75": 34}
+    assert sizes == {"02": 1, "05": 2, "10": 5, "25": 11, "50": 23, "75": 34}, "table 10 of the paper"
     assert len({tuple(datasets) for datasets in found.values()}) == 18
     assert networks()["medical"].training_datasets(stores) == names
 

@@ -136,11 +136,25 @@ def test_adapted_weights_are_used_if_they_help():
     found = adapt_if_better(network, examples(12), CONFIG, shares.append)
     assert found.used
     assert np.mean(found.after) > np.mean(found.before) + 10
-    assert torch.equal(weights_of(found.network), weights_of(adapt(network, examples(12), CONFIG)))
+    held_out = {trial.query for trial in found.trials}
+    assert len(held_out) == 4
+    learnt = examples(12).take(sorted(set(range(12)) - held_out))
+    assert torch.equal(weights_of(found.network), weights_of(adapt(network, learnt, CONFIG)))
+    assert all(trial.network is found.network for trial in found.trials), "what is used is what was checked"
     assert shares[-1] == 1
     assert all(a < b for a, b in pairwise(shares))
     means = f"{np.mean(found.before):.1f} -> {np.mean(found.after):.1f}"
-    assert str(found) == f"adapt: {means} on 12 examples that it was not adapted to: used"
+    assert str(found) == f"adapt: {means} on 4 examples that it was not adapted to: used"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, 2), (5, 2), (12, 4), (40, 8)])
+def test_a_part_of_the_examples_is_held_out(count, expected):
+    assert len(adapting._held_out(examples(count), 0)) == expected
+    subjects = tuple(str(number // 2) for number in range(count))
+    if count > 4:
+        held_out = adapting._held_out(examples(count, subjects), 0)
+        learnt = set(range(count)) - set(held_out)
+        assert not {subjects[index] for index in held_out} & {subjects[index] for index in learnt}
 
 
 def test_adapted_weights_that_do_not_help_are_not_used():
@@ -153,21 +167,18 @@ def test_adapted_weights_that_do_not_help_are_not_used():
 
 
 def test_the_check_never_shows_a_query_to_the_network_that_is_adapted(monkeypatch):
-    tensors, learnt = examples(10, tuple("aabbccddee")), dict[int, set[str]]()
+    tensors, learnt = examples(10, tuple("aabbccddee")), list[set[str]]()
 
     def spy(network, part, config, advance):
-        new = nn.Identity()
-        learnt[id(new)] = set(part.subjects)
-        kept.append(new)
-        return new
+        learnt.append(set(part.subjects))
+        return nn.Identity()
 
-    kept = list[nn.Module]()
     monkeypatch.setattr(adapting, "adapt", spy)
     monkeypatch.setattr(adapting.Trial, "dice", lambda self, *rest: 50.0)
     found = adapt_if_better(Threshold(), tensors, CONFIG)
-    assert len(found.trials) == 10
+    (known,) = learnt
+    assert len(found.trials) == 4
     for trial in found.trials:
-        known = learnt[id(trial.network)]
         assert tensors.subjects[trial.query] not in known
         assert {tensors.subjects[index] for index in trial.support} <= known
     assert not found.used

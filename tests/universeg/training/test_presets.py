@@ -101,4 +101,7 @@ def test_a_wrong_preset_is_explained(tmp_path, capsys, text, words):
 def test_an_unknown_preset_lists_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         main(["--preset", "large", "--out", "x"])
-    assert "unknown preset 'large'; known: free, gpu, paper, published, small-cpu, or the path of" in capsys.readouterr().err
+    assert (
+        "unknown preset 'large'; known: free, gpu, paper, published, small-cpu, or the path of"
+        in capsys.readouterr().err
+    )
