@@ -66,23 +66,38 @@ def main(
     with the result of universeg-evaluate for the dataset; `tasks`, `examples` and `queries` mean the same as there.
     `minutes` of processor time end the training early, with the learning rate at zero; 0 is no limit.
     """
-    torch.manual_seed(seed)
     stores = TaskStores([store])
     chosen = evaluation_set(stores, list(stores.by_dataset), [tasks], split, queries).queries
-    network = _trained(stores, {task: support_pool(stores.of(task), task, examples, seed) for task in chosen}, size,
-                       steps, 60 * minutes or inf, batch, np.random.default_rng(seed))  # fmt: skip
-    images, masks, numbers = _pixels(stores, chosen, size)
+    found = supervised_dice(stores, chosen, examples, size, steps, 60 * minutes or inf, batch, seed)
+    for task, dices in found.items():
+        print(f"{task}: {np.mean(dices):.1f} ({len(dices)} queries)")
+    print(f"mean over tasks: {np.mean([np.mean(dices) for dices in found.values()]):.1f}")
+
+
+def supervised_dice(
+    stores: TaskStores,
+    queries: Mapping[str, Sequence[str]],
+    examples: int,
+    size: int,
+    steps: int = 100_000,
+    seconds: float = inf,
+    batch: int = 12,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """The Dice of each query of each task, by one network that is trained on the examples of these tasks."""
+    torch.manual_seed(seed)
+    pools = {task: support_pool(stores.of(task), task, examples, seed) for task in queries}
+    network = _trained(stores, pools, size, steps, seconds, batch, np.random.default_rng(seed))
+    images, masks, numbers = _pixels(stores, queries, size)
     with torch.inference_mode():
         predictions = (
             torch.cat([network(part) for part in torch.split(images, 16)])[torch.arange(len(images)), numbers] > 0
         )
     dices = [dice(a, m) for a, m in zip(predictions.numpy(), masks[:, 0].numpy() > 0, strict=True)]
-    means = list[float]()
-    for number, task in enumerate(chosen):
-        found = [value for value, of in zip(dices, numbers, strict=True) if of == number]
-        means.append(float(np.mean(found)))
-        print(f"{task}: {means[-1]:.1f} ({len(found)} queries)")
-    print(f"mean over tasks: {np.mean(means):.1f}")
+    return {
+        task: [value for value, of in zip(dices, numbers, strict=True) if of == number]
+        for number, task in enumerate(queries)
+    }
 
 
 def _trained(

@@ -219,6 +219,23 @@ def test_the_slurm_profile_fits_the_workflow(tmp_path):
     assert "runtime=240" in run.stdout + run.stderr
 
 
+def test_the_job_for_kubernetes_fits_the_workflow(tmp_path):
+    """Its command and settings, as a dry run. No cluster runs it."""
+    settings, job = yaml.safe_load_all((CHECKOUT / "profiles/kubernetes/job.yaml").read_text())
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    config = tmp_path / "settings.yaml"
+    config.write_text(settings["data"]["settings.yaml"].replace("/data", str(tmp_path / "data")))
+    program, *options = container["command"]
+    assert program == ".venv/bin/snakemake"
+    options = [str(config) if option == "/settings/settings.yaml" else option for option in options]
+    line = [sys.executable, "-m", "snakemake", *options, "-n", "--quiet", "rules"]
+    run = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"^shard +\d{3}$", run.stdout + run.stderr, re.MULTILINE)
+    volumes = {volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+
+
 def add_truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

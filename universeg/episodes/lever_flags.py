@@ -5,6 +5,8 @@ from typing import Literal
 
 from universeg.base.bounds import at_least
 
+Effort = Literal["quick", "normal", "best"]  # how much time to spend on finding the levers that help
+
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceLevers:
@@ -29,7 +31,7 @@ class LeverFlags(InferenceLevers):
     adapt: Literal["never", "check", "always"] = "never"
     """Adapt the network to the examples for some minutes. check: only if that helps on examples left out."""
     minutes: float = 0
-    """Time limit of adapting. 0: 120 training steps, three times as many with the check."""
+    """Time limit of adapting. 0: 120 training steps."""
 
     def __post_init__(self) -> None:
         at_least(self, 1, "draws")

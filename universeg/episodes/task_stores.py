@@ -18,15 +18,16 @@ class TaskStores:
     """The stores in some files and folders, by the name of their dataset.
 
     `size` is the size to read images at, in pixels per side; 0 means the size that all stores have. Larger images are
-    averaged down to it, and a pixel belongs to a mask if at least half of its area does. Raises ValueError if there is
+    averaged down to it, and a pixel belongs to a mask if at least half of its area does. With `copy_to`, a folder on a
+    disk of this machine, the stores are copied there first. Raises ValueError if there is
     no store, if two stores hold the same dataset, if a store has no valid role, and if the size of a store is not a
     multiple of `size`.
     """
 
-    def __init__(self, paths: Sequence[Path], size: int = 0) -> None:
+    def __init__(self, paths: Sequence[Path], size: int = 0, copy_to: Path | None = None) -> None:
         self.by_dataset = dict[str, Store]()
         for path in _find_stores(paths):
-            store = Store(path)
+            store = Store(path, copy_to)
             dataset = store.header["dataset"]
             first = self.by_dataset.setdefault(dataset, store)
             if first is not store:

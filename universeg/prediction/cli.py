@@ -9,7 +9,6 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes
 from universeg.base.command import run_command
 from universeg.prediction.config import PredictConfig
 from universeg.prediction.report.result import NOTICE
-from universeg.prediction.run import run
 from universeg.prediction.task_pack.use import task_defaults
 
 HELP = f"""Segment images from a few labelled examples, without training.
@@ -56,6 +55,8 @@ def _predict(args: Sequence[str]) -> int:
         assert config is not None, "only the default is, and it is not used then"
         if task is not None and config.support != task.support:
             raise ValueError("give --task or --support, not both: a task pack has its own examples")
+        from universeg.prediction.run import run  # needs torch, which --help and mistakes in flags do not
+
         failed = [result for result in run(config) if result.error]
     for result in failed:
         sys.stderr.write(f"universeg-predict: not segmented: {result.error}\n")

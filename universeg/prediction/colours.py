@@ -11,6 +11,7 @@ from universeg.imageio.image import LoadedImage
 from universeg.imageio.load import read_colours
 from universeg.standardise.normalise import luminance
 
+TINTED = 256  # samples per side from which the mean colour is taken
 PRIMARIES = ("red", "green", "blue")
 
 Values = NDArray[Any]
@@ -26,9 +27,19 @@ def in_grey(image: LoadedImage, channel: str) -> LoadedImage:
     if image.values.ndim == len(image.spacing):
         return image
     notes = image.notes
+    tint = None
     if has_colour(image.values):
         notes = (*notes, f"the network sees grey: of its colours the {channel} (see --channel)")
-    return replace(image, values=grey(image.values, channel), notes=notes)
+        tint = _tint(image.values)
+    return replace(image, values=grey(image.values, channel), notes=notes, tint=tint)
+
+
+def _tint(values: Values) -> tuple[float, float]:
+    """The shares of red and of blue in the mean colour, each from 0 to 1."""
+    step = max(1, max(values.shape[:2]) // TINTED)
+    red, green, blue = values[::step, ::step, ..., :3].reshape(-1, 3).mean(axis=0, dtype=np.float64)
+    whole = max(red + green + blue, 1e-9)
+    return float(red / whole), float(blue / whole)
 
 
 def has_colour(values: Values) -> bool:

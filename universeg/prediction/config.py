@@ -1,16 +1,31 @@
-"""What the command `universeg-predict` can be told."""
+"""What the command `universeg-predict` can be told. No torch here, so that `--help` is quick."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from universeg.episodes.lever_flags import Effort, LeverFlags
 from universeg.model.registry import DEFAULT
 from universeg.prediction.check.config import CheckConfig
-from universeg.prediction.effort import EffortConfig
 from universeg.prediction.postprocess import Cleaning
 from universeg.prediction.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffortConfig(LeverFlags):
+    """How much time to spend on better results from the same examples."""
+
+    effort: Effort = "quick"
+    """quick: one pass for each image. normal: first finds out, by segmenting some examples with the help of the others,
+    what improves the results: about a minute more. best: also adapts the network to the examples, which takes several
+    minutes (see --minutes)."""
+
+    @property
+    def does_something(self) -> bool:
+        """Whether anything differs from one pass."""
+        return any(getattr(self, field.name) != field.default for field in fields(self) if field.name != "minutes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,28 +16,13 @@ from universeg.episodes.lever_flags import LeverFlags
 from universeg.episodes.levers import ExampleTensors, Levers, build
 from universeg.model import save_model
 from universeg.model.networks import Network
+from universeg.prediction.config import EffortConfig
 from universeg.prediction.examples import Examples
 from universeg.prediction.settings import USUAL_SIZE, Settings
-from universeg.training.effort import Effort, choose
 
 DETAIL = 2  # images are prepared with this many times the pixels per side that the network sees
 MOST_SLICES = 3  # of a volume that are tried
 MOST_LABELS = 8  # structures that are tried: those in most examples
-
-
-@dataclass(frozen=True, kw_only=True)
-class EffortConfig(LeverFlags):
-    """How much time to spend on better results from the same examples."""
-
-    effort: Effort = "quick"
-    """quick: one pass for each image. normal: first finds out, by segmenting some examples with the help of the others,
-    what improves the results: about a minute more. best: also adapts the network to the examples, which takes several
-    minutes (see --minutes)."""
-
-    @property
-    def does_something(self) -> bool:
-        """Whether anything differs from one pass."""
-        return any(getattr(self, field.name) != field.default for field in fields(self) if field.name != "minutes")
 
 
 def with_detail(settings: Settings, effort: EffortConfig) -> Settings:
@@ -72,6 +57,8 @@ def improved(
     """
     if not effort.does_something:
         return Improved(network, network, examples)
+    from universeg.training.effort import choose  # training takes time to load, and one pass does not need it
+
     flags = {field.name: getattr(effort, field.name) for field in fields(LeverFlags)}
     levers = Levers(**flags, size=0 if examples.images[0].images.shape[-1] == size else size)
     (images, masks), origin = _tensors(examples)

@@ -146,6 +146,8 @@ def _with_labels(
             f"the support masks have {len(found)} distinct values ({_some(values)});"
             " if each value is one object, use --merge-labels"
         )
+    if known and not settings.merge_labels and (unnamed := found - known.keys()):
+        notes.append(f"the list of names has no name for {_some([unnamed])}; check it, or the masks")
     return Examples(tuple(prepared), labels_of(found or {1}, known), plane, tuple(notes))
 
 

@@ -1,6 +1,7 @@
 """The picture that shows a prediction: query with outlines, probability map, and support images. No torch here."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,9 +20,21 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 BIG, SMALL = 400, 128  # sides of the query's panels and of the small ones
 FINEST = 1600  # pixels per side from which outlines are drawn; a larger picture is reduced first
 SHOWN = 6  # small panels in a row
+KEPT = 64  # panels of examples that are kept for the next images
 
 
-def overlay(title: str, scan: LoadedImage, found: Segmentation, support: Sequence[PreparedImage]) -> Image.Image:
+class ExamplePanels:
+    """Small panels of support slices. They are drawn once, since most images have the same support set."""
+
+    def __init__(self, support: Sequence[PreparedImage]) -> None:
+        self.support = support
+        self.of = lru_cache(KEPT)(self._drawn)
+
+    def _drawn(self, example: int, piece: int, labels: tuple[Label, ...]) -> Panel:
+        return _example(self.support[example], piece, labels)
+
+
+def overlay(title: str, scan: LoadedImage, found: Segmentation, support: ExamplePanels) -> Image.Image:
     """A sheet that shows a prediction. A picture is shown at its own size.
 
     Of a volume, the slice with the largest segmentation is shown, as the network sees it, and others through it.
@@ -39,7 +52,7 @@ def overlay(title: str, scan: LoadedImage, found: Segmentation, support: Sequenc
     through = [_small(*_slice(found, at), f"slice {query.rows[at] + 1}", labels) for at in _through(sizes)]
     shown = found.shown[row]
     nearest = {example: piece for example, piece in reversed(shown)}  # of each support volume, its first slice
-    examples = [_example(support[example], nearest[example], labels) for example in sorted(nearest)[:SHOWN]]
+    examples = [support.of(example, nearest[example], labels) for example in sorted(nearest)[:SHOWN]]
     head = f"{title}\nlast row: {len(examples)} of the {len(nearest)} support images, as the network sees them"
     return sheet([first, through, examples], head, [label.name for label in labels], colours)
 

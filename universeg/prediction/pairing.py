@@ -1,6 +1,6 @@
 """Find the masks of each support image, in the layouts of folders that people have. No torch here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +39,12 @@ class _Layout:
     masks: dict[str, list[Path]]
 
 
-def find_pairs(folder: Path, masks: str | None = None) -> list[Pair]:
+def find_pairs(folder: Path, masks: str | None = None, warn: Callable[[str], None] = lambda line: None) -> list[Pair]:
     """The image-mask pairs of a support folder. Raises ImageError listing all that do not pair up.
 
     `masks` says where the masks are: a folder, or a pattern such as "labelled/*_manual.png". Without it, the layout is
-    found by the names of folders and files. Hidden files and files of unknown endings are ignored.
+    found by the names of folders and files. Hidden files and files of unknown endings are ignored. `warn` gets what is
+    left out: where the person says where masks are, those of other images may lie there too.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder; the support set is a folder of images and their masks")
@@ -56,7 +57,32 @@ def find_pairs(folder: Path, masks: str | None = None) -> list[Pair]:
         )
     if not found:
         raise ImageError(f"{folder}: no images found (looked for {', '.join(ENDINGS)}). {REMEDY}")
-    return _pairs(folder, found[0], sure=masks is not None)
+    return _pairs(folder, found[0], warn if masks is not None else None)
+
+
+def find_images(folder: Path) -> list[Pair]:
+    """The images of a folder in which only some need masks: each with those that are surely its own, or with none.
+
+    Masks that belong to no image, or perhaps to several, are ignored. Images are not opened.
+    """
+    if not folder.is_dir():
+        raise ImageError("no such folder", str(folder), "give the folder of the images")
+    layouts = _layouts(folder)
+    if not layouts:
+        inner = [folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
+        return [Pair(path, ()) for place in inner for path in images_in(place)]
+    layout = layouts[0]
+    if not layout.masks:
+        return [_sample(path) for path in layout.images]
+    structures = tuple(name for name in layout.masks if name)
+    if structures and set(structures) <= {stem(path) for path in layout.images}:  # a folder of parts for each image
+        return [Pair(path, tuple(layout.masks.get(stem(path), ()))) for path in layout.images]
+    sets = [
+        found.masks if found.sure else {} for found in (matched(layout.images, some) for some in layout.masks.values())
+    ]
+    masks = {path: tuple(mask for some in sets for mask in some.get(path, ())) for path in layout.images}
+    whole = {path for path in layout.images if all(path in some for some in sets)}
+    return [Pair(path, masks[path] if path in whole else (), structures) for path in layout.images]
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -119,24 +145,20 @@ def _mask_sets(folder: Path) -> dict[str, list[Path]]:
 
 def _side_by_side(files: Sequence[Path]) -> _Layout:
     """Masks have a word for masks in their names, or are the .png beside a .bmp or .jpg, or extend an image's name."""
-    names = {stem(path): path for path in files}
-    twins = {
-        path
-        for path in files
-        if path.suffix.lower() == ".png" and any(stem(o) == stem(path) and o.suffix.lower() in TWINS for o in files)
-    }
+    names, others = {stem(path): path for path in files}, {stem(path) for path in files if path.suffix.lower() in TWINS}
+    twins = {path for path in files if path.suffix.lower() == ".png" and stem(path) in others}
     masks = {path for path in files if is_mask_name(stem(path))} | twins
     if not masks:
         masks = {
             path
             for name, path in names.items()
-            if any(name != other and name.startswith(other) and not name[len(other)].isalnum() for other in names)
+            if any(name[:end] in names and not name[end].isalnum() for end in range(len(name)))
         }
     name = f"{len(files)} images directly in the folder"
     return _Layout(name, [path for path in files if path not in masks], {"": [p for p in files if p in masks]})
 
 
-def _pairs(folder: Path, layout: _Layout, sure: bool) -> list[Pair]:
+def _pairs(folder: Path, layout: _Layout, warn: Callable[[str], None] | None) -> list[Pair]:
     if not layout.masks:  # a folder for each sample
         return [_sample(path) for path in layout.images]
     stems = {stem(path) for path in layout.images}
@@ -148,12 +170,12 @@ def _pairs(folder: Path, layout: _Layout, sure: bool) -> list[Pair]:
                 {path: parts[stem(path)] for path in layout.images if parts[stem(path)]},
                 no_mask=[path for path in layout.images if not parts[stem(path)]],
             ),
-            sure,
+            warn,
         )
     sets = {name: matched(layout.images, masks) for name, masks in layout.masks.items()}
     if len(sets) == 1:
-        return _checked(folder, next(iter(sets.values())), sure)
-    by_structure = {name: _checked(folder, found, sure) for name, found in sets.items()}
+        return _checked(folder, next(iter(sets.values())), warn)
+    by_structure = {name: _checked(folder, found, warn) for name, found in sets.items()}
     masks = {name: {pair.image: pair.masks for pair in pairs} for name, pairs in by_structure.items()}
     return [Pair(image, tuple(masks[name][image][0] for name in masks), tuple(masks)) for image in layout.images]
 
@@ -168,21 +190,27 @@ def _sample(folder: Path) -> Pair:
     return Pair(images[0], tuple(masks))
 
 
-def _checked(folder: Path, found: Matches, sure: bool) -> list[Pair]:
-    """The pairs; raises ImageError if something is left over, or if the pairs are a guess that nobody confirmed."""
+def _checked(folder: Path, found: Matches, warn: Callable[[str], None] | None) -> list[Pair]:
+    """The pairs; raises ImageError if something is left over, or if the pairs are a guess that nobody confirmed.
+
+    With `warn`, the person has said where the masks are, so pairs are sure, and masks of other images are left out.
+    """
 
     def names(paths: Sequence[Path]) -> str:
         shown = [str(path.relative_to(folder) if path.is_relative_to(folder) else path) for path in paths[:LISTED]]
         return ", ".join(shown) + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")
 
     problems = [f"  {names([path])}: no mask" for path in found.no_mask]
-    problems += [f"  {names([path])}: no image" for path in found.no_image]
+    if warn is None or not found.masks:
+        problems += [f"  {names([path])}: no image" for path in found.no_image]
+    elif found.no_image:
+        warn(f"{len(found.no_image)} masks have no image and are left out: {names(found.no_image)}")
     problems += [f"  {names(some)} with {names(masks)}: which image and which mask?" for some, masks in found.unclear]
     if problems:
         made = [f"  ({len(found.masks)} others pair up)"] if found.masks else []
         raise ImageError("\n".join([f"{folder}: images and masks do not pair up:", *problems, *made, REMEDY]))
     pairs = [Pair(image, tuple(masks)) for image, masks in sorted(found.masks.items())]
-    if not found.sure and not sure:
+    if not found.sure and warn is None:
         shown = [f"  {names([pair.image])} with {names(pair.masks)}" for pair in pairs[:LISTED]]
         shown += [f"  and {len(pairs) - LISTED} more"] if len(pairs) > LISTED else []
         raise ImageError(

@@ -7,7 +7,7 @@ slice, and a large picture in bands of rows.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ class PreparedImage:
     digest: str  # of the intensities as read
     two_levels: bool  # whether the image has only two intensities, as a mask has
     notes: tuple[str, ...] = ()  # what had to be decided while reading image and mask
+    tint: tuple[float, float] | None = None  # of a colour picture: the shares of red and of blue in its mean colour
 
     @property
     def count(self) -> int:
@@ -105,7 +106,16 @@ def preprocess(
         digest=_digest(scan.values),
         two_levels=all(bool(((part == low) | (part == high)).all()) for part in _parts(scan.values)),
         notes=scan.notes,
+        tint=scan.tint,
     )
+
+
+def one_slice(image: PreparedImage, at: int, marks: Values | None = None) -> PreparedImage:
+    """Slice `at` of the image alone; `marks` (H, W) is its label map at the image's own size."""
+    weights = [image.grid.mask_weights[axis] for axis in image.plane_axes]
+    one = slice(at, at + 1)
+    labels = None if marks is None else _labels(marks[None], np.array([0]), weights)
+    return replace(image, rows=image.rows[one], images=image.images[one], labels=labels)
 
 
 def _limits(scan: LoadedImage, settings: Settings) -> tuple[float, float]:

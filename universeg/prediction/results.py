@@ -103,14 +103,10 @@ def write_result(
 ) -> Written:
     """Write the result of one image, of which each frame was segmented on its own; `files` are those of the image."""
     scan, first = frames[0]
-    ending = ENDINGS[format_like(scan, len(frames), "auto" if wanted == "seg" else wanted)]
+    ending = _ending(scan, len(frames), wanted)
     labels = result_labels(first.labels, ending)
     maps = [cleaned(own_labels(found), cleaning, found.query.axis) for _, found in frames]
-    mask = folder / f"{name}_mask{'.dcm' if wanted == 'seg' else ending}"
-    if wanted == "seg":
-        _write_segmentation_object(mask, maps, scan, labels, files)
-    else:
-        _write_values(mask, maps, scan, labels)
+    mask = write_label_maps(folder, name, maps, scan, first.labels, wanted, files)
     seen = sum(_seen(found) for _, found in frames)
     marked = {
         label.name: float(sum(np.count_nonzero(numbers == number) for numbers in maps) / seen)
@@ -130,6 +126,29 @@ def write_result(
     measures = measured(maps, scan, [label.name for label in labels], first.query.axis)
     shape = maps[0].shape if len(maps) == 1 else (*maps[0].shape, len(maps))
     return Written(mask, shape, marked, overlay, probabilities, uncertainty, agreement, measures, tuple(maps))
+
+
+def write_label_maps(
+    folder: Path,
+    name: str,
+    maps: Sequence[NDArray[np.uint8]],
+    scan: LoadedImage,
+    labels: Sequence[Label],
+    wanted: str = "auto",
+    files: Sequence[Path] = (),
+) -> Path:
+    """Write NAME_mask: the label map of each frame on the image's own grid, 0 outside, n for the n-th structure."""
+    ending = _ending(scan, len(maps), wanted)
+    path = folder / f"{name}_mask{'.dcm' if wanted == 'seg' else ending}"
+    if wanted == "seg":
+        _write_segmentation_object(path, maps, scan, result_labels(labels, ending), files)
+    else:
+        _write_values(path, maps, scan, result_labels(labels, ending))
+    return path
+
+
+def _ending(scan: LoadedImage, frames: int, wanted: str) -> str:
+    return ENDINGS[format_like(scan, frames, "auto" if wanted == "seg" else wanted)]
 
 
 def _write_values(path: Path, maps: Sequence[NDArray[np.uint8]], scan: LoadedImage, labels: Sequence[Label]) -> None:

@@ -22,7 +22,7 @@ from universeg.prediction.check.query_doctor import QueryDoctor, answer_findings
 from universeg.prediction.check.show import summary
 from universeg.prediction.config import PredictConfig
 from universeg.prediction.label_files import write_label_files
-from universeg.prediction.overlay import overlay
+from universeg.prediction.overlay import ExamplePanels, overlay
 from universeg.prediction.pairing import Pair, find_pairs
 from universeg.prediction.preprocess import preprocess
 from universeg.prediction.queries import Query, find_queries
@@ -51,10 +51,10 @@ def run(config: PredictConfig) -> list[Result]:
     """
     if not config.images and not config.checks.check:
         raise ValueError("give at least one image to segment: --images FILE; or --check, to check the examples only")
-    pairs = find_pairs(config.support, config.support_masks)
+    console = Console(stderr=True)
+    pairs = find_pairs(config.support, config.support_masks, lambda line: _warn(console, "support", [line]))
     queries = [] if config.checks.check else find_queries(config.images)
     _keep_apart(config, pairs, queries)
-    console = Console(stderr=True)
     for pair in pairs if config.verbose else []:
         say(console, f"pair: {pair.image} with {', '.join(map(str, pair.masks))}")
     task = prepared_task(config, pairs, console)
@@ -83,6 +83,7 @@ class _Work:
         self.config, self.pairs, self.segmenter, self.console = task.config, task.pairs, task.segmenter, console
         self.common, self.checkup = task.warnings, task.checkup
         self.doctor = QueryDoctor(task.segmenter.examples.images)
+        self.panels = ExamplePanels(task.segmenter.examples.images)
         self.results = list[Result]()
         files = _support_files(task.pairs)
         self.task = digest([*map(str, _told(task.config)), weights_path(task.config.weights), *files])
@@ -154,7 +155,7 @@ class _Work:
         sizes = [int((segmented.winners != 0).sum()) for _, segmented in frames]
         at = sizes.index(max(sizes))
         shown = frames[at]
-        picture = overlay(query.path.name, *shown, support)
+        picture = overlay(query.path.name, *shown, self.panels)
         found += map(str, answer_findings(shown[1].winners, support))
         soft = config.save_probabilities, config.save_uncertainty, config.save_consistency
         how = *soft, config.format, config.cleaning, query.files

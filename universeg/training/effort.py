@@ -89,7 +89,7 @@ class _Chooser:
                 self._tell(f"levers: not tried, because that needs {LEAST_TRIALS} examples of different subjects")
                 self._trials = []
         sizes, others = self._candidates() if self._trials else ([], [])
-        adapting = 3 * self._adapts * (TRIALS + SUPPORT)  # a rough guess, in units of one prediction of each trial
+        adapting = self._adapts * (TRIALS + SUPPORT)  # a rough guess, in units of one prediction of each trial
         self._work = 1.0 + adapting + sum(cost for _, _, cost in sizes + others) + bool(self._trials)
         if self._trials:
             self._dices = self._scores(self._trials, self._levers, 1)

@@ -12,8 +12,8 @@ from torch import nn
 
 from universeg.episodes.levers import Levers
 from universeg.model import ModelConfig, UniverSeg, load_model, trained_size
-from universeg.prediction import effort as efforts
-from universeg.prediction.effort import EffortConfig, improved, with_detail
+from universeg.prediction.config import EffortConfig
+from universeg.prediction.effort import _tensors, improved, with_detail
 from universeg.prediction.examples import load_examples
 from universeg.prediction.settings import Settings
 from universeg.training.effort import Choice
@@ -100,7 +100,7 @@ def test_what_the_choice_drops_and_adapts_is_dropped_and_saved(tmp_path, monkeyp
         say("adapt: used")
         return Choice(adapted, adapted, Levers(adapt="check"), (0, 1, 3, 4), (), ())
 
-    monkeypatch.setattr(efforts, "choose", choose)
+    monkeypatch.setattr("universeg.training.effort.choose", choose)
     examples = prepared(64)
     found = improved(network, examples, EffortConfig(effort="best", minutes=3), 32, tmp_path, Console(file=told), False)
     model, left, said = found.model, found.examples, told.getvalue().replace("\n", "")
@@ -123,7 +123,7 @@ def test_too_few_examples(tmp_path):
 
 def test_structures_and_slices_become_trials(tmp_path):
     examples = prepared(values=(3, 9))
-    (images, masks), origin = efforts._tensors(examples)
+    (images, masks), origin = _tensors(examples)
     assert (images.shape, masks.shape, origin) == ((5, 1, 32, 32), (5, 2, 32, 32), [0, 1, 2, 3, 4])
     assert 0.9 < images.max() <= 1
     assert masks[:, 0].flatten(1).any(1).all()
@@ -138,8 +138,8 @@ def test_structures_and_slices_become_trials(tmp_path):
             nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / f"{name}{number}.nii.gz")
         paths.append((str(tmp_path / f"image{number}.nii.gz"), str(tmp_path / f"mask{number}.nii.gz")))
     volumes = load_examples(*zip(*paths, strict=True), Settings(size=32))
-    (images, masks), origin = efforts._tensors(volumes)
+    (images, masks), origin = _tensors(volumes)
     assert origin == [0, 0, 0, 1, 1, 1]  # three slices of each
     assert masks.flatten(1).any(1).all()
     one_dropped = replace(volumes, images=volumes.images[:1])
-    assert len(efforts._tensors(one_dropped)[1]) == 3
+    assert len(_tensors(one_dropped)[1]) == 3

@@ -120,6 +120,31 @@ def test_a_4_d_volume_frame_by_frame_or_one_frame(place):
     assert agree(np.asarray(found.dataobj) > 0, truths[1]) > 0.9
 
 
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+@pytest.mark.parametrize("as_values", [False, True])  # of each voxel, as 3D Slicer writes a series of volumes
+def test_a_4_d_itk_file_frame_by_frame_or_one_frame(place, ending, as_values):
+    (one, first), (other, second) = ball(), ball(shift=1)
+    if as_values:
+        series = sitk.GetImageFromArray(np.stack([one.T, other.T], -1), isVector=True)
+    else:
+        series = sitk.JoinSeries([sitk.GetImageFromArray(values.T) for values in (one, other)], 3.0, 0.5)
+    at = (1.0, -2.0, 5.0, 3.0)[: series.GetDimension()]
+    series.SetOrigin(at)
+    sitk.WriteImage(series, str(place / f"q{ending}"))
+    path = segment(f"q{ending}")
+    found = sitk.ReadImage(str(path))
+    assert path.suffix == ending
+    assert found.GetSize() == (*SHAPE, 2)
+    assert found.GetOrigin()[: len(at)] == at
+    if not as_values:
+        assert found.GetSpacing()[3] == 0.5
+    masks = sitk.GetArrayFromImage(found)
+    assert all(agree(masks[n].T > 0, truth) > 0.9 for n, truth in enumerate((first, second)))
+    found = sitk.ReadImage(str(segment(f"q{ending}", "vols", "--frame", "1")))
+    assert found.GetSize() == SHAPE
+    assert agree(sitk.GetArrayFromImage(found).T > 0, second) > 0.9
+
+
 def test_a_frame_that_is_not_there(place, capsys):
     writers.nifti(place / "q.nii.gz", np.stack([ball()[0]] * 2, -1))
     with pytest.raises(SystemExit):

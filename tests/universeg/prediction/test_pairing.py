@@ -116,3 +116,15 @@ def test_two_observers_are_not_chosen_between_until_a_pattern_says_which(tmp_pat
     assert [(p.image.name, p.masks[0].name) for p in pairs] == [(f"I_0{n}L.jpg", f"I_0{n}L_2ndHO.png") for n in (1, 2)]
     with pytest.raises(ImageError, match=r"nothing\*: no such folder, and no image file matches"):
         find_pairs(tmp_path, str(tmp_path / "nothing*"))
+
+
+def test_masks_of_other_images_in_the_folder_that_a_person_names_are_left_out_and_told(tmp_path):
+    tree(tmp_path, "images/a.png", "images/b.png", "masks/a.png", "masks/b.png", "masks/other.png")
+    told = list[str]()
+    assert len(find_pairs(tmp_path, str(tmp_path / "masks"), told.append)) == 2
+    assert told == ["1 masks have no image and are left out: masks/other.png"]
+    with pytest.raises(ImageError, match=r"masks/other\.png: no image"):
+        find_pairs(tmp_path)
+    tree(tmp_path, "images/c.png")
+    with pytest.raises(ImageError, match=r"images/c\.png: no mask"):
+        find_pairs(tmp_path, str(tmp_path / "masks"), told.append)

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pydicom
 import pytest
 from fuzzing.samples import SAMPLES, image_of
 
@@ -52,3 +53,36 @@ def test_a_colour_dicom_in_a_folder_is_seen_in_grey_as_the_file_alone(tmp_path, 
     found, expected = in_folder.load(None, channel), alone.load(None, channel)
     assert found.values.shape == (20, 24)
     np.testing.assert_array_equal(found.values, expected.values)
+
+
+@pytest.mark.parametrize("damage", ["no rows", "cut", "position"])
+def test_a_damaged_dicom_in_a_folder_costs_only_itself(tmp_path, damage):
+    for number in range(2):
+        SAMPLES["dicom"].write(tmp_path / f"{number}.dcm", image_of(False, number))
+    file = pydicom.dcmread(tmp_path / "0.dcm")
+    file.SeriesInstanceUID = "1.2.3"
+    if damage == "no rows":
+        del file.Rows
+    file.save_as(tmp_path / "0.dcm")
+    if damage == "cut":
+        (tmp_path / "0.dcm").write_bytes(b"no image")
+    if damage == "position":
+        data = (tmp_path / "0.dcm").read_bytes()
+        (tmp_path / "0.dcm").write_bytes(data.replace(rb"0.0\0.0\0.0", rb"0.0\x.x\0.0"))
+    bad, good = find_queries([tmp_path])
+    assert (bad.name, good.name) == ("0", "1")
+    with pytest.raises(ImageError, match=r"0\.dcm: "):
+        bad.load(None, "luminance")
+    assert good.load(None, "luminance").values.shape == (20, 24)
+
+
+@pytest.mark.parametrize("kind", ["1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.66.4"])
+def test_reports_and_segmentations_among_dicom_files_are_left_out(tmp_path, kind):
+    for number in range(2):
+        SAMPLES["dicom"].write(tmp_path / f"{number}.dcm", image_of(False, number))
+    other = pydicom.dcmread(tmp_path / "0.dcm")
+    if "88" in kind:
+        del other.Rows, other.Columns, other.PixelData
+    other.file_meta.MediaStorageSOPClassUID = other.SOPClassUID = kind
+    other.save_as(tmp_path / "0.dcm")
+    assert [query.name for query in find_queries([tmp_path])] == ["1"]

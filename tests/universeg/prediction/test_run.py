@@ -89,6 +89,15 @@ def test_several_structures_are_one_label_map_with_names_and_colours(place, netw
     assert list(report()["results"][0]["marked"]) == ["left lung", "heart"]
 
 
+def test_a_value_that_the_list_of_names_lacks_is_told(place, network, capsys):
+    (place / "names.txt").write_text("1 left lung\n2 spleen\n")
+    command("-q", "--labels", "names.txt")
+    assert "the list of names has no name for 7; check it, or the masks" in capsys.readouterr().err
+    assert list(report()["results"][0]["marked"]) == ["left lung", "label 7"]
+    command("-q", "--labels", "names.txt", "--merge-labels", output="merged")
+    assert "has no name" not in capsys.readouterr().err
+
+
 def test_one_value_of_several_and_all_values_as_one(place, network):
     truth = scene()[1]
     command("-q", "--label", "7")

@@ -30,6 +30,8 @@ INVERTED_RATIO = 0.5  # an inverted image is at most so far from the others, by 
 LEAST_FOR_TURN = 6  # other images: fewer look alike by chance
 LEAST_GAP = 0.1  # by which a turned image must be less like the others, in the median, for a test of the turn
 TURNED_SHARE = 0.85  # of that gap that an image must gain by a turn
+LEAST_LAYERED = 2.0  # standard deviations by which the others have one main direction of edges
+ACROSS = 3.0  # standard deviations by which an image has another one
 SAME, SAME_DETAIL = 0.99, 0.75  # correlations of copies: of the images, and of what is their own
 UNLIKE = 3.5  # sum of the distances of grey levels and of texture, by the largest of the others
 PERMUTATIONS = 200
@@ -46,12 +48,13 @@ class Look:
     negative: Floats  # (64,) the same of the inverted image
     texture: Floats  # logarithm of the share of each octave of spatial frequencies
     turned: Floats  # (8, pixels) after each of TURNS, with mean 0 and length 1
+    layered: float  # logarithm of how much more the image changes from row to row than from column to column
 
     @classmethod
     def of(cls, image: Grey, region: Mask) -> "Look":
         """Of a slice (S, S); grey levels count in the region (S, S), where the image is not padding."""
         profile = np.quantile(image[region], np.linspace(0.01, 0.99, LEVELS)) / 255
-        return cls(profile, 1 - profile[::-1], _texture(image), _eight(image))
+        return cls(profile, 1 - profile[::-1], _texture(image), _eight(image), _layered(image))
 
 
 def contrast_is_inverted(image: Look, others: Sequence[Look]) -> bool:
@@ -83,6 +86,20 @@ def turn(image: Look, others: Sequence[Look]) -> int:
     own = (image.turned @ turned[:, 0].T).mean(axis=1)
     gain = np.where(can_tell, own - own[0] - TURNED_SHARE * np.median(gap, axis=0), -np.inf)
     return int(gain.argmax()) if gain.max() > 0 else 0
+
+
+def lies_across(image: Look, others: Sequence[Look]) -> bool:
+    """Whether the edges of an image run across those of the others, as after a turn by 90 degrees.
+
+    Known only where all others have edges of one main direction, as tissue in layers has, and cells do not.
+    """
+    if len(others) < LEAST_FOR_TURN:
+        return False
+    layers = np.array([other.layered for other in others])
+    usual, spread = float(layers.mean()), float(layers.std(ddof=1))
+    can_tell = abs(usual) > LEAST_LAYERED * spread and bool((layers * usual > 0).all())
+    off, off_if_turned = abs(image.layered - usual), abs(image.layered + usual)
+    return can_tell and image.layered * usual < 0 and off > ACROSS * spread and 2 * off_if_turned < off
 
 
 def copies(images: Sequence[Grey]) -> list[tuple[int, int]]:
@@ -174,6 +191,19 @@ def _unit(image: Floats) -> Floats:
     return unit
 
 
+def _layered(image: Grey) -> float:
+    smooth = _box(image)[2:-2, 2:-2]
+    down, right = np.gradient(smooth)
+    return float(np.log((np.square(down).mean() + 1e-6) / (np.square(right).mean() + 1e-6)))
+
+
+def _box(image: Grey) -> Floats:
+    """The sum over 3 x 3 pixels around each."""
+    padded, (high, wide) = np.pad(image.astype(np.float64), 1, mode="edge"), image.shape
+    whole: Floats = np.sum([padded[i : i + high, j : j + wide] for i in range(3) for j in range(3)], axis=0)
+    return whole
+
+
 def _texture(image: Grey) -> Floats:
     """The logarithm of the share of each octave of spatial frequencies."""
     size = len(image)
@@ -187,10 +217,7 @@ def _texture(image: Grey) -> Floats:
 
 def _edge_ranks(image: Grey) -> Floats:
     """The rank of each pixel's gradient in the image, from 0 to 1."""
-    padded = np.pad(image.astype(np.float64), 1, mode="edge")
-    high, wide = image.shape
-    smooth = sum(padded[i : i + high, j : j + wide] for i in range(3) for j in range(3))
-    strength = np.hypot(*np.gradient(smooth)).ravel()
+    strength = np.hypot(*np.gradient(_box(image))).ravel()
     ranks = np.empty(strength.size)
     ranks[strength.argsort(kind="stable")] = np.arange(strength.size) / strength.size
     return ranks.reshape(image.shape)

@@ -29,9 +29,12 @@ def is_outline(mask: Mask) -> bool:
     Filled, it is much larger; and all of it lies at the border of the filled area, unlike a network of vessels, and is
     thin beside it, unlike a ring.
     """
-    if not mask.any():
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
         return False
-    mask = np.pad(mask, 1)
+    mask = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
+    if mask.size < OUTLINE_GAIN * mask.sum():  # filled, it cannot be that much larger; quick, and true of most masks
+        return False
     whole = filled(mask)
     if whole.sum() < OUTLINE_GAIN * mask.sum():
         return False

@@ -13,6 +13,11 @@ from universeg.prediction.preprocess import PreparedImage
 
 INVERTED = -0.3  # below this mean correlation with the support, the contrast is probably inverted
 SIZE_RATIO = 4.0  # an answer is so many times larger or smaller than all examples at most
+LEAST_FOR_USUAL = 6  # examples, to say what size is usual
+UNUSUAL_RATIO, UNUSUAL = 2.5, 3.0  # times the usual size, and standard deviations of its logarithm, at most
+LEAST_FOR_COLOUR = 4  # examples, to say what colour is usual
+LEAST_TINT, OTHER_TINT = 0.03, 4.0  # share of red or blue, and standard deviations, by which the usual colour differs
+LEAST_FOR_FORMAT, FORMAT = 3, 1.1  # examples, and how many times wider than high they are, to expect that
 
 
 class QueryDoctor:
@@ -35,12 +40,37 @@ class QueryDoctor:
             found.append(Finding(f"{says}, so its result says nothing about new images"))
         if query.two_levels:
             found.append(Finding("this image has only two intensities", "check that it is not a mask"))
-        odd = [] if same else image_findings("this image", look_of(query), self.looks)
+        odd = [] if same else [*self._format(query), *self._colours(query)]
+        odd = odd[:1] if odd or same else image_findings("this image", look_of(query), self.looks)
         like = float(np.mean([_correlation(plane, other) for other in self.planes]))
         if not odd and like < INVERTED:
             says = f"the contrast looks inverted relative to the support set (mean correlation {like:.2f})"
             odd = [Finding(says, "check whether dark and bright are exchanged")]
         return [*found, *odd]
+
+    def _format(self, query: PreparedImage) -> list[Finding]:
+        """Of a picture: whether it is upright where all examples lie on their side, or the reverse."""
+        if query.axis is not None or len(self.support) < LEAST_FOR_FORMAT:
+            return []
+        upright = [image.plane_shape[0] / image.plane_shape[1] for image in (query, *self.support)]
+        for (own, *others), what, other in (
+            (upright, "higher than wide", "wider than high"),
+            ([1 / ratio for ratio in upright], "wider than high", "higher than wide"),
+        ):
+            if own > FORMAT and max(others) < 1 / FORMAT:
+                says = f"this image is {what}, and all examples are {other}, so it looks turned by 90 degrees"
+                return [Finding(says, "save it in the orientation of the examples")]
+        return []
+
+    def _colours(self, query: PreparedImage) -> list[Finding]:
+        """Of a colour picture: whether its mean colour is far from that of the examples."""
+        tints = np.array([image.tint for image in self.support if image.tint is not None])
+        if query.tint is None or len(tints) < LEAST_FOR_COLOUR:
+            return []
+        off, spread = np.abs(tints.mean(axis=0) - query.tint), tints.std(axis=0, ddof=1)
+        if not (off > np.maximum(LEAST_TINT, OTHER_TINT * spread)).any():
+            return []
+        return [Finding("its colours are unlike the examples", "use examples of the same stain, dye and camera")]
 
 
 def answer_findings(winners: NDArray[np.uint8], support: Sequence[PreparedImage]) -> list[Finding]:
@@ -51,14 +81,22 @@ def answer_findings(winners: NDArray[np.uint8], support: Sequence[PreparedImage]
     size = float((winners != 0).mean())
     if not size or not sizes or len(sizes) < 3:
         return []
-    if size > SIZE_RATIO * max(sizes):
-        return [_size("larger", size, max(sizes))]
-    return [_size("smaller", size, min(sizes))] if size < min(sizes) / SIZE_RATIO else []
+    if size > SIZE_RATIO * max(sizes) or size < min(sizes) / SIZE_RATIO:
+        what, nearest = ("larger", max(sizes)) if size > max(sizes) else ("smaller", min(sizes))
+        return [_size(size, f"much {what} than in any example (nearest {nearest:.2%})")]
+    usual, spread = float(np.median(sizes)), float(np.log(sizes).std(ddof=1))
+    off = abs(float(np.log(size / usual)))
+    if len(sizes) >= LEAST_FOR_USUAL and off > max(float(np.log(UNUSUAL_RATIO)), UNUSUAL * spread):
+        what = "larger" if size > usual else "smaller"
+        return [_size(size, f"{np.exp(off):.1f} times {what} than is usual in the examples ({usual:.2%})")]
+    return []
 
 
-def _size(what: str, size: float, nearest: float) -> Finding:
-    says = f"the answer marks {size:.2%} of the image, much {what} than in any example (nearest {nearest:.2%})"
-    return Finding(says, "check the zoom of the image, and the picture of the result")
+def _size(size: float, beside: str) -> Finding:
+    return Finding(
+        f"the answer marks {size:.2%} of the image, {beside}",
+        "check the zoom of the image, and the picture of the result",
+    )
 
 
 def _correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:

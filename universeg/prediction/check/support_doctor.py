@@ -174,6 +174,9 @@ def image_findings(name: str, look: likeness.Look, others: Sequence[likeness.Loo
     if turned:
         says = f"{name}: looks turned or mirrored; {likeness.TURNS[turned]} it is much more like the examples"
         return [Finding(says, "save it in the orientation of the examples")]
+    if likeness.lies_across(look, others):
+        says = f"{name}: looks turned by 90 degrees; its edges run across those of the examples"
+        return [Finding(says, "save it in the orientation of the examples")]
     far = likeness.unlikeness(look, others)
     if len(others) >= LEAST_FOR_UNLIKE and far > likeness.UNLIKE:
         says = f"{name}: its grey levels and texture are unlike the examples ({far:.1f}; usual is below 2)"

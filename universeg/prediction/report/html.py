@@ -7,8 +7,9 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from PIL import Image
@@ -20,6 +21,9 @@ from universeg.prediction.check.show import example_picture, printable, summary
 from universeg.prediction.labels import Label
 from universeg.prediction.report.preview import QUALITY
 from universeg.prediction.report.result import NOTICE, Result, look_first
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 MOST_PICTURES = 400  # in one page, about 20 MB; further images are listed without
@@ -61,16 +65,21 @@ def write_html(page: Page) -> None:
         part.write_bytes(html(page).encode(errors="backslashreplace"))
 
 
-def html(page: Page) -> str:
-    """The text of report.html."""
+@cache
+def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["printable"] = printable
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def html(page: Page) -> str:
+    """The text of report.html."""
     ordered = look_first([*page.results])
     told = [set(result.warnings).difference(page.common) for result in ordered if not result.error]
     shared = set.intersection(*told) if len(told) > 1 else set[str]()
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return _template().render(
         title=f"Segmentation of {len(ordered)} {'image' if len(ordered) == 1 else 'images'}",
         notice=NOTICE,
         cards=[

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from universeg.model.registry import DEFAULT
-from universeg.prediction.config import PredictConfig
-from universeg.prediction.effort import EffortConfig
+from universeg.prediction.config import EffortConfig, PredictConfig
 from universeg.prediction.task_pack.pack_file import open_pack
 
 FLAGS = ("-t", "--task")

@@ -104,6 +104,16 @@ def test_queries():
     assert "unlike the examples" in lines(prepared(noise))
 
 
+def test_a_picture_that_stands_where_all_examples_lie():
+    lying = [prepared(picture(number)[0][:40], picture(number)[1][:40]) for number in range(4)]
+    standing = prepared(np.rot90(picture(20)[0][:40]))
+    says = "higher than wide, and all examples are wider than high"
+    assert any(says in str(finding) for finding in QueryDoctor(lying).findings(standing))
+    assert not any(says in str(finding) for finding in QueryDoctor(lying).findings(prepared(picture(21)[0][:40])))
+    mixed = [prepared(np.rot90(picture(9)[0][:40]), np.rot90(picture(9)[1][:40])), *lying]
+    assert not any(says in str(finding) for finding in QueryDoctor(mixed).findings(standing))
+
+
 def test_an_answer_of_a_size_that_no_example_has():
     support = good().images
     usual = support[0].labels.astype(np.uint8)
@@ -113,3 +123,30 @@ def test_an_answer_of_a_size_that_no_example_has():
     assert "much smaller" in str(answer_findings(tiny, support)[0])
     assert "much larger" in str(answer_findings(np.ones_like(usual), support)[0])
     assert answer_findings(tiny * 0, support) == [], "an empty answer has a warning of its own"
+
+
+def test_a_picture_of_another_stain():
+    tints = [(0.38 + 0.002 * (number % 3), 0.31 - 0.002 * (number % 2)) for number in range(8)]
+    stained = [replace(image, tint=tint) for image, tint in zip(good().images, tints, strict=True)]
+    says = "its colours are unlike the examples"
+
+    def lines(tint, support=stained):
+        return "; ".join(map(str, QueryDoctor(support).findings(replace(example(20), tint=tint))))
+
+    assert says in lines((0.38, 0.25))
+    assert says in lines((0.45, 0.31))
+    assert says not in lines((0.40, 0.31))
+    assert says not in lines(None)
+    assert says not in lines((0.38, 0.25), stained[:3])
+    many = [replace(image, tint=(0.3 + 0.03 * number, 0.3)) for number, image in enumerate(stained)]
+    assert says not in lines((0.52, 0.3), many), "the examples differ as much"
+
+
+def test_an_answer_of_an_unusual_size_where_all_examples_have_nearly_the_same():
+    support = good().images
+    sizes = [(image.labels != 0).mean() for image in support]
+    large = np.zeros_like(support[0].labels[0], np.uint8)
+    large.ravel()[: int(3.2 * np.median(sizes) * large.size)] = 1
+    (finding,) = answer_findings(large[None], support)
+    assert "times larger than is usual in the examples" in str(finding)
+    assert answer_findings(large[None], support[:5]) == [], "five say too little of what is usual"

@@ -67,6 +67,24 @@ def test_images_without_an_orientation_are_never_turned():
         assert likeness.turn(first, others) == 0
 
 
+def layers(number):
+    """Tissue in layers, each at its own depth: no two images lie on each other, but all have the same direction."""
+    rng = np.random.default_rng(number)
+    rows = np.cumsum(rng.normal(0, 30, SIDE)) + 120
+    return (rows[:, None] + rng.normal(0, 4, (SIDE, SIDE))).clip(0, 255).astype(np.uint8)
+
+
+def test_layers_that_run_across_those_of_the_others_are_seen():
+    first, *others = looks([layers(number) for number in range(8)])
+    assert not likeness.lies_across(first, others)
+    assert likeness.lies_across(looks([np.rot90(layers(0))])[0], others)
+    assert not likeness.lies_across(looks([np.rot90(layers(0))])[0], others[:5]), "too few to say what is usual"
+    some = [*others[:4], *looks([np.rot90(layers(number)) for number in (5, 6, 7)])]
+    assert not likeness.lies_across(looks([np.rot90(layers(0))])[0], some), "no main direction"
+    cells = looks([picture(number)[0] for number in range(8)])
+    assert not likeness.lies_across(looks([np.rot90(picture(9)[0])])[0], cells)
+
+
 def test_another_kind_of_image_is_unlike():
     first, *others = looks([picture(number)[0] for number in range(9)])
     assert likeness.unlikeness(first, others) < likeness.UNLIKE
