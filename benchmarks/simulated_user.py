@@ -196,10 +196,8 @@ def _draw(found: Mapping[str, Mapping[str, Rows]], path: Path) -> None:
             axis.plot([*map(int, steps)], folder, "C2*", markersize=13, label="adapted to them")
         for goal in GOALS:
             axis.axhline(goal, color="black", linewidth=0.6, linestyle=":")
-        group, *_, label, _ = task.split("/")
-        axis.set(
-            title=f"{group}: {label}, {size} images", xlabel="images drawn or corrected", xlim=(0, size), ylim=(0, 100)
-        )
+        label = task.split("/")[-2]
+        axis.set(title=f"{label}, {size} images", xlabel="images drawn or corrected", xlim=(0, size), ylim=(0, 100))
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("mean Dice of the folder")
     axes[0][0].legend(loc="lower right", fontsize="small")

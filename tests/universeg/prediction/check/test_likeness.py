@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bright_ellipses import SIDE, picture
@@ -83,6 +85,11 @@ def test_layers_that_run_across_those_of_the_others_are_seen():
     assert not likeness.lies_across(looks([np.rot90(layers(0))])[0], some), "no main direction"
     cells = looks([picture(number)[0] for number in range(8)])
     assert not likeness.lies_across(looks([np.rot90(picture(9)[0])])[0], cells)
+    mean, spread = 1.0, 0.6
+    vague = [
+        replace(look, layered=mean + spread * off) for look, off in zip(others, (-1, 1, -1, 1, -1, 1, 0), strict=True)
+    ]
+    assert not likeness.lies_across(replace(first, layered=-mean), vague), "the direction of the others is not clear"
 
 
 def test_another_kind_of_image_is_unlike():
