@@ -9,19 +9,22 @@ DATASETS ?= Synthetic
 MIRROR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-slurm check format docs clean
+.PHONY: help demo quick test test-weekly test-slurm check format docs clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in demo/result.png (under 10 minutes)
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
 quick: .venv/ready ## the fast tests (about 4 minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not slurm'
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not weekly and not slurm'
 
-test: .venv/ready ## all tests (about 11 minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slurm'
+test: .venv/ready ## all tests but those of the two lines below (about 11 minutes)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not weekly and not slurm'
+
+test-weekly: .venv/ready ## the tests that take a minute or more each
+	$(BIN)/python -m pytest -n auto --dist loadfile -m weekly
 
 test-slurm: .venv/ready ## the tests on a Slurm cluster of this machine; needs apt-get install slurm-wlm munge
 	$(BIN)/python -m pytest -m slurm

@@ -64,7 +64,7 @@ def user(tmp_path):
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_adapting_is_compared_with_a_network_trained_on_the_same_examples(user, capsys):
     def run():
         how = {"examples": (4, 40), "queries": 2, "minutes": 0.01, "weights": user / "w.safetensors"}
@@ -79,7 +79,7 @@ def test_adapting_is_compared_with_a_network_trained_on_the_same_examples(user, 
     assert run().splitlines() == [line for line in first.splitlines() if line.startswith("| ")], "nothing again"
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_a_simulated_user_corrects_until_the_folder_is_good(user, capsys):
     out = user / "out"
     how = {"images": 8, "most": 5, "orders": ("random",), "weights": user / "w.safetensors"}

@@ -81,7 +81,7 @@ def test_a_full_disk_at_any_moment(world, tmp_path):
 
 
 @needs_disk
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_the_workflow_on_a_full_and_on_a_read_only_disk(world, tmp_path):
     out = world.root / "disk"
     with small_disk.small_disk(out, 180) as disk:
@@ -101,7 +101,7 @@ def test_the_workflow_on_a_full_and_on_a_read_only_disk(world, tmp_path):
         assert not list(out.rglob("*.part"))
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_two_runs_clocks_and_edited_files(world):
     """One root: a second run, files from the future and the past, notes that were edited, truncated or emptied."""
     config, out = world.config(), world.root / "out"

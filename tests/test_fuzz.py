@@ -3,7 +3,7 @@
 import pytest
 from fuzzing.worker import outcomes
 
-ROUNDS = 180
+ROUNDS = 90
 
 
 @pytest.mark.slow

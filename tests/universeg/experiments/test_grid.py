@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parents[3]
 DONE = ("ensembles/universeg-1.json", "ensembles/universeg-2.json", "table-9/table.md", "table-9/figure.png")
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_a_killed_grid_continues_and_ends(experiment_stores, tmp_path):
     save_model(UniverSeg(ModelConfig((4, 4))), tmp_path / "w.safetensors")
     out = tmp_path / "out"

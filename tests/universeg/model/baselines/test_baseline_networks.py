@@ -235,7 +235,7 @@ def test_init_must_hold_the_same_network(config, tmp_path):
         initial_model(replace(config, init=tmp_path / "w.safetensors", network="senet", model=ModelConfig()))
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.parametrize(
     ("name", "steps", "rate", "side"), [("panet", 50, 3e-4, 64), ("alpnet", 25, 3e-4, 64), ("senet", 50, 1e-3, 32)]
 )
