@@ -20,7 +20,7 @@ demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in d
 quick: .venv/ready ## the fast tests (about 4 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not weekly and not slurm'
 
-test: .venv/ready ## all tests but those of the two lines below (about 11 minutes)
+test: .venv/ready ## all tests but those of the two lines below (about 9 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not weekly and not slurm'
 
 test-weekly: .venv/ready ## the tests that take a minute or more each
