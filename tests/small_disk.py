@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
-def missing() -> str:
-    """Why this machine cannot mount a disk in memory, as a reason to skip a test; empty if it can."""
-    return "" if hasattr(os, "geteuid") and os.geteuid() == 0 and _may_mount() else "only root may mount a small disk"
+import pytest
 
 
 def _may_mount() -> bool:
@@ -19,6 +16,11 @@ def _may_mount() -> bool:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
+
+
+needed = pytest.mark.skipif(
+    not (hasattr(os, "geteuid") and os.geteuid() == 0 and _may_mount()), reason="only root may mount a small disk"
+)
 
 
 class Disk:

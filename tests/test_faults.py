@@ -21,7 +21,6 @@ from universeg.base.rng import rng_for
 from universeg.store import Store, StoreError
 from universeg.store.__main__ import problems
 
-needs_disk = pytest.mark.skipif(bool(small_disk.missing()), reason=small_disk.missing())
 REMEDY = re.compile(r"make room|free (some )?(disk )?space|the free space|choose a folder|permissions")
 YEAR = 365 * 24 * 3600
 
@@ -59,7 +58,7 @@ def whole(path: Path) -> bool:
     return True
 
 
-@needs_disk
+@small_disk.needed
 def test_a_full_disk_at_any_moment(world, tmp_path):
     """The disk is a page larger in each round, so that each write of each stage fails once."""
     needed = sum(path.stat().st_size for path in (world.root / "whole WBC-CV").rglob("*") if path.is_file()) // 1024
@@ -80,7 +79,7 @@ def test_a_full_disk_at_any_moment(world, tmp_path):
     assert len(messages) >= 6, "downloads, archives, notes, shards and stores"
 
 
-@needs_disk
+@small_disk.needed
 @pytest.mark.weekly
 def test_the_workflow_on_a_full_and_on_a_read_only_disk(world, tmp_path):
     out = world.root / "disk"

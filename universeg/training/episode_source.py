@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import cycle, islice
 
 import numpy as np
 
@@ -146,10 +145,12 @@ def synthetic_episodes(
     images, labels, key = fresh_scene(seed, number, 1 + support_size, size, families, most_labels=count)
     task = Task.parse(key)
     task = replace(task, dataset=_dataset_of_family(task.group))
-    return [
-        LoadedEpisode(task.key, str(number), Batch(*(_as_query(pixels, which // len(labels)) for pixels in pair)))
-        for which, pair in enumerate(zip([images] * count, islice(cycle(labels), count), strict=True))
-    ]
+    episodes = []
+    for which in range(count):
+        query, label = divmod(which, len(labels))
+        pixels = Batch(_as_query(images, query), _as_query(labels[label], query))
+        episodes.append(LoadedEpisode(task.key, str(number), pixels))
+    return episodes
 
 
 def _synthetic_episode(

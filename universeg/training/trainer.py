@@ -74,7 +74,6 @@ class Trainer:
         graphs = self.late and self.ranks.world_size == 1 and self.compute.device.index in (None, 0)  # the current one
         self.gradients = Gradients(model, self.compute, config.cross_entropy, graphs)
         self.resumed_from = resume(self.state, self.about)
-        self.limit = TimeLimit(config.minutes)
         self.share_of_rate = 1.0
         if config.cooldown and self.ranks.world_size > 1:
             raise ValueError("--cooldown is for one process: the clocks of several differ; give --schedule cosine")

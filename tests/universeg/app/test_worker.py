@@ -50,6 +50,14 @@ def thread(monkeypatch):
         assert not one.is_alive()
 
 
+def with_three_examples(folder):
+    """A session in which the first three pictures are painted."""
+    session = session_of(folder)
+    for number in range(3):
+        paint(session, f"x{number}", picture(number)[1])
+    return session
+
+
 def test_a_draft_comes_with_the_third_example(folder, thread):
     session = session_of(folder)
     session.look_at("x5", 0)
@@ -67,9 +75,7 @@ def test_a_draft_comes_with_the_third_example(folder, thread):
 
 
 def test_the_next_images_are_drafted_before_they_are_looked_at_but_not_all(folder, thread):
-    session = session_of(folder)
-    for number in range(3):
-        paint(session, f"x{number}", picture(number)[1])
+    session = with_three_examples(folder)
     session.look_at("x2", 0)
     thread(session)
     until(lambda: session.states["x4"].drafts)
@@ -81,9 +87,7 @@ def test_the_next_images_are_drafted_before_they_are_looked_at_but_not_all(folde
 
 
 def test_drafts_are_made_again_after_a_new_example(folder, thread):
-    session = session_of(folder)
-    for number in range(3):
-        paint(session, f"x{number}", picture(number)[1])
+    session = with_three_examples(folder)
     session.look_at("x4", 0)
     thread(session)
     until(lambda: session.states["x4"].drafts and session.checked == session.examples_number)
@@ -95,9 +99,7 @@ def test_drafts_are_made_again_after_a_new_example(folder, thread):
 def test_a_picture_unlike_the_examples_is_told(folder, thread):
     grey, _ = picture(5)
     Image.fromarray(255 - grey).save(folder / "x5.png")
-    session = session_of(folder)
-    for number in range(3):
-        paint(session, f"x{number}", picture(number)[1])
+    session = with_three_examples(folder)
     session.segment_rest()
     thread(session)
     until(lambda: not session.wishes.rest)
@@ -109,9 +111,7 @@ def test_a_picture_unlike_the_examples_is_told(folder, thread):
 
 def test_a_bad_image_costs_only_itself(folder, thread):
     (folder / "x3.png").write_bytes(b"damaged")
-    session = session_of(folder)
-    for number in range(3):
-        paint(session, f"x{number}", picture(number)[1])
+    session = with_three_examples(folder)
     session.segment_rest()
     thread(session)
     until(lambda: not session.wishes.rest)
@@ -135,9 +135,7 @@ def test_a_volume_is_filled_from_its_painted_slices(tmp_path, thread):
 
 def test_pictures_and_volumes_are_not_mixed(folder, thread):
     write_volume(folder / "v.nii.gz")
-    session = session_of(folder)
-    for number in range(3):
-        paint(session, f"x{number}", picture(number)[1])
+    session = with_three_examples(folder)
     session.segment_rest()
     thread(session)
     until(lambda: not session.wishes.rest)
@@ -150,9 +148,7 @@ def test_pictures_and_volumes_are_not_mixed(folder, thread):
 
 
 def test_unchanged_examples_are_prepared_once(folder, monkeypatch):
-    session = session_of(folder)
-    for number in range(3):
-        paint(session, f"x{number}", picture(number)[1])
+    session = with_three_examples(folder)
     supports = Supports(session)
     like = supports.image("x4", SMALL)
     before = supports.examples(SMALL, like).images

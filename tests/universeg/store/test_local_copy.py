@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_mapped_says_what_to_do(tmp_path, monkeypatch, err
         Store(path)
 
 
-@pytest.mark.skipif(bool(small_disk.missing()), reason=small_disk.missing())
+@small_disk.needed
 def test_a_store_on_a_read_only_disk_is_read_and_a_full_disk_takes_no_copy(tmp_path):
     with small_disk.small_disk(tmp_path / "disk", 400) as disk:
         path = write(disk.folder / "D.lmdb", 7)
