@@ -32,7 +32,7 @@ test-slurm: .venv/ready ## the tests on a Slurm cluster of this machine; needs a
 check: .venv/ready ## lint, format, types, spelling, manifests: what CI checks besides the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check --compact-diff Snakefile
+	$(BIN)/snakefmt --check --compact-diff Snakefile universeg/experiments/Snakefile
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/python -m pipeline check
@@ -40,7 +40,7 @@ check: .venv/ready ## lint, format, types, spelling, manifests: what CI checks b
 format: .venv/ready ## format the code, and correct what lint can correct
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile
+	$(BIN)/snakefmt Snakefile universeg/experiments/Snakefile
 
 docs: .venv/ready ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

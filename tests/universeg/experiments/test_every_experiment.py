@@ -69,6 +69,7 @@ def test_names_of_figures_are_those_of_their_tables():
     assert paper | {f"figure-{n}" for n in (*range(4, 10), *range(13, 22))} == set(NAMES)
 
 
+@pytest.mark.slow
 def test_a_step_that_is_done_is_not_done_again(config, monkeypatch):
     make(config, EXPERIMENTS["table-12"])
     monkeypatch.setattr("universeg.experiments.scores.evaluate", lambda config: pytest.fail("it was done again"))

@@ -59,7 +59,9 @@ def test_a_logarithmic_fit_finds_the_curve_and_its_uncertainty():
     assert str(log_fit(list(x), list(10 - 7 * np.log(x)))) == "10.0 - 7.0 log(tasks)"
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    "scale", [pytest.param(name, marks=pytest.mark.slow if name != "tiny" else ()) for name in SCALES]
+)
 def test_every_network_has_a_valid_training(scale, experiment_stores, tmp_path):
     for spec in networks().values():
         words = spec.training_words(SCALES[scale], [experiment_stores], tmp_path, "cpu")
@@ -94,6 +96,7 @@ def test_synthetic_tasks_are_those_of_the_store_if_there_is_one(tmp_path, make_s
         spec.training_datasets(TaskStores([tmp_path]))
 
 
+@pytest.mark.slow
 def test_a_failed_training_is_reported(config, tmp_path, monkeypatch):
     from dataclasses import replace
 

@@ -84,10 +84,10 @@ def test_the_first_steps_can_have_small_images(config):
 def test_families_are_drawn_by_their_weights(config):
     assert family_weights(["F0", "nested=3"]) == {"F0": 1, "nested": 3}
     assert sum(family_weights(["train"]).values()) == pytest.approx(1)
-    source = EpisodeSource(config(stores=(), synthetic=("F0", "nested=3")))
+    source = EpisodeSource(config(stores=(), synthetic=("layers", "mesh=3")))  # fast families
     drawn = Counter(source.draw(step, 0, 1)[0].task.split("/")[0] for step in range(1, 201))
-    assert drawn["Synthetic nested"] / 200 == pytest.approx(0.75, abs=0.1)
-    assert set(drawn) == {"Synthetic F0", "Synthetic nested"}
+    assert drawn["Synthetic mesh"] / 200 == pytest.approx(0.75, abs=0.1)
+    assert set(drawn) == {"Synthetic layers", "Synthetic mesh"}
 
 
 def test_validation_uses_the_training_datasets_unless_others_are_requested(config, stores_folder):

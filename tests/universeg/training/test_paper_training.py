@@ -90,6 +90,7 @@ def test_the_best_weights_are_those_of_the_best_validation(config, dev_dice):
     assert about(config.out / "last.safetensors")["step"] == 15
 
 
+@pytest.mark.slow
 def test_training_ends_when_validation_no_longer_improves(config, dev_dice, capsys):
     dev_dice([40, 80, 60, 80, 90])
     run = replace(config, steps=1000, validate_every=5, patience=2, quiet=False)

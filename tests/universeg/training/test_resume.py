@@ -43,6 +43,7 @@ def assert_same_result(run, other):
         assert all(torch.equal(two[key], tensor) for key, tensor in one.items()), name
 
 
+@pytest.mark.slow
 def test_a_run_continues_bit_for_bit_wherever_it_was_killed(everything, tmp_path, monkeypatch):
     """Copies of the run's folder at various moments are what a kill at that moment leaves behind."""
     moments = {}
