@@ -67,7 +67,7 @@ def test_a_real_network_takes_part():
     network = UniverSeg(ModelConfig((4, 4)), seed=1).eval()
     adapted = adapt(network, examples(4), AdaptConfig(steps=1, size=SIDE))
     changed = (weights_of(adapted) - weights_of(network)).abs()
-    assert 0 < changed.max() < 4e-4  # one step of Adam is at most the learning rate
+    assert 1e-4 < changed.max() < 2e-4  # one step of Adam is at most the learning rate, and half of it is kept
 
 
 def test_episodes_show_one_label_and_no_image_of_the_query_subject():
