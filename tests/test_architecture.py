@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "universeg.experiments": FOUNDATION
     | {f"universeg.{room}" for room in ("store", "model", "episodes", "evaluation")},
     "universeg.prediction": IMAGES | {"universeg.store", "universeg.model", "universeg.episodes", "universeg.training"},
-    "universeg.app": IMAGES | {"universeg.prediction", "universeg.synth"},
+    "universeg.app": IMAGES | {"universeg.prediction", "universeg.episodes"},
     "pipeline.fields": set(),
     "pipeline.attrition": IMAGES,
     "pipeline.readers": IMAGES | {"pipeline.attrition"},

@@ -62,6 +62,10 @@ def _nifti(path: Path, values: Values, shape: tuple[int, ...] | None = None, kin
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
+def _nifti_pair(path: Path, values: Values) -> None:
+    nib.save(nib.Nifti1Pair(values, AFFINE), path)
+
+
 def _nifti_picture(path: Path, values: Values, extra: tuple[int, ...] = ()) -> None:
     _nifti(path, values.T, (*values.T.shape, *extra))
 
@@ -195,6 +199,7 @@ _ARRAY = {"array": "a"}
 SAMPLES: Mapping[str, Sample] = {
     "nifti": Sample(".nii", "nifti", _nifti, is_volume=True),
     "nifti gzipped": Sample(".nii.gz", "nifti", _nifti, is_volume=True),
+    "nifti pair": Sample(".hdr", "nifti", _nifti_pair, is_volume=True),
     "nifti float": Sample(".nii.gz", "nifti", partial(_nifti, kind=np.float64), is_volume=True),
     "nifti int64": Sample(".nii", "nifti", partial(_nifti, kind=np.int64), is_volume=True),
     "nifti picture": Sample(".nii", "nifti", _nifti_picture),

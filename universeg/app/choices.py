@@ -1,10 +1,12 @@
-"""What a person chooses for a whole folder: labels, and how images are read. No torch here."""
+"""What a person chooses for a whole folder or image: labels, how images are read, what to accept. No torch here."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from universeg.app.session import Conflict, Session
+from universeg.app.session import MOST_FAR, Conflict, Session
+from universeg.app.state import FIRST_DRAFT, Better
+from universeg.episodes.lever_flags import Effort
 from universeg.prediction.labels import Label
 from universeg.prediction.settings import Settings
 
@@ -36,6 +38,43 @@ def set_settings(session: Session, settings: Settings) -> None:
         session.settings, session.kind_is_chosen = settings, True
         session.examples_number += 1
         session.save()
+        session.touch(*session.states)
+
+
+def accept_drafts(session: Session, key: str) -> int:
+    """All drafts of an image become the person's masks; how many these were."""
+    with session.lock:
+        rows = [row for row in session.states[key].drafts if row not in session.states[key].slices]
+    for row in rows:
+        session.mark(key, row, done=True, example=False)
+    return len(rows)
+
+
+def want_better(session: Session, effort: Effort | None) -> None:
+    """Find what improves the results of the examples; None stops that, and quick forgets what was found.
+
+    Raises Conflict if there are too few examples.
+    """
+    with session.lock:
+        if effort in ("normal", "best") and len(session.examples()) < FIRST_DRAFT:
+            raise Conflict(f"this needs {FIRST_DRAFT} examples")
+        if effort in ("normal", "best") and not session.can_measure():
+            raise Conflict(f"this needs {MOST_FAR} slices of a volume, or slices of two volumes")
+        session.trial = []
+        session.wishes.better = None if effort == "quick" else effort
+        if effort == "quick":
+            keep_better(session, None)
+        session.touch()
+
+
+def keep_better(session: Session, better: Better | None) -> None:
+    """Use what was found from the next draft on; None goes back to one pass."""
+    with session.lock:
+        session.wishes.better = None
+        if better != session.better:
+            session.better = better
+            session.examples_number += 1
+            session.save()
         session.touch(*session.states)
 
 

@@ -1,5 +1,6 @@
 """The open folder and its threads: what the server's answers are about. No torch here until a folder is open."""
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -7,8 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import BaseFileLock
+
+from universeg.app.claim import claim
 from universeg.app.export import export
 from universeg.app.folder import open_folder
+from universeg.app.masks_of_folder import import_masks
 from universeg.app.session import Conflict, Session
 from universeg.app.state import Progress
 
@@ -16,37 +21,53 @@ if TYPE_CHECKING:
     from universeg.app.worker import Worker
 
 LAST_WORDS = 5.0  # seconds for the present draft, when a folder is closed
-OPENING = Progress("preparing the sample task")
+READING, LOADING = "reading the masks of the folder", Progress("loading the network")
+SAMPLE = Path(__file__).parent / "sample"
+"""Ten synthetic pictures that look like X-rays, four with masks; `universeg.synth` made them: seed 7, episode 9, family
+projection, 256 pixels."""
 
 
 class Desk:
-    """One folder at a time. Without one, a sample task is made in a temporary folder."""
+    """One folder at a time. Without one, the sample task is copied to a temporary folder."""
 
     def __init__(self, weights: Path, device: str) -> None:
         self.weights, self.device = weights, device
         self.session: Session | None = None
         self.worker: Worker | None = None
         self.exporting = Progress()
-        self.opening = Progress()
+        self.starting = LOADING  # what is done until there is a worker
         self.sample = False
         self.opened = 0  # how many folders were opened, so that the page sees that it is another one
         self._lock = threading.Lock()
+        self._claim: BaseFileLock | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def open(self, path: Path) -> Session:
         """Open a folder in place of the present one. Raises ImageError if it cannot be used."""
-        session = Session(open_folder(path))
+        folder = open_folder(path)
         with self._lock:
+            if self.session is not None and self.session.folder.path == folder.path:
+                self.close()
+            lock = claim(folder)
+            try:
+                session = Session(folder)
+            except (ValueError, OSError):
+                lock.release()
+                raise
             self.close()
-            self.session, self.exporting, self.opening, self.sample = session, Progress(), Progress(), False
+            self.session, self.exporting, self.sample = session, Progress(), False
+            self._claim = lock
             self.opened += 1
             self._start(session)
         return session
 
     def open_sample(self) -> None:
-        """Make and open the sample task, in a thread of its own, since it loads the libraries of the network."""
-        self.opening = OPENING
-        threading.Thread(target=self._open_sample, name="sample", daemon=True).start()
+        """Open a copy of the sample task, which is deleted when it is closed."""
+        temporary = tempfile.TemporaryDirectory(prefix="universeg-", ignore_cleanup_errors=True)
+        folder = Path(temporary.name) / "sample"
+        shutil.copytree(SAMPLE, folder)
+        self.open(folder).segment_rest()
+        self.sample, self._temporary = True, temporary
 
     def export(self, form: str, with_drafts: bool) -> None:
         """Export in a thread of its own. Raises Conflict while another export runs."""
@@ -55,6 +76,11 @@ class Desk:
             raise Conflict("an export is running")
         self.exporting = Progress("exporting")
         threading.Thread(target=self._export, args=(session, form, with_drafts), name="export", daemon=True).start()
+
+    @property
+    def work(self) -> Progress:
+        """What is being computed."""
+        return self.starting if self.worker is None else self.worker.work
 
     @property
     def current(self) -> Session:
@@ -71,33 +97,38 @@ class Desk:
         if self.session is not None:
             with suppress(OSError):  # the folder may be gone
                 self.session.save()
-        self.session = self.worker = None
+        if self._claim is not None:
+            self._claim.release()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+        self.session = self.worker = self._claim = self._temporary = None
 
     def _start(self, session: Session) -> None:
-        def start() -> None:
-            from universeg.app.worker import Worker  # loads PyTorch, which takes seconds
+        self.starting = LOADING
+        threading.Thread(target=self._prepare, args=(session,), name="start", daemon=True).start()
 
-            worker = Worker(session, self.weights, self.device)
-            with self._lock:
-                if self.session is not session:
-                    return
-                self.worker = worker
-            worker.start()
-
-        threading.Thread(target=start, name="start", daemon=True).start()
-
-    def _open_sample(self) -> None:
-        from universeg.app.sample import write_sample
-
-        self._temporary = tempfile.TemporaryDirectory(prefix="universeg-", ignore_cleanup_errors=True)
-        folder = Path(self._temporary.name) / "sample"
+    def _prepare(self, session: Session) -> None:
+        """Read the masks of the folder, then load PyTorch, which takes seconds, and start the thread for drafts."""
         try:
-            write_sample(folder)
-            if self.session is None:
-                self.open(folder).segment_rest()
-                self.sample = True
-        except (ValueError, OSError) as error:
-            self.opening = Progress(problem=str(error))
+            if not session.imported:
+                import_masks(session, lambda done, total: self._tell_start(session, Progress(READING, done, total)))
+        except (ValueError, OSError, MemoryError) as error:
+            self._tell_start(session, Progress(problem=str(error) or type(error).__name__))
+            return
+        self._tell_start(session, LOADING)
+        from universeg.app.worker import Worker
+
+        worker = Worker(session, self.weights, self.device)
+        with self._lock:
+            if self.session is not session:
+                return
+            self.worker = worker
+        worker.start()
+
+    def _tell_start(self, session: Session, progress: Progress) -> None:
+        if self.session is session:
+            self.starting = progress
+            session.touch()
 
     def _export(self, session: Session, form: str, with_drafts: bool) -> None:
         def show(progress: Progress) -> None:
@@ -112,4 +143,8 @@ class Desk:
             return
         failed = [result.error for result in results if result.error]
         place = session.folder.own / "export"
-        show(Progress(problem="\n".join(map(str, failed[:5])), result=f"{len(results) - len(failed)} masks in {place}"))
+        written, without = len(results) - len(failed), len(session.folder.files) - len(results)
+        told = f"{written} {'mask' if written == 1 else 'masks'} in {place}"
+        if without:
+            told += f"; {without} {'image has' if without == 1 else 'images have'} no mask"
+        show(Progress(problem="\n".join(map(str, failed[:5])), result=told))

@@ -51,6 +51,11 @@ class Folder:
     def own(self) -> Path:
         return self.path / OWN
 
+    @property
+    def files(self) -> set[str]:
+        """The names of the images; several frames of a file are one image."""
+        return {entry.query.name for entry in self.entries.values()}
+
 
 def open_folder(path: Path) -> Folder:
     """Raises ImageError if there is no image in the folder, or if it cannot be used."""

@@ -6,7 +6,6 @@ No torch here.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from universeg.app.choices import set_labels, set_settings
+from universeg.app.choices import set_labels, set_settings, want_better
 from universeg.app.desk import Desk
 from universeg.app.export import check_format
 from universeg.app.places import places
 from universeg.app.requests import desk_of, json_of, session_of
-from universeg.app.state import Progress, checked_labels, checked_settings
+from universeg.app.state import checked_labels, checked_settings
 from universeg.app.summary import told
 
 LOOK_EVERY = 0.1  # seconds between looks at whether the session changed
 PING_EVERY = 50  # looks after which the page hears that the server is still there
-LOADING = Progress("loading the network")
 
 
 async def session(request: Request) -> Response:
@@ -52,6 +50,15 @@ async def rest(request: Request) -> Response:
     """Segment all images that have no mask, or stop that."""
     wanted = bool((await json_of(request)).get("wanted"))
     session_of(request).segment_rest(wanted)
+    return JSONResponse({})
+
+
+async def better(request: Request) -> Response:
+    """Find what improves results: effort normal or best; quick forgets that, and null stops the search."""
+    effort = (await json_of(request)).get("effort")
+    if effort not in (None, "quick", "normal", "best"):
+        raise ValueError("effort is quick, normal, best or null")
+    await run_in_threadpool(want_better, session_of(request), effort)
     return JSONResponse({})
 
 
@@ -91,13 +98,12 @@ async def open_folder(request: Request) -> Response:
 
 
 def _told(desk: Desk, since: int) -> dict[str, Any]:
-    """The session as JSON, or what is done until there is one."""
+    """The session as JSON."""
     session, opened = desk.session, desk.opened
     if session is None:
-        return {"opened": opened, "opening": asdict(desk.opening)}
+        return {"opened": opened}
     with session.lock:  # so that all parts are of the same version
-        work = desk.worker.work if desk.worker is not None else LOADING
-        return {"opened": opened, "sample": desk.sample, **told(session, work, desk.exporting, since)}
+        return {"opened": opened, "sample": desk.sample, **told(session, desk.work, desk.exporting, since)}
 
 
 async def _events(desk: Desk, request: Request) -> AsyncIterator[str]:

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from universeg.app.choices import accept_drafts
 from universeg.app.requests import json_of, session_of
 from universeg.app.session import Labels, Session
 from universeg.app.thumbnail import plane_across, thumbnail
@@ -54,7 +55,7 @@ async def mark(request: Request) -> Response:
 
 async def accept(request: Request) -> Response:
     """Accept all drafts of an image."""
-    count = await run_in_threadpool(session_of(request).accept_drafts, request.path_params["key"])
+    count = await run_in_threadpool(accept_drafts, session_of(request), request.path_params["key"])
     return JSONResponse({"accepted": count})
 
 

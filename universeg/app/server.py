@@ -39,6 +39,7 @@ def make_server(desk: Desk, stop: Callable[[], None], ending: Callable[[], bool]
         Route("/api/events", folder_answers.events),
         Route("/api/focus", folder_answers.focus, methods=["POST"]),
         Route("/api/rest", folder_answers.rest, methods=["POST"]),
+        Route("/api/better", folder_answers.better, methods=["POST"]),
         Route("/api/labels", folder_answers.labels, methods=["PUT"]),
         Route("/api/settings", folder_answers.settings, methods=["PUT"]),
         Route("/api/export", folder_answers.export, methods=["POST"]),

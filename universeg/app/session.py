@@ -4,7 +4,7 @@ Safe to use from several threads. No torch here.
 """
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,10 +13,21 @@ from numpy.typing import NDArray
 from universeg.app.folder import Entry, Folder
 from universeg.app.images import Images
 from universeg.app.saved import SavedFiles
-from universeg.app.state import Draft, Slice, checked_labels, checked_settings, default_labels, packed, unpacked
+from universeg.app.state import (
+    Draft,
+    Slice,
+    Wishes,
+    checked_labels,
+    checked_settings,
+    default_labels,
+    packed,
+    read_better,
+    unpacked,
+)
 from universeg.app.view import View
 from universeg.prediction.check.checkup import Checkup
 
+MOST_FAR = 8  # slices of one volume from which on they are near to one another
 LOWEST_OF_MR = -200.0  # a volume with lower values has Hounsfield units
 
 Labels = NDArray[np.uint8]
@@ -36,15 +47,6 @@ class Mask:
     revision: int  # 0 if it is not the person's
 
 
-@dataclass
-class Wishes:
-    """What drafts the person waits for."""
-
-    focus: tuple[str, int] | None = None  # the image and slice in view
-    rest: tuple[str, ...] = ()  # images that are still to do after "segment the rest"
-    asked: int = 0  # how many these were at first
-
-
 class Session:
     """The state of one folder. `changed` is notified after each change; `version` counts them."""
 
@@ -58,6 +60,8 @@ class Session:
         self.examples_number = int(saved.get("examples_number", 0))
         self.imported = bool(saved.get("imported", False)) or not any(e.masks for e in folder.entries.values())
         self.kind_is_chosen = bool(saved.get("kind_is_chosen", False))
+        self.better = read_better(saved.get("better"))
+        self.trial = list[str]()  # what is known so far of what improves results
         self.notes = [*folder.notes]  # for people
         self.wishes = Wishes()
         self.checkup = Checkup()
@@ -152,14 +156,6 @@ class Session:
             self.files.delete("masks", key, row)
             self.touch(key)
 
-    def accept_drafts(self, key: str) -> int:
-        """All drafts of an image become the person's masks; how many these were."""
-        with self.lock:
-            rows = [row for row in self.states[key].drafts if row not in self.states[key].slices]
-        for row in rows:
-            self.mark(key, row, done=True, example=False)
-        return len(rows)
-
     def keep_draft(self, key: str, row: int, values: Labels, draft: Draft) -> None:
         """Keep a new draft. The caller saves the session."""
         with self.lock:
@@ -210,6 +206,12 @@ class Session:
                 if part.example
             ]
 
+    def can_measure(self) -> bool:
+        """Whether the examples say something of one another. A few slices of one volume do not: they lie far apart."""
+        examples = self.examples()
+        images = {key for key, *_ in examples}
+        return len(examples) >= MOST_FAR or len(images) > 1 or not any(self.states[key].volume for key in images)
+
     def needs_draft(self, key: str, row: int) -> bool:
         """Whether a slice has no mask of the person, and no draft of the present examples."""
         state, number = self.states[key], self.examples_number
@@ -221,7 +223,7 @@ class Session:
         """Write session.json."""
         with self.lock:
             rest: dict[str, Any] = {"examples_number": self.examples_number, "imported": self.imported}
-            rest["kind_is_chosen"] = self.kind_is_chosen
+            rest |= {"kind_is_chosen": self.kind_is_chosen, "better": asdict(self.better) if self.better else None}
             self.files.write_state(packed(self.settings, self.labels, self.states, **rest))
 
     def touch(self, *keys: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from universeg.app.folder import Folder
 from universeg.app.saved import SavedFiles
+from universeg.episodes.lever_flags import Effort
 from universeg.imageio.image import ImageError
 from universeg.prediction.labels import Label, colour
 from universeg.prediction.settings import Settings
@@ -57,6 +58,43 @@ class ImageState:
     error: str = ""  # why it cannot be used
     skipped: int = -1  # the number of the set of examples that have none of its kind
     changed: int = 0  # the version of the session that changed it last
+
+
+@dataclass
+class Wishes:
+    """What drafts the person waits for."""
+
+    focus: tuple[str, int] | None = None  # the image and slice in view
+    rest: tuple[str, ...] = ()  # images that are still to do after "segment the rest"
+    asked: int = 0  # how many these were at first
+    better: Effort | None = None  # find what improves results
+
+
+@dataclass(frozen=True)
+class Better:
+    """What leave-one-out found to improve the results of a session's examples."""
+
+    effort: Effort
+    lines: tuple[str, ...]  # what was tried, and with what result
+    levers: dict[str, Any]  # fields of universeg.episodes.levers.Levers
+    left_out: tuple[str, ...]  # names of examples that make results worse
+    adapted: bool  # whether adapted weights are in the page's own folder
+    examples: int  # how many there were
+
+
+def read_better(entry: Any) -> Better | None:
+    """Better from JSON, or None. Raises ValueError if it cannot be used."""
+    if entry is None:
+        return None
+    try:
+        found = Better(**entry)
+    except TypeError as error:
+        raise ValueError(f"better: {error}") from error
+    lists = [found.lines, found.left_out]
+    texts = all(isinstance(part, list) and all(isinstance(line, str) for line in part) for part in lists)
+    if found.effort not in ("normal", "best") or not texts or not isinstance(found.levers, dict):
+        raise ValueError("better: expected effort, lines, levers, left_out, adapted and examples")
+    return found
 
 
 def default_labels(known: Mapping[int, Label]) -> list[Label]:

@@ -3,12 +3,14 @@
 No torch here.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 from universeg.app.session import Session
-from universeg.app.state import FIRST_DRAFT, KEPT, Progress, as_entries
+from universeg.app.state import FIRST_DRAFT, KEPT, Draft, ImageState, Progress, as_entries
 from universeg.prediction.check.confidence import Calibration
 from universeg.prediction.check.leave_one_out import verdict
 from universeg.prediction.check.show import summary
@@ -31,11 +33,16 @@ def told(session: Session, work: Progress, export: Progress, since: int = -1) ->
             "settings": {name: getattr(session.settings, name) for name in KEPT},
             "imported": session.imported,
             "notes": session.notes,
+            "measurable": session.can_measure(),
+            "dicom": any(entry.query.series is not None for entry in session.folder.entries.values()),
             "examples": {"count": len(session.examples()), "needed": FIRST_DRAFT, "number": session.examples_number},
             "expected": _estimate(session),
-            "findings": [str(finding) for finding in session.checkup.findings],
+            "findings": [
+                str(finding).replace(f"{session.folder.path}{os.sep}", "") for finding in session.checkup.findings
+            ],
             "order": _look_first(session, expected),
             "work": asdict(work),
+            "better": _better(session),
             "resting": bool(session.wishes.rest),
             "export": asdict(export),
             "images": images,
@@ -64,11 +71,10 @@ def _image(session: Session, key: str, expected: float | None) -> dict[str, Any]
 
 def _expected(session: Session, key: str, calibration: Calibration | None) -> float | None:
     """Expected Dice of the drafts of an image, 0..100, the mean over its slices."""
-    state = session.states[key]
-    drafts = [draft for row, draft in state.drafts.items() if row not in state.slices]
+    drafts = _open_drafts(session.states[key])
     if calibration is None or not drafts:
         return None
-    return round(sum(calibration.expected(draft.sureness) for draft in drafts) / len(drafts), 1)
+    return round(fmean(calibration.expected(draft.sureness) for draft in drafts), 1)
 
 
 def _estimate(session: Session) -> dict[str, Any] | None:
@@ -86,11 +92,35 @@ def _estimate(session: Session) -> dict[str, Any] | None:
     }
 
 
+def _better(session: Session) -> dict[str, Any]:
+    """What improves results: in use, and being looked for."""
+    better = session.better
+    return {
+        "effort": better.effort if better else "quick",
+        "adapted": bool(better and better.adapted),
+        "lines": session.trial if session.wishes.better or not better else better.lines,
+        "examples": better.examples if better else 0,
+        "searching": session.wishes.better,
+    }
+
+
 def _look_first(session: Session, expected: Mapping[str, float | None]) -> list[str]:
-    """The images with drafts, those that are probably worst first."""
+    """The images with drafts, those that are probably worst first, then those that the network is unsure of."""
+    drafts = {key: _open_drafts(state) for key, state in session.states.items()}
+    unsure = sorted(
+        (key for key in drafts if drafts[key]), key=lambda key: fmean(draft.sureness for draft in drafts[key])
+    )
     found = [
-        Result(key, expected_dice=expected[key], warnings=tuple(state.drafts[0].doubts if 0 in state.drafts else ()))
-        for key, state in session.states.items()
-        if any(row not in state.slices for row in state.drafts)
+        Result(
+            key,
+            expected_dice=expected[key],
+            warnings=tuple(drafts[key][0].doubts if not session.states[key].volume else ()),
+        )
+        for key in unsure
     ]
     return [result.image for result in look_first(found)]
+
+
+def _open_drafts(state: ImageState) -> list[Draft]:
+    """The drafts that nobody accepted or painted over."""
+    return [draft for row, draft in state.drafts.items() if row not in state.slices]

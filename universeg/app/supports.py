@@ -43,11 +43,12 @@ class Supports:
             self._images.popitem(last=False)
         return found
 
-    def examples(self, settings: Settings, like: PreparedImage) -> Examples:
-        """The examples for an image: all slices of its kind."""
-        now = self.session.examples()
-        every = [self._example(key, row, revision, settings) for key, row, revision in now]
-        prepared = [one for one in every if one.axis == like.axis]
+    def examples(self, settings: Settings, like: PreparedImage, every: bool = False) -> Examples:
+        """The examples for an image: all slices of its kind; unless `every`, without those that make results worse."""
+        now, better = self.session.examples(), self.session.better
+        left_out = better.left_out if better and not every else ()
+        all_kinds = [self._example(key, row, revision, settings) for key, row, revision in now]
+        prepared = [one for one in all_kinds if one.axis == like.axis and one.name not in left_out]
         for gone in self._examples.keys() - {(key, row) for key, row, _ in now}:
             del self._examples[gone]
         return Examples(tuple(prepared), _present(prepared, self.session.labels))

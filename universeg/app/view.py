@@ -3,7 +3,7 @@
 No torch here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,11 +50,15 @@ class View:
 
     @cached_property
     def _luminance(self) -> LoadedImage:
-        return in_grey(self.colours, "luminance")
+        return self._in_grey("luminance")
 
     def grey(self, channel: str) -> LoadedImage:
         """The image as prediction reads it."""
-        return self._luminance if channel == "luminance" else in_grey(self.colours, channel)
+        return self._luminance if channel == "luminance" else self._in_grey(channel)
+
+    def _in_grey(self, channel: str) -> LoadedImage:
+        """Without a note of the channel, which the page shows beside the image."""
+        return replace(in_grey(self.colours, channel), notes=self.colours.notes)
 
     @cached_property
     def ends(self) -> tuple[float, float]:

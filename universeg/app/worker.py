@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from universeg.app.drafts import chain, make_drafts
-from universeg.app.masks_of_folder import import_masks
+from universeg.app.improving import Networks
 from universeg.app.session import Session
 from universeg.app.state import FIRST_DRAFT, Draft, Progress
 from universeg.app.supports import Key, Supports
@@ -22,7 +22,7 @@ from universeg.base.threads import Processors
 from universeg.prediction.check.checkup import Checkup, check_up
 from universeg.prediction.check.findings import Finding
 from universeg.prediction.predict import as_trained, ready
-from universeg.prediction.segmenter import FewShot, Segmenter
+from universeg.prediction.segmenter import Segmenter
 from universeg.prediction.settings import Settings
 
 AHEAD = 2  # slices after the one in view whose drafts are made before they are looked at
@@ -46,6 +46,7 @@ class Worker(threading.Thread):
         self.work = Progress("loading the network")
         self.stopped = False
         self._supports = Supports(session)
+        self._prepared: tuple[str, Settings] | None = None
         self._saved = time.monotonic()
 
     def stop(self) -> None:
@@ -57,16 +58,13 @@ class Worker(threading.Thread):
     def run(self) -> None:
         """The thread's loop. A failure is shown on the page, since without this thread there are no drafts."""
         try:
-            if not self.session.imported:
-                told = "reading the masks of the folder"
-                import_masks(self.session, lambda done, total: self._say(told, done, total))
-            model = ready(self.weights, self.device)
+            networks = Networks(self.session, ready(self.weights, self.device), self.device)
             torch.set_num_threads(min(torch.get_num_threads(), Processors.now().free_since(STARTED)))
             self._say()
             while not self.stopped:
                 with self.session.lock:
                     seen = self.session.version
-                if self._step(model):
+                if self._step(networks):
                     continue
                 self._save(at_once=True)
                 with self.session.lock:
@@ -77,27 +75,32 @@ class Worker(threading.Thread):
                 self.work = Progress(problem=str(error) or type(error).__name__)
                 self.session.touch()
 
-    def _step(self, model: FewShot) -> bool:
+    def _step(self, networks: Networks) -> bool:
         """Do the most urgent piece of work; False if there is none."""
-        for action in self._agenda(model):
+        networks.follow()
+        for action in self._agenda(networks):
             with suppress(Superseded):
                 action()
             return True
         return False
 
-    def _agenda(self, model: FewShot) -> Iterator[Callable[[], None]]:
+    def _agenda(self, networks: Networks) -> Iterator[Callable[[], None]]:
         """Pieces of work, the most urgent first."""
         session, focus = self.session, self.session.wishes.focus
         if len(session.examples()) < FIRST_DRAFT:
+            if focus is not None and self._prepared != (focus[0], self._settings):
+                yield lambda: self._prepare(focus[0])
             return
         if focus is not None and session.needs_draft(*focus):
-            yield lambda: self._draft(model, focus[0], [focus[1]])
+            yield lambda: self._draft(networks, focus[0], [focus[1]])
+        if session.wishes.better:
+            yield lambda: self._improve(networks)
         for key, row in self._next():
-            yield lambda key=key, row=row: self._draft(model, key, [row])  # type: ignore[misc]
+            yield lambda key=key, row=row: self._draft(networks, key, [row])  # type: ignore[misc]
         if session.checked != session.examples_number:
-            yield lambda: self._check(model)
+            yield lambda: self._check(networks)
         if session.wishes.rest:
-            yield lambda: self._rest(model)
+            yield lambda: self._rest(networks)
 
     def _next(self) -> list[Key]:
         """The slices after the one in view that need a draft."""
@@ -114,12 +117,19 @@ class Worker(threading.Thread):
             after = [one for one in undone[:AHEAD] if not self.session.entry(one[0]).looks_like_volume]
         return [one for one in after if self.session.needs_draft(*one)]
 
-    def _draft(self, model: FewShot, key: str, rows: list[int], propagate: bool = False) -> None:
+    def _prepare(self, key: str) -> None:
+        """Prepare the image in view while the person paints: a large volume takes seconds."""
+        self._prepared = key, self._settings
+        with suppress(*UNUSABLE):  # told when its draft is due
+            self._supports.image(key, self._settings)
+
+    def _draft(self, networks: Networks, key: str, rows: list[int], propagate: bool = False) -> None:
         """Make and keep the drafts of some slices of one image; an image that cannot be used says why."""
         session, number = self.session, self.session.examples_number
         wanted = self._while_wanted(number, (key, rows[0]))
         try:
-            made = make_drafts(model, self._supports, key, rows, replace(self._settings, propagate=propagate), wanted)
+            settings = replace(networks.settings(self._settings), propagate=propagate)
+            made = make_drafts(networks.model, self._supports, key, rows, settings, wanted)
         except UNUSABLE as error:
             session.note_error(key, error)
             return
@@ -131,7 +141,7 @@ class Worker(threading.Thread):
                 session.keep_draft(key, one.row, one.values, Draft(one.sureness, number, [*one.doubts]))
         self._save()
 
-    def _rest(self, model: FewShot) -> None:
+    def _rest(self, networks: Networks) -> None:
         """The next piece of "segment the rest": a picture, or some slices of a volume outward from a painted one."""
         session, key = self.session, self.session.wishes.rest[0]
         with suppress(*UNUSABLE):  # the image's own entry says why
@@ -142,7 +152,7 @@ class Worker(threading.Thread):
                 self._say_rest(1 - len(rows) / count)
                 drafted = session.states[key].drafts.keys() - {*rows, *session.states[key].slices}
                 line = chain(rows, own, drafted) if session.states[key].volume else rows
-                self._draft(model, key, line, propagate=bool(own))
+                self._draft(networks, key, line, propagate=bool(own))
                 return
         with session.lock:
             session.wishes.rest = session.wishes.rest[1:]
@@ -156,7 +166,7 @@ class Worker(threading.Thread):
         else:
             self._say()
 
-    def _check(self, model: FewShot) -> None:
+    def _check(self, networks: Networks) -> None:
         """What Dice to expect, and what is odd about the examples."""
         session, number = self.session, self.session.examples_number
         wanted = self._while_wanted(number, None)
@@ -166,14 +176,36 @@ class Worker(threading.Thread):
             wanted()
             time.sleep(0.05)
         try:
-            examples = self._supports.examples(
-                self._settings, self._supports.image(session.examples()[-1][0], self._settings)
-            )
-            checkup = check_up(Segmenter(model, examples, self._settings), advance=wanted)
+            settings = networks.settings(self._settings)
+            newest = self._supports.image(session.examples()[-1][0], settings)
+            segmenter = Segmenter(networks.unadapted, self._supports.examples(settings, newest), settings)
+            checkup = check_up(segmenter, advance=wanted) if session.can_measure() else Checkup()
         except UNUSABLE as error:
             checkup = Checkup((Finding(str(error)),))
         session.keep_checkup(checkup, number)
         self._say()
+
+    def _improve(self, networks: Networks) -> None:
+        """Find what improves results. The slice in view gets its draft meanwhile, as before."""
+        session, effort, told = self.session, self.session.wishes.better, "finding what improves the results"
+
+        def advance(share: float) -> None:
+            if self.stopped or session.wishes.better != effort:
+                raise Superseded
+            self._say(told, share, 1)
+            focus = session.wishes.focus
+            if focus is not None and session.needs_draft(*focus):
+                with suppress(Superseded):
+                    self._draft(networks, focus[0], [focus[1]])
+
+        try:
+            networks.improve(self._supports, self._settings, advance)
+        except (*UNUSABLE, RuntimeError) as error:
+            with session.lock:
+                session.trial.append(f"this could not be done: {error}")
+                session.wishes.better = None
+        finally:
+            self._say()
 
     def _while_wanted(self, number: int, own: Key | None) -> Callable[[], None]:
         """For `advance`: raises Superseded if the examples changed, or if another slice in view waits for its draft."""

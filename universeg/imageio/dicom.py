@@ -17,6 +17,7 @@ from universeg.imageio.stack import stacked
 
 MOST_SAMPLES = 1 << 30  # of all frames together; a header may claim any number
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes lead to the left, to the back, up
+STANDARD_UID = "1.2.840.10008."  # begins the numbers of all kinds of files in the standard
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 PHYSICAL = {"CT", "PT", "NM"}  # modalities whose values are physical quantities, whatever the display polarity
@@ -30,19 +31,30 @@ def dicom(path: Path, index: int | None = None) -> RawImage:
     One frame is a picture (row, column), or (row, column, 3) in colour, with an affine if the file says where it lies.
     A file whose frames all say where they lie is a volume. Of other files with several frames, `index` chooses one.
     """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        file = pydicom.dcmread(path)
-    except InvalidDicomError as error:
-        raise ImageError(f"is not a DICOM file: {error}") from error
+    file = dicom_file(path)
     frames = _frames(file)
     if index is not None and not 0 <= index < frames:
         raise ImageError(f"holds {frames} frames, number {index} is wanted")
     if index is not None or frames == 1:
         return _picture(file, index or 0)
     return _volume(file, frames, path)
+
+
+def dicom_file(path: Path, **options: Any) -> Any:
+    """What a file holds, also an old one without preamble or transfer syntax; `options` are of pydicom.dcmread."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+    from pydicom.uid import ImplicitVRLittleEndian
+
+    try:
+        file = pydicom.dcmread(path, **options)
+    except InvalidDicomError as error:
+        file = pydicom.dcmread(path, **options, force=True)
+        if not str(file.get("SOPClassUID", "")).startswith(STANDARD_UID):
+            raise ImageError("is not a DICOM file: it does not say what kind of image it holds") from error
+    if "TransferSyntaxUID" not in file.file_meta:
+        file.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # the default of the standard
+    return file
 
 
 def _frames(file: Any) -> int:

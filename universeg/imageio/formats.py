@@ -3,6 +3,7 @@
 To add a format: a module with its reader (a path and an optional frame number in, a RawImage out), and one line here.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,11 @@ from universeg.imageio.image import ImageError, RawImage
 from universeg.imageio.itk import metaimage, nrrd
 from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.nifti import mgz, nifti
+from universeg.imageio.not_an_image import AGAIN, not_an_image
 from universeg.imageio.raster import raster
+
+# Where SimpleITK found a mistake in its own source, and at which address of memory.
+PLACE_IN_LIBRARY = re.compile(r"Exception thrown in .*?ERROR: \w+\(0x[0-9a-f]+\): ")
 
 Reader = Callable[[Path, int | None], RawImage]
 
@@ -28,7 +33,7 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "nifti": Format(nifti, (".nii.gz", ".nii")),
+    "nifti": Format(nifti, (".nii.gz", ".nii", ".hdr")),
     "mgz": Format(mgz, (".mgz", ".mgh")),
     "metaimage": Format(metaimage, (".mha", ".mhd")),
     "nrrd": Format(nrrd, (".nrrd", ".nhdr")),
@@ -73,10 +78,12 @@ def failures_named(path: Path, name: str) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise type(error)(error.reason, error.file or str(path), error.remedy or "look at the file") from error
+        reason, remedy = not_an_image(path) or (error.reason, "look at the file")
+        raise type(error)(reason, error.file or str(path), error.remedy or remedy) from error
     except FileNotFoundError:
         raise
     # The libraries raise exceptions of any type for damaged or hostile files; none may reach the user as a traceback.
     except Exception as error:
-        reason = f"cannot be read as {name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise ImageError(reason, str(path), "export or fetch the file again") from error
+        said = PLACE_IN_LIBRARY.sub("", " ".join(str(error).split()))[:300]
+        reason, remedy = not_an_image(path) or (f"cannot be read as {name}: {type(error).__name__}: {said}", AGAIN)
+        raise ImageError(reason, str(path), remedy) from error

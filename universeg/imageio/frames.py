@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
+from universeg.imageio.dicom import dicom_file
 from universeg.imageio.formats import failures_named, format_of
 from universeg.imageio.library_warnings import library_warnings
+from universeg.imageio.nifti import opened
+from universeg.imageio.raster import main_pages
 
 
 def frame_count(path: Path) -> int:
@@ -18,10 +20,8 @@ def frame_count(path: Path) -> int:
 
 
 def _of_nifti(path: Path) -> int:
-    import nibabel as nib
-
-    image: Any = nib.load(path)
-    return int(image.shape[3]) if len(image.shape) == 4 else 1
+    shape = opened(path).shape
+    return int(shape[3]) if len(shape) == 4 else 1
 
 
 def _of_itk(path: Path) -> int:
@@ -37,7 +37,7 @@ def _of_raster(path: Path) -> int:
         import tifffile
 
         with tifffile.TiffFile(path) as file:
-            return len(file.pages)
+            return len(main_pages(file))
     if path.suffix.lower() != ".gif":
         return 1
     with Image.open(path) as image:
@@ -46,9 +46,7 @@ def _of_raster(path: Path) -> int:
 
 def _of_dicom(path: Path) -> int:
     """Frames that do not say where they lie; those that do are one volume."""
-    import pydicom
-
-    file = pydicom.dcmread(path, stop_before_pixels=True)
+    file = dicom_file(path, stop_before_pixels=True)
     placed = [group.get("PlanePositionSequence") for group in file.get("PerFrameFunctionalGroupsSequence", None) or ()]
     return 1 if placed and all(placed) else int(file.get("NumberOfFrames", 1) or 1)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Affine = NDArray[np.float64]  # (4, 4): from indices to millimetres, to the right, to the front, up
 MOST_SHEAR_DEGREES = 1.5  # by which the axes of a volume may differ from perpendicular
 LONGEST = 1 << 16  # samples along an axis: resampling takes memory by this number, also if the image is one sample wide
+MOST_CHANNELS = 4  # of a picture: red, green, blue and opacity
 LARGEST = 1e38  # of samples
 FARTHEST = 1e9  # millimetres: larger numbers of an affine, and spacings beyond it or its inverse, are damage
 LEAST_DETERMINANT = 1e-6  # of the directions of a volume's axes; 0 if they lie in one plane
@@ -141,6 +142,9 @@ def upright(
         given = spacing or raw.spacing or (1.0, 1.0)
         if len(given) != 2:
             raise ImageError(f"is a picture, but {len(given)} spacings are given", remedy="give two: row, column")
+        if raw.values.ndim > 2 and raw.values.shape[-1] > MOST_CHANNELS:
+            channels = f"has {raw.values.shape[-1]} channels; expected 1 to {MOST_CHANNELS}"
+            raise ImageError(channels, remedy="save the one you mean in grey")
         return LoadedImage(
             raw.values, given, where, palette=raw.palette, header=raw.header, stored_shape=raw.shape, notes=raw.notes
         )

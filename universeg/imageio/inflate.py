@@ -6,7 +6,14 @@ from pathlib import Path
 
 from universeg.imageio.image import ImageError
 
+MAGIC = b"\x1f\x8b"  # the first bytes of every gzipped file
 CHUNK = 1 << 20  # bytes: one read of all would take the memory of the limit first
+
+
+def is_gzipped(path: Path) -> bool:
+    """By its first bytes: programs and people rename `.nii.gz` to `.nii` and back."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def inflated(path: Path, most: int) -> bytes:

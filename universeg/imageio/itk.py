@@ -15,8 +15,12 @@ LONGEST_FIELD = 500  # bytes of a line of a NRRD header; `key:=value` lines may 
 MOST_VOXELS = 1 << 31
 AXES = re.compile(rb"^\s*NDims\s*=\s*([^\r\n]*)", re.MULTILINE)
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+UNIT = re.compile(rb'^space units:\s*"([^"]*)"', re.MULTILINE)  # of the first axis
+MILLIMETRES = {b"um": 1e-3, b"microns": 1e-3, b"micron": 1e-3, b"cm": 10.0, b"m": 1e3}  # of other units
+DIRECTED = re.compile(rb"^(?:space:|(?:TransformMatrix|Rotation|Orientation)\s*=)", re.MULTILINE)
 KINDS = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}  # of SimpleITK, by the keys of `formats`
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres lead left, back, up
+UNDIRECTED = "its header does not say where left and right are (it has no space or matrix of directions)"
 
 
 def metaimage(path: Path, index: int | None = None) -> RawImage:
@@ -78,10 +82,16 @@ def _read(path: Path, kind: str, index: int | None) -> RawImage:
         values = values[0]
     if values.ndim == 3 and values.shape[0] == 1 and image.GetNumberOfComponentsPerPixel() == 1:
         values = values[0]
-    spacing = image.GetSpacing()
+    with path.open("rb") as file:
+        header = file.read(HEADER)
+    unit = UNIT.search(header) if kind == "nrrd" else None
+    scale = MILLIMETRES.get(unit.group(1), 1.0) if unit else 1.0
+    spacing = [scale * step for step in image.GetSpacing()]
     if image.GetDimension() == 2 or values.ndim == 2:
         return RawImage(values, spacing=(spacing[1], spacing[0]))
-    return RawImage(values.swapaxes(0, 2), _affine(image), is_volume=True)
+    notes = () if DIRECTED.search(header) else (UNDIRECTED,)
+    affine = np.diag([scale] * 3 + [1.0]) @ _affine(image)
+    return RawImage(values.swapaxes(0, 2), affine, is_volume=True, notes=notes)
 
 
 def _affine(image: Any) -> Affine:

@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 from universeg.imageio.formats import ENDINGS, ending_of, format_of, read
-from universeg.imageio.image import ImageError, LoadedImage, upright
+from universeg.imageio.image import GIVE_AFFINE, ImageError, LoadedImage, upright
 from universeg.imageio.masks import label_values
 from universeg.standardise.normalise import luminance
 
 
 def stem(path: Path) -> str:
-    """The file's name without its ending; `.nii.gz` is one ending."""
-    return path.name[: len(path.name) - len(ending_of(path.name) or path.suffix)]
+    """The file's name without its ending; `.nii.gz` is one ending. Accents of macOS and of other systems are alike."""
+    return normalize("NFC", path.name[: len(path.name) - len(ending_of(path.name) or path.suffix)])
 
 
 def is_readable(path: Path) -> bool:
@@ -58,4 +59,5 @@ def _loaded(path: Path, frame: int | None = None) -> LoadedImage:
     try:
         return upright(raw, where=str(path))
     except ImageError as error:
-        raise ImageError(error.reason, str(path), "save the file with a valid affine") from error
+        remedy = "save the file with a valid affine" if error.remedy == GIVE_AFFINE else error.remedy
+        raise ImageError(error.reason, str(path), remedy) from error

@@ -19,6 +19,8 @@ MANY = 3  # distinct values from which a picture in a lossy format is taken for 
 WIDE = 32  # least range of its values then; a smaller one is more likely a few labels
 MANY_LOSSLESS = 32  # distinct values for other formats, where label maps may have many values
 NEAR_ENDS, SHARE = 0.12, 0.9  # of a blurred two-valued mask this share of pixels lies this near to one of its ends
+SOFT = 6  # distinct values of any format from which a mask is taken for one with smooth edges, if all others are there
+INNER = 0.1  # share of the pixels of the values between that lie inside an area of one value, at most
 LOSSY = (".jpg", ".jpeg")
 
 Values = NDArray[Any]
@@ -89,12 +91,19 @@ def _of_colours(colours: Values, where: str) -> tuple[Values, tuple[str, ...]]:
     """The grey level, or 1 for the one colour that is not black."""
     if (colours == colours[..., :1]).all():
         return np.asarray(np.take(colours, 0, axis=-1)), ()
-    found = np.unique(colours.reshape(-1, colours.shape[-1]), axis=0)
-    if len(found) == 2 and not found[0].any():
-        return np.asarray(colours.any(axis=-1), np.uint8), ()
+    marked = colours.any(axis=-1)
+    painted = colours[marked]
+    if len(painted) < marked.size and (painted == painted[0]).all():  # without sorting all pixels, which takes long
+        return np.asarray(marked, np.uint8), ()
     raise ImageError(
-        f"the mask is in {len(found)} colours", where, "save it with one grey level for each structure (0 outside)"
+        f"the mask is in {_count(colours)} colours", where, "save it with one grey level for each structure (0 outside)"
     )
+
+
+def _count(colours: Values) -> int:
+    """How many colours (..., channel) there are; each is compared as one item, which is faster than by channel."""
+    flat = np.ascontiguousarray(colours.reshape(-1, colours.shape[-1]))
+    return len(set(flat.view(np.dtype((np.void, flat.itemsize * flat.shape[1]))).ravel().tolist()))
 
 
 def _without_blur(values: Values, image: LoadedImage) -> tuple[Values, tuple[str, ...]]:
@@ -104,7 +113,7 @@ def _without_blur(values: Values, image: LoadedImage) -> tuple[Values, tuple[str
     found, counts = np.unique(values, return_counts=True)
     low, high = int(found[0]), int(found[-1])
     lossy = image.where.lower().endswith(LOSSY) and high - low >= WIDE
-    if len(found) < (MANY if lossy else MANY_LOSSLESS):
+    if len(found) < (MANY if lossy else MANY_LOSSLESS) and not _has_smooth_edges(values, found):
         return values, ()
     near = np.minimum(found - low, high - found) <= NEAR_ENDS * (high - low)
     if counts[near].sum() < SHARE * counts.sum():
@@ -112,3 +121,18 @@ def _without_blur(values: Values, image: LoadedImage) -> tuple[Values, tuple[str
     half = (low + high) / 2
     note = f"it has {len(found)} grey levels in two clusters, so it was cut at half of its range ({half:g})"
     return np.where(values >= half, high, 0 if low < NEAR_ENDS * high else low).astype(values.dtype), (note,)
+
+
+def _has_smooth_edges(values: Values, found: Values) -> bool:
+    """Whether the values between the lowest and the highest are at edges only, as a soft brush leaves them.
+
+    The structures of a label map have an inside.
+    """
+    low, high = found[0], found[-1]
+    if len(found) < SOFT or int(high) - int(low) < WIDE:
+        return False
+    between = (values > low) & (values < high)
+    middle = values[1:-1, 1:-1]
+    beside = (values[:-2, 1:-1], values[2:, 1:-1], values[1:-1, :-2], values[1:-1, 2:])
+    inner = between[1:-1, 1:-1] & np.logical_and.reduce([middle == other for other in beside])
+    return bool(np.count_nonzero(inner) <= INNER * np.count_nonzero(between))

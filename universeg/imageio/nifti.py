@@ -1,5 +1,6 @@
-"""NIfTI (.nii, .nii.gz) and FreeSurfer's MGZ, through nibabel."""
+"""NIfTI (.nii, .nii.gz, .hdr with .img) and FreeSurfer's MGZ, through nibabel."""
 
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from universeg.imageio.image import SAME_GRID, Affine, ImageError, RawImage, voxel_sizes
-from universeg.imageio.inflate import inflated
+from universeg.imageio.inflate import inflated, is_gzipped
 
-IN_PLACE = (".nii", ".mgh")  # endings of files that are not compressed, which nibabel reads in place
+PAIR, SAMPLES = ".hdr", ".img"  # endings of a header and of the file beside it that has the samples
+PAIR_MAGIC = (b"ni1\0", b"ni2\0")  # in a header of NIfTI, but not of Analyze
+MGH_VERSION = b"\0\0\0\1"  # the first bytes of every MGH file
+MOST_HEADER = 1 << 10  # bytes
 SLACK = 1 << 20  # bytes that may follow the samples
 UNITS = {"meter": 1e3, "micron": 1e-3}  # in millimetres; a file that names no unit means millimetres
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
@@ -27,12 +31,10 @@ def mgz(path: Path, index: int | None = None) -> RawImage:
 
 
 def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
-    import nibabel as nib
-
-    image: Any = nib.load(path)
+    image = opened(path)
     if np.prod(image.shape, dtype=float) > MOST_VOXELS:
         raise ImageError(f"claims {' x '.join(map(str, image.shape))} voxels, more than {MOST_VOXELS}")
-    if path.suffix.lower() not in IN_PLACE:
+    if path.suffix.lower() != PAIR and is_gzipped(path):
         image = type(image).from_bytes(_content(path, image, offset))
     if index is None:
         values = np.asanyarray(image.dataobj)
@@ -51,6 +53,45 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
             values.T, spacing=(float(steps[1]), float(steps[0])), header=image.header, shape=shape, notes=notes
         )
     return RawImage(values, affine, is_volume=True, header=image.header, shape=shape, notes=notes)
+
+
+def opened(path: Path) -> Any:
+    """An image of nibabel that knows its header. The first bytes, not the name, tell whether a file is gzipped."""
+    import nibabel as nib
+
+    if path.suffix.lower() == PAIR:
+        return _opened_pair(path)
+    gzipped = is_gzipped(path)
+    with gzip.open(path) if gzipped else path.open("rb") as stream:
+        start = stream.read(MOST_HEADER)
+        stream.seek(0)
+        mgh = start.startswith(MGH_VERSION)
+        kinds = (nib.MGHImage,) if mgh else (nib.Nifti1Image, nib.Nifti2Image)
+        for kind in kinds:
+            if not mgh and not kind.header_class.may_contain_header(start):
+                continue
+            if not gzipped and path.suffix.lower() not in (".gz", ".mgz"):
+                return kind.from_file_map({"image": nib.FileHolder(str(path))})  # reads its samples in place
+            return kind.from_stream(stream) if gzipped else kind.from_bytes(stream.read())
+    raise ImageError("its first bytes are not those of a NIfTI or MGZ file")
+
+
+def _opened_pair(path: Path) -> Any:
+    """A NIfTI header whose samples are in the .img file beside it."""
+    import nibabel as nib
+
+    with path.open("rb") as file:
+        start = file.read(MOST_HEADER)
+    kind = next((k for k in (nib.Nifti1Pair, nib.Nifti2Pair) if k.header_class.may_contain_header(start)), None)
+    if kind is None or not any(magic in start[:348] for magic in PAIR_MAGIC):
+        raise ImageError(
+            "is a header without the mark of NIfTI, as of Analyze 7.5, which does not say where left and right are",
+            remedy="convert it to .nii.gz with a program that knows its orientation",
+        )
+    samples = next((one for one in (path.with_suffix(e) for e in (SAMPLES, SAMPLES.upper())) if one.is_file()), None)
+    if samples is None:
+        raise ImageError(f"has no {path.stem}{SAMPLES} beside it, which has the samples", remedy="fetch both files")
+    return kind.from_file_map({"header": nib.FileHolder(str(path)), "image": nib.FileHolder(str(samples))})
 
 
 def _millimetres(image: Any) -> Affine:

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from universeg.imageio.image import ImageError, RawImage
+from universeg.imageio.image import MOST_CHANNELS, ImageError, RawImage
 from universeg.imageio.inflate import inflated
 
 BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # the colours that the values of a one-bit picture stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # modes whose values are numbers
 NETPBM = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")  # kind, width, height, maximum
+# Compressions of TIFF that Pillow decodes: none, CCITT, LZW, JPEG, Deflate, PackBits, Zstandard.
+PILLOW_DECODES = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 50000}
 MOST_PIXELS = 1 << 28  # a file of a few bytes may claim any size
 SMALL, MOST_EXPANSION = 1 << 24, 1 << 14  # pixels that any file may have, and pixels for each byte of a larger one
 MOST_BYTES = 1 << 30  # of the content of a gzipped file
@@ -80,11 +82,23 @@ def oriented(values: Values, orientation: int) -> Values:
 def _pillow(source: Any, index: int | None) -> list[Frame]:
     """One frame, or all if no index is given."""
     with _opened(source) as image:
-        # The others of an MPO, a JPEG file of some cameras, are previews of the first or another view of it.
-        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        _check(index, count, image.width, image.height)
-        numbers = range(count) if index is None else range(index, index + 1)
+        numbers = _pictures(image, source)
+        _check(index, len(numbers), image.width, image.height)
+        numbers = numbers if index is None else [numbers[index]]
         return [_frame(image, number, source, len(numbers)) for number in numbers]
+
+
+def _pictures(image: Image.Image, source: Any) -> list[int]:
+    """The numbers of the frames that are pictures of their own."""
+    count = getattr(image, "n_frames", 1)
+    if image.format == "MPO":  # the others of this JPEG file of some cameras are previews, or another view
+        return [0]
+    if image.format == "TIFF" and count > 1:
+        import tifffile
+
+        with tifffile.TiffFile(source) as file:
+            return main_pages(file)
+    return list(range(count))
 
 
 def _opened(source: Any) -> Image.Image:
@@ -150,10 +164,18 @@ def _tiff(source: Any, index: int | None) -> list[Frame]:
         first: Any = file.pages[0]
         if _pillow_is_exact(first):
             return []
-        _check(index, len(file.pages), first.imagewidth, first.imagelength)
-        pages = list(file.pages) if index is None else [file.pages[index]]
+        numbers = main_pages(file)
+        _check(index, len(numbers), first.imagewidth, first.imagelength)
+        pages = [file.pages[number] for number in (numbers if index is None else [numbers[index]])]
         palette = BLACK_WHITE if first.bitspersample == 1 else None
         return [(_tiff_page(page), palette) for page in pages]
+
+
+def main_pages(file: Any) -> list[int]:
+    """The numbers of the pages of a TIFF that are pictures: not their previews, and not masks of transparency."""
+    extra = 1 | 4  # bits of NewSubfileType
+    numbers = [number for number, page in enumerate(file.pages) if not int(page.subfiletype or 0) & extra]
+    return numbers or list(range(len(file.pages)))
 
 
 def _pillow_is_exact(page: Any) -> bool:
@@ -161,7 +183,8 @@ def _pillow_is_exact(page: Any) -> bool:
 
     Pillow turns pages by their orientation itself, and mixes up the pixels of some of them.
     """
-    return page.bitspersample in (1, 2, 4, 8) and page.sampleformat == 1 and _tiff_orientation(page) == 1
+    known = int(page.compression) in PILLOW_DECODES and page.samplesperpixel <= MOST_CHANNELS
+    return known and page.bitspersample in (1, 2, 4, 8) and page.sampleformat == 1 and _tiff_orientation(page) == 1
 
 
 def _tiff_orientation(page: Any) -> int:

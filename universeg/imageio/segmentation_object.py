@@ -11,6 +11,7 @@ from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Colour
 from universeg.imageio.formats import failures_named
 from universeg.imageio.image import ImageError
+from universeg.imageio.series import is_dicom
 
 MAKER = "universeg"
 LONGEST_NAME = 64  # characters of a segment's name in DICOM
@@ -38,7 +39,7 @@ def write_segmentation_object(
         if len(sources) != len(slices):
             raise ImageError(f"holds {len(slices)} slices in {len(sources)} files", remedy="use --format nifti")
         made = highdicom.seg.Segmentation(
-            source_images=[_complete(source) for source in sources],
+            source_images=[_complete(source, _distance(sources)) for source in sources],
             pixel_array=slices,
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[_description(highdicom, n, *one) for n, one in enumerate(structures, 1)],
@@ -54,6 +55,23 @@ def write_segmentation_object(
         )
     with atomic_write(path) as part:
         made.save_as(part)
+
+
+def check_source(file: Path) -> None:
+    """Raise ImageError, before any work is done, if no SEG can refer to the series of this file."""
+    _highdicom()
+    import pydicom
+
+    if not is_dicom(file):
+        raise ImageError("is not DICOM", str(file), "--format seg is for the slices of a DICOM series")
+    with failures_named(file, "dicom"):
+        header = pydicom.dcmread(file, specific_tags=["FrameOfReferenceUID"])
+    if not header.get("FrameOfReferenceUID"):
+        raise ImageError(
+            "the series has no Frame of Reference UID, which a DICOM SEG must refer to",
+            str(file.parent),
+            "use --format nifti, or export the series again",
+        )
 
 
 def _highdicom() -> Any:
@@ -82,8 +100,16 @@ def _description(highdicom: Any, number: int, name: str, colour: Colour) -> Any:
     )
 
 
-def _complete(source: Any) -> Any:
-    """With empty values for attributes that anonymisation removed, and that every SEG must copy."""
+def _distance(sources: Sequence[Any]) -> float:
+    """Millimetres from one slice to the next; 1 for a single slice."""
+    places = [np.array(source.ImagePositionPatient, float) for source in sources[:2]]
+    return float(np.linalg.norm(places[1] - places[0])) if len(places) > 1 else 1.0
+
+
+def _complete(source: Any, distance: float) -> Any:
+    """With what a SEG must copy: empty values for attributes that anonymisation removed, and a thickness of slices."""
+    if not source.get("SliceThickness"):
+        source.SliceThickness = f"{distance:.6g}"
     for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID"):
         if name not in source:
             setattr(source, name, "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from universeg.imageio.dicom import dicom
+from universeg.imageio.dicom import dicom, dicom_file
 from universeg.imageio.formats import ending_of, failures_named, format_of, guarded
 from universeg.imageio.image import ImageError, LoadedImage, upright
 from universeg.imageio.library_warnings import library_warnings
@@ -131,11 +131,9 @@ def read_series_folder(folder: Path) -> tuple[Series, LoadedImage]:
 
 
 def _slice(path: Path) -> _Slice:
-    import pydicom
-
     try:
         with failures_named(path, "dicom"), library_warnings():
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS])
+            header = dicom_file(path, stop_before_pixels=True, specific_tags=[*TAGS])
             directions = np.round(np.array(header.get("ImageOrientationPatient") or (), float), 3)
             grid = str(header.get("Rows")), str(header.get("Columns")), *directions.tolist()
             return _Slice(

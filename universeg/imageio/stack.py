@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from universeg.imageio.image import Affine, ImageError, RawImage
 
 UNEVEN = 0.1  # largest departure of a gap from the usual one, as a share of it
+SAME_PLACE = 1e-3  # millimetres
 TILTED = 1e-2  # largest difference of directions between the slices of one volume
 
 
@@ -45,7 +46,12 @@ def _placed(affines: Sequence[Affine], paths: Sequence[Path]) -> tuple[tuple[int
     order = np.argsort(places, kind="stable")
     gaps = np.diff(places[order])
     usual = float(np.median(gaps))
-    if gaps.min() <= 0 or np.abs(gaps - usual).max() > UNEVEN * usual:
+    if gaps.min() <= SAME_PLACE:
+        at = int(gaps.argmin())
+        pair = " and ".join(paths[order[n]].name for n in (at, at + 1))
+        remedy = "are these several acquisitions or times? Keep the files of one"
+        raise ImageError(f"two of its {len(paths)} slices lie at the same place: {pair}", folder, remedy)
+    if np.abs(gaps - usual).max() > UNEVEN * usual:
         at = int(np.abs(gaps - usual).argmax())
         what = f"{gaps[at]:.2f} mm between {paths[order[at]].name} and {paths[order[at + 1]].name}, usually {usual:.2f}"
         raise ImageError(f"its slices are not evenly spaced: {what}", folder, REMEDY)

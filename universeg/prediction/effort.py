@@ -1,6 +1,7 @@
 """`--effort`: the levers for a person's examples, chosen by leave-one-out before any image is segmented."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import cast
@@ -39,6 +40,13 @@ class Improved:
     model: nn.Module
     unadapted: nn.Module  # with the weights before they were adapted, for checks: adapted ones know the examples
     examples: Examples
+    levers: Levers
+    adapted: nn.Module | None = None  # the adapted weights without levers, if they are used
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The names of the examples to show."""
+        return frozenset(image.name for image in self.examples.images)
 
 
 def improved(
@@ -50,13 +58,40 @@ def improved(
     console: Console,
     quiet: bool,
 ) -> Improved:
+    """`improve` for a command: shows a progress bar, and writes adapted weights into the output folder."""
+    if not effort.does_something:
+        return Improved(network, network, examples, Levers())
+    with Progress(*Progress.get_default_columns(), console=console, disable=quiet) as progress:
+        bar = progress.add_task("trying levers", total=1.0)
+        found = improve(
+            network,
+            examples,
+            effort,
+            size,
+            say=lambda line: None if quiet else say(console, line),
+            advance=lambda share: progress.update(bar, completed=share),
+        )
+    if found.adapted is not None:
+        path = output / "adapted.safetensors"
+        save_adapted(found.adapted, path, size)
+        say(console, f"the adapted weights are saved; to use them again: --weights {path}")
+        say(console, "what is said below about the expected Dice is of the weights before they were adapted")
+    return found
+
+
+def improve(
+    network: nn.Module,
+    examples: Examples,
+    effort: EffortConfig,
+    size: int,
+    say: Callable[[str], None] = lambda line: None,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Improved:
     """Choose the levers for the examples.
 
-    `size` is what the network sees, in pixels per side. Says in one line what came of each lever. Adapted weights are
-    written into the output folder.
+    `size` is what the network sees, in pixels per side. `say` gets one line about each lever, `advance` the finished
+    share; what `advance` raises ends the work.
     """
-    if not effort.does_something:
-        return Improved(network, network, examples)
     from universeg.training.effort import choose  # training takes time to load, and one pass does not need it
 
     flags = {field.name: getattr(effort, field.name) for field in fields(LeverFlags)}
@@ -64,30 +99,21 @@ def improved(
     (images, masks), origin = _tensors(examples)
     subjects = [examples.images[at].name for at in origin]
     if len(set(subjects)) < 2:
-        say(console, "levers: not tried, because that needs two examples with a structure")
+        say("levers: not tried, because that needs two examples with a structure")
         model = build(network, levers)
-        return Improved(model, model, examples)
+        return Improved(model, model, examples, levers)
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
     tensors = ExampleTensors.of(images, masks, subjects).to(device)
-    with Progress(*Progress.get_default_columns(), console=console, disable=quiet) as progress:
-        bar = progress.add_task("trying levers", total=1.0)
-        choice = choose(
-            network,
-            tensors,
-            effort.effort,
-            levers,
-            size,
-            say=lambda line: None if quiet else say(console, line),
-            advance=lambda share: progress.update(bar, completed=share),
-        )
-    if choice.is_adapted:
-        path = output / "adapted.safetensors"
-        save_model(cast(Network, choice.network), path, {"size": str(size)})
-        say(console, f"the adapted weights are saved; to use them again: --weights {path}")
-        say(console, "what is said below about the expected Dice is of the weights before they were adapted")
+    choice = choose(network, tensors, effort.effort, levers, size, say=say, advance=advance)
     dropped = set(origin) - {origin[index] for index in choice.kept}
     kept = tuple(image for at, image in enumerate(examples.images) if at not in dropped)
-    return Improved(choice.model, build(network, choice.levers), replace(examples, images=kept))
+    unadapted, adapted = build(network, choice.levers), choice.network if choice.is_adapted else None
+    return Improved(choice.model, unadapted, replace(examples, images=kept), choice.levers, adapted)
+
+
+def save_adapted(network: nn.Module, path: Path, size: int) -> None:
+    """Write adapted weights, which see images of `size` pixels per side."""
+    save_model(cast(Network, network), path, {"size": str(size)})
 
 
 def _tensors(examples: Examples) -> tuple[tuple[torch.Tensor, torch.Tensor], list[int]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from universeg.imageio.formats import ENDINGS
+from universeg.imageio.formats import ENDINGS, ending_of
 from universeg.imageio.frames import frame_count
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import stem
@@ -14,6 +14,24 @@ from universeg.prediction.colours import coloured_image, in_grey
 from universeg.prediction.pair_names import bare, is_mask_name
 from universeg.prediction.pairing import images_in
 from universeg.prediction.results import file_name
+
+LISTED = 5  # files that a message names
+NO_IMAGES = {
+    "",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".json",
+    ".md",
+    ".html",
+    ".pdf",
+    ".xml",
+    ".xlsx",
+    ".yaml",
+    ".yml",
+    ".db",
+    ".ini",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,35 @@ def find_queries(paths: Sequence[Path]) -> list[Query]:
     if clashes:
         raise ImageError(f"results are named after the images, and these share a name: {clashes}; run them separately")
     return found
+
+
+def left_out(paths: Sequence[Path], queries: Sequence[Query]) -> list[str]:
+    """For each folder among the paths, a sentence on the entries directly in it that look like images but are not read.
+
+    These are broken links, folders that are named like files, and files of unknown formats. Text and files that belong
+    to another one of the same name, as .raw to .mhd, are not told.
+    """
+    read, names = {file for query in queries for file in (query.path, *query.files)}, {query.name for query in queries}
+    sentences = list[str]()
+    for folder in filter(Path.is_dir, paths):
+        aside = [path for path in sorted(folder.iterdir()) if path not in read and not path.name.startswith(".")]
+        reasons = [f"{path.name} ({reason})" for path in aside if (reason := _why_not_read(path, names))]
+        if reasons:
+            more = f" and {len(reasons) - LISTED} more" if len(reasons) > LISTED else ""
+            known = ", ".join(sorted(ENDINGS))
+            sentences.append(f"not read in {folder}: {', '.join(reasons[:LISTED])}{more}; formats: {known}")
+    return sentences
+
+
+def _why_not_read(path: Path, names: set[str]) -> str:
+    """The reason; empty for what nobody would take for an image."""
+    if path.is_dir():
+        return "a folder" if ending_of(path.name) else ""
+    if not path.exists():
+        return "a link to nothing"
+    if ending_of(path.name) or path.suffix.lower() in NO_IMAGES or path.stem in names:
+        return ""
+    return "an unknown format"
 
 
 def _in_folder(folder: Path) -> list[Query]:

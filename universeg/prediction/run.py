@@ -17,6 +17,7 @@ from universeg import __version__
 from universeg.base.console import say
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import read_colours
+from universeg.imageio.segmentation_object import check_source
 from universeg.model.registry import weights_path
 from universeg.prediction.check.query_doctor import QueryDoctor, answer_findings
 from universeg.prediction.check.show import summary
@@ -25,7 +26,7 @@ from universeg.prediction.label_files import write_label_files
 from universeg.prediction.overlay import ExamplePanels, overlay
 from universeg.prediction.pairing import Pair, find_pairs
 from universeg.prediction.preprocess import preprocess
-from universeg.prediction.queries import Query, find_queries
+from universeg.prediction.queries import Query, find_queries, left_out
 from universeg.prediction.report.check_report import show_check
 from universeg.prediction.report.csv_file import write_csv
 from universeg.prediction.report.html import Page, write_html
@@ -54,6 +55,7 @@ def run(config: PredictConfig) -> list[Result]:
     console = Console(stderr=True)
     pairs = find_pairs(config.support, config.support_masks, lambda line: _warn(console, "support", [line]))
     queries = [] if config.checks.check else find_queries(config.images)
+    _warn(console, "images", left_out(config.images, queries))
     _keep_apart(config, pairs, queries)
     for pair in pairs if config.verbose else []:
         say(console, f"pair: {pair.image} with {', '.join(map(str, pair.masks))}")
@@ -143,6 +145,8 @@ class _Work:
         """Segment all frames of one image and write its files."""
         config, support = self.config, self.segmenter.examples.images
         frames, found = list[tuple[LoadedImage, Segmentation]](), list[str]()
+        if config.format == "seg":
+            check_source(query.files[0])
         numbers, bar = query.frames(config.frame), progress.add_task(f"  {query.path.name}", visible=False)
         for frame in numbers:
             scan = query.load(frame, config.settings.channel)

@@ -62,11 +62,29 @@ def _together(parts: Sequence[LoadedImage], structures: bool) -> LoadedImage:
     return replace(first, values=values, palette=None, notes=(*first.notes, *notes))
 
 
+def is_resized(image: LoadedImage, mask: LoadedImage) -> bool:
+    """Whether the mask of a picture has another size, with the same proportions but for one pixel."""
+    if image.is_volume or mask.is_volume or image.values.shape == mask.values.shape:
+        return False
+    (high, wide), (own_high, own_wide) = image.values.shape, mask.values.shape
+    return bool(abs(own_high * wide - own_wide * high) <= max(high, wide))
+
+
+def resized(mask: LoadedImage, shape: tuple[int, ...]) -> LoadedImage:
+    """The mask of a picture at another size (H, W); each pixel gets the value of the nearest one."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(shape, mask.values.shape, strict=True)
+    )
+    return replace(mask, values=mask.values[np.ix_(rows, columns)])
+
+
 def check_pair(image: LoadedImage, mask: LoadedImage) -> None:
     if image.values.shape != mask.values.shape:
         raise ImageError(
             f"{image.where} has shape {image.values.shape} and its mask {mask.where} {mask.values.shape};"
             " save the mask at the size of its image"
+            + ", or use universeg predict --fix, which resizes it"
+            * is_resized(image, mask)
         )
     if grid_distance(image, mask) > SAME_GRID:
         raise ImageError(

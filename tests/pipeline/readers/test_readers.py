@@ -202,7 +202,7 @@ def tilt_a_slice(names, folder):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(remove_a_slice, "evenly"), (repeat_a_slice, "evenly"), (tilt_a_slice, "pictures of one size")],
+    [(remove_a_slice, "evenly"), (repeat_a_slice, "at the same place"), (tilt_a_slice, "pictures of one size")],
 )
 def test_slices_that_do_not_form_a_volume_are_refused(tmp_path, change, words):
     names = [f"{n:03d}.dcm" for n in range(VOLUME.shape[2])]

@@ -26,7 +26,8 @@ def desk(folder, monkeypatch):
     monkeypatch.setattr(Desk, "_start", lambda self, session: None)
     found = Desk("unused", "cpu")
     found.open(folder)
-    return found
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -29,10 +29,11 @@ SIZES = {"wide": (1280, 800), "narrow": (800, 720)}
 
 
 class Program:
-    """`universeg app` on a folder."""
+    """`universeg app` on a folder, or on the sample task."""
 
-    def __init__(self, folder, port=9440):
-        command = [sys.executable, "-m", "universeg", "app", folder, "--no-browser", "--port", str(port)]
+    def __init__(self, folder=None, port=9440):
+        command = [sys.executable, "-m", "universeg", "app", *([folder] if folder else [])]
+        command += ["--no-browser", "--port", str(port)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         lines = iter(self.process.stdout.readline, "")
@@ -281,13 +282,41 @@ def check_looks(page, folder):
                 " && getComputedStyle(one).position !== 'absolute').map((one) => one.id || one.className)"
             )
             assert not over, (name, scheme)
-            for opener in ("help", "export", "open"):
+            for opener in ("help", "export", "open", "better"):
                 page.locator(f"#{opener}").click()
                 page.wait_for_timeout(200)
                 found = Axe().run(page).response["violations"]
                 serious = [(one["id"], opener) for one in found if one["impact"] in ("serious", "critical")]
                 assert not serious
                 page.keyboard.press("Escape")
+
+
+@pytest.mark.timeout(900)
+def test_the_sample_task_and_better_results(tmp_path, browser, program):
+    window = Window(browser.new_page())
+    window.open(program().address)
+    assert "A sample task" in window.page.locator("#banner").inner_text()
+    window.until("editor.source === 'draft' && session.expected !== null && !session.resting")
+    assert window.value("session.expected.dice") > 90
+    window.page.locator("#better").click()
+    window.page.locator("input[value=best]").check()
+    window.page.locator("#better-start").click()
+    window.until("session.better.lines.length > 0")
+    assert "on your 4 examples" in window.page.locator("#better-lines").inner_text()
+    assert window.page.locator("#better").inner_text() == "Improving …"
+    window.page.screenshot(path=tmp_path / "better.png")
+    window.page.locator("#better-start").click()  # stop
+    window.until("!session.better.searching && !session.work.doing")
+    assert window.page.locator("#better-state").inner_text() == "In use: one pass for each image."
+    window.page.keyboard.press("Escape")
+    window.page.locator("#better").click()
+    window.page.locator("input[value=normal]").check()
+    window.page.locator("#better-start").click()
+    window.until("!session.better.searching && session.better.lines.length > 1")
+    assert "refine: " in window.page.locator("#better-lines").inner_text()
+    window.page.keyboard.press("Escape")
+    window.until("session.expected.current && editor.source === 'draft'")
+    assert window.value("session.expected.dice") > 90
 
 
 @pytest.mark.timeout(900)

@@ -52,7 +52,7 @@ def test_what_is_no_mask_is_refused(client, put_mask, body, folder):
     answer = put_mask("x0", MASK, body=body)
     assert answer.status_code == 422
     assert "mask" in answer.text
-    assert not (folder / "universeg-page").exists()
+    assert not (folder / "universeg-page/masks").exists()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_export_runs_beside_the_page(client, put_mask, folder):
     assert "there is no mask to export yet" in wait_for_export(client)["problem"]
     put_mask("x0", MASK)
     client.post("/api/export", json={"format": "auto", "drafts": True}).raise_for_status()
-    assert wait_for_export(client)["result"] == f"1 masks in {folder / 'universeg-page/export'}"
+    assert wait_for_export(client)["result"] == f"1 mask in {folder / 'universeg-page/export'}; 5 images have no mask"
 
 
 def wait_for_export(client):
@@ -115,3 +115,19 @@ def wait_for_export(client):
             return told
         time.sleep(0.02)
     raise AssertionError("the export does not end")
+
+
+@pytest.mark.parametrize("effort", ["best", None, "quick"])
+def test_what_improves_results_is_asked_for(client, desk, effort):
+    for number in range(3):
+        paint(desk.current, f"x{number}", picture(number)[1])
+    assert client.post("/api/better", json={"effort": effort}).status_code == 200
+    assert desk.current.wishes.better == (effort if effort == "best" else None)
+    assert client.get("/api/session").json()["better"]["searching"] == desk.current.wishes.better
+
+
+def test_an_unknown_effort_and_too_few_examples_are_refused(client):
+    assert client.post("/api/better", json={"effort": "enormous"}).status_code == 422
+    answer = client.post("/api/better", json={"effort": "normal"})
+    assert answer.status_code == 409
+    assert "3 examples" in answer.text

@@ -7,7 +7,7 @@ import pytest
 from page_folders import paint, picture, session_of, write_pictures, write_volume
 from PIL import Image
 
-from universeg.app.choices import set_labels, set_settings
+from universeg.app.choices import accept_drafts, set_labels, set_settings
 from universeg.app.saved import SavedFiles
 from universeg.app.session import Conflict
 from universeg.app.state import Draft, checked_labels, checked_settings
@@ -89,7 +89,7 @@ def test_all_drafts_of_a_volume_are_accepted_but_not_over_what_is_painted(tmp_pa
     paint(session, "v", own, row=6)
     for row in (5, 6, 7):
         session.keep_draft("v", row, 0 * own, Draft(0.9, 0))
-    assert session.accept_drafts("v") == 2
+    assert accept_drafts(session, "v") == 2
     assert sorted(session.states["v"].slices) == [5, 6, 7]
     np.testing.assert_array_equal(session.mask("v", 6).values, own)
 
@@ -206,3 +206,20 @@ def test_images_in_memory_are_bounded(folder, monkeypatch):
         session.view(key)
     assert [key for key, _ in session.images._views] == ["x3", "x4", "x5"]
     assert SavedFiles(folder).rows("masks", "x0") == []
+
+
+@pytest.mark.parametrize(
+    "better",
+    [
+        {"effort": "best"},
+        7,
+        {"effort": "x", "lines": [], "levers": {}, "left_out": [], "adapted": False, "examples": 3},
+    ],
+)
+def test_a_damaged_note_of_what_improves_results_is_told(folder, better):
+    session = session_of(folder)
+    session.save()
+    path = folder / "universeg-page/session.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "better": better}))
+    with pytest.raises(ValueError, match="better"):
+        session_of(folder)

@@ -60,3 +60,10 @@ def test_a_turned_volume_is_upright(tmp_path):
     ball = write_volume(tmp_path / "v.nii.gz", affine=affine)
     view = session_of(tmp_path).view("v")
     np.testing.assert_array_equal(view.pixels(6) > 40000, np.fliplr(np.rot90(ball[::-1, :, 6])))
+
+
+def test_the_channel_is_not_noted_since_the_page_shows_it(tmp_path):
+    Image.fromarray(RNG.integers(0, 255, (20, 30, 3)).astype(np.uint8)).save(tmp_path / "a.png")
+    view = session_of(tmp_path).view("a")
+    assert view.coloured
+    assert [view.grey(channel).notes for channel in ("luminance", "red")] == [(), ()]

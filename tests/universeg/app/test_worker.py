@@ -9,6 +9,7 @@ from page_folders import bright, paint, picture, session_of, write_volume
 from PIL import Image
 
 from universeg.app import drafts, worker
+from universeg.app.choices import want_better
 from universeg.app.drafts import chain, make_drafts
 from universeg.app.state import Progress
 from universeg.app.summary import told
@@ -186,3 +187,51 @@ def test_without_enough_examples_of_the_kind_there_is_no_draft(folder):
     session = session_of(folder)
     paint(session, "x0", picture(0)[1])
     assert make_drafts(bright, Supports(session), "x5", [0], SMALL, lambda: None) is None
+
+
+def test_while_it_searches_the_slice_in_view_gets_its_draft_and_stop_stops(folder, thread, monkeypatch):
+    going = []
+
+    def search(self, supports, plain, advance):
+        while True:
+            going.append(len(going))
+            advance(0.5)
+            time.sleep(0.01)
+
+    monkeypatch.setattr("universeg.app.improving.Networks.improve", search)
+    session = with_three_examples(folder)
+    want_better(session, "best")
+    started = thread(session)
+    until(lambda: len(going) > 3)
+    assert started.work == Progress("finding what improves the results", 0.5, 1)
+    session.look_at("x5", 0)
+    until(lambda: session.states["x5"].drafts)
+    assert session.wishes.better == "best"
+    want_better(session, None)
+    until(lambda: session.states["x3"].drafts or session.checkup.estimate is not None)
+    count = len(going)
+    time.sleep(0.1)
+    assert len(going) == count
+
+
+def test_a_search_that_fails_is_told(folder, thread, monkeypatch):
+    def fail(self, supports, plain, advance):
+        raise ValueError("no label")
+
+    monkeypatch.setattr("universeg.app.improving.Networks.improve", fail)
+    session = with_three_examples(folder)
+    want_better(session, "best")
+    thread(session)
+    until(lambda: session.wishes.better is None)
+    assert session.trial == ["this could not be done: no label"]
+    session.look_at("x4", 0)
+    until(lambda: session.states["x4"].drafts)
+
+
+def test_the_image_in_view_is_prepared_while_the_person_paints(folder, thread):
+    session = session_of(folder)
+    session.look_at("x4", 0)
+    started = thread(session)
+    until(lambda: started._prepared is not None and started._supports._images)
+    (prepared,) = started._supports._images
+    assert prepared[0] == "x4"

@@ -189,7 +189,7 @@ def test_what_cannot_be_read_names_the_file_and_the_remedy(tmp_path):
     nib.save(nib.Nifti1Image(np.full((2, 2, 2), np.nan, np.float32), np.eye(4)), tmp_path / "nan.nii.gz")
     for name, message in {
         "broken.png": "cannot be read as raster",
-        "text.nii.gz": "cannot be read as nifti",
+        "text.nii.gz": "first bytes are not those of a NIfTI",
         "pages.tif": "has 3 pages",
         "series.nii.gz": "series of volumes",
         "nan.nii.gz": "8 of 8 samples are not finite numbers",

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from marks import inside
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from universeg.imageio.image import ImageError, LoadedImage
 from universeg.imageio.load import read_labels
@@ -92,6 +92,25 @@ def test_a_resized_mask_is_cut_at_half_and_told(tmp_path):
     found = read_labels(tmp_path / "a.png")
     assert set(np.unique(found.values)) == {0, 255}
     assert abs(inside(found, None).mean() - DISC.mean()) < 0.002
+
+
+def test_a_soft_brush_with_few_grey_levels_is_cut_at_half_and_told(tmp_path):
+    soft = Image.fromarray(DISC.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(1))
+    assert 6 <= len(np.unique(soft)) < 32
+    found = read_labels(save(tmp_path / "a.png", soft))
+    assert "two clusters" in found.notes[0]
+    assert np.count_nonzero((found.values != 0) != DISC) < 0.05 * DISC.sum()
+
+
+def test_areas_between_are_structures_however_few(tmp_path):
+    """Six values, wide apart, each an area: a label map."""
+    values = np.zeros((60, 60), np.uint8)
+    values[5:55, 5:55] = 250
+    for number in range(4):
+        values[10 + 8 * number : 14 + 8 * number, 20:26] = 50 * (number + 1)
+    found = read_labels(save(tmp_path / "a.png", Image.fromarray(values)))
+    np.testing.assert_array_equal(found.values, values)
+    assert found.notes == ()
 
 
 def test_label_maps_of_many_values_stay_as_they_are(tmp_path):

@@ -215,7 +215,8 @@ def test_dicom_seg_refers_to_the_slices_of_the_series(place):
     for path in (place / "ct").iterdir():
         file = pydicom.dcmread(path)
         file.StudyInstanceUID, file.FrameOfReferenceUID, file.SeriesInstanceUID = "1.2.3", "1.2.4", "1.2.5"
-        file.Modality, file.SliceThickness = "CT", "2"
+        file.Modality = "CT"
+        file.pop("SliceThickness", None)  # as in series that were anonymised or converted
         file.save_as(path)
     (place / "names.txt").write_text("1 Left ventricle\n")
     path = segment("ct", "vols", "--format", "seg", "--labels", "names.txt")
@@ -231,3 +232,12 @@ def test_dicom_seg_refers_to_the_slices_of_the_series(place):
         list(uids), segment_numbers=[1], ignore_spatial_locations=True, assert_missing_frames_are_empty=True
     )[..., 0]
     assert agree(seen > 0, np.stack([stored[..., k].T for k in uids.values()])) > 0.9
+
+
+def test_a_series_that_no_seg_can_refer_to_is_told_before_the_work(place, capsys, monkeypatch):
+    pytest.importorskip("highdicom")
+    series(place / "ct", ball()[0])
+    monkeypatch.setattr("universeg.prediction.run.preprocess", lambda *_: pytest.fail("the work began"))
+    with pytest.raises(SystemExit):
+        main(["-w", "w.safetensors", "-i", "ct", "-s", "vols", "-o", "out", "--size", "32", "--format", "seg"])
+    assert "the series has no Frame of Reference UID" in capsys.readouterr().err

@@ -42,6 +42,12 @@ def test_usual_layouts(tmp_path, names, expected):
     assert not any(pair.structures for pair in pairs)
 
 
+def test_accents_of_macos_and_of_other_systems_are_alike(tmp_path):
+    composed, apart = "\N{LATIN SMALL LETTER E WITH ACUTE}", "e\N{COMBINING ACUTE ACCENT}"
+    pairs = find_pairs(tree(tmp_path, f"images/{composed}.png", f"masks/{apart}.png"))
+    assert [pair.masks for pair in pairs] == [(tmp_path / f"masks/{apart}.png",)]
+
+
 def test_all_that_does_not_pair_up_is_listed_with_the_remedy(tmp_path):
     tree(tmp_path, "a.png", "b_mask.png", "c.bmp", "c.png", "c_mask.png", "d.png", "d_seg.png")
     with pytest.raises(ImageError) as error:

@@ -134,3 +134,14 @@ def test_a_flat_image_is_an_error_that_names_it(values):
 def test_impossible_settings(change, message):
     with pytest.raises(ValueError, match=message):
         Settings(**change)
+
+
+def test_the_digest_is_of_the_values_whatever_their_order_in_memory():
+    values = np.random.default_rng(4).integers(0, 99, (9, 11, 21)).astype(np.int16)
+    one, other = (
+        preprocess(LoadedImage(order(values), (1.0, 1.0, 1.0), "v"), Settings(axis=2)).digest
+        for order in (np.ascontiguousarray, np.asfortranarray)
+    )
+    assert one == other
+    values[0, 0, 20] += 1
+    assert preprocess(LoadedImage(values, (1.0, 1.0, 1.0), "v"), Settings(axis=2)).digest != one

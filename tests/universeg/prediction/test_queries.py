@@ -8,7 +8,7 @@ import pytest
 from fuzzing.samples import SAMPLES, image_of
 
 from universeg.imageio.image import ImageError
-from universeg.prediction.queries import find_queries
+from universeg.prediction.queries import find_queries, left_out
 
 
 def tree(root, *names):
@@ -86,3 +86,16 @@ def test_reports_and_segmentations_among_dicom_files_are_left_out(tmp_path, kind
     other.file_meta.MediaStorageSOPClassUID = other.SOPClassUID = kind
     other.save_as(tmp_path / "0.dcm")
     assert [query.name for query in find_queries([tmp_path])] == ["1"]
+
+
+def test_what_looks_like_an_image_but_is_not_read_is_told(tmp_path):
+    for name in ("a.png", "a.csv", "b.mhd", "b.raw", "c.webp", ".hidden.webp"):
+        (tmp_path / name).touch()
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "case.nii.gz").mkdir()
+    [told] = left_out([tmp_path, tmp_path / "a.png"], find_queries([tmp_path]))
+    entries = "c.webp (an unknown format), case.nii.gz (a folder), gone.png (a link to nothing), loop.png (a link"
+    assert entries in told
+    assert ".png, " in told.rpartition("formats: ")[2]
+    assert not any(name in told.partition(";")[0] for name in ("a.csv", "b.raw", ".hidden"))

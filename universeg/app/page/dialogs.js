@@ -37,7 +37,7 @@ export function setUpDialogs(failed) {
 
 function setUpExport() {
   byId("export").addEventListener("click", () => {
-    byId("export-state").textContent = "The masks are written to universeg-page/export in your folder.";
+    byId("export-state").textContent = `The masks are written to ${session.path}/universeg-page/export.`;
     byId("export-dialog").showModal();
   });
   byId("export-start").addEventListener("click", async () => {
@@ -52,6 +52,7 @@ function setUpExport() {
 
 /** Show how far the export is. */
 export function updateExport() {
+  byId("format").querySelector("[value=seg]").hidden = !session.dicom;
   const { doing, done, total, problem, result } = session.export ?? {};
   byId("export-start").disabled = Boolean(doing);
   if (doing) byId("export-state").textContent = `Exporting ${done} of ${total} …`;
@@ -75,6 +76,27 @@ function setUpFolders() {
   });
 }
 
+const RECENT = "universeg recent", MOST_RECENT = 5;
+
+function recent() {
+  try {
+    return JSON.parse(localStorage.getItem(RECENT) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+/** Keep the open folder in the list of those that were opened last. */
+export function remember() {
+  if (session.sample || !session.path || recent()[0] === session.path) return;
+  const paths = [session.path, ...recent().filter((path) => path !== session.path)].slice(0, MOST_RECENT);
+  try {
+    localStorage.setItem(RECENT, JSON.stringify(paths));
+  } catch {
+    // The store of the browser is full or switched off: then the list stays as it is.
+  }
+}
+
 export function openFolders() {
   byId("folder-dialog").showModal();
   listPlaces(session.sample ? "" : session.path ?? "");
@@ -93,7 +115,8 @@ async function listPlaces(where) {
   byId("folder-state").textContent = found.images ? `${found.images} images directly in this folder` : "No images directly in this folder";
   const slash = found.path.includes("\\") ? "\\" : "/";
   const inner = found.folders.map((name) => [`${name}`, found.path.replace(/[\\/]$/, "") + slash + name]);
-  const rows = found.above === null ? inner : [["↑ one folder up", found.above], ...inner];
+  const last = recent().filter((path) => path !== found.path).map((path) => [`Opened last: ${path}`, path]);
+  const rows = [...last, ...(found.above === null ? [] : [["↑ one folder up", found.above]]), ...inner];
   list.replaceChildren(...rows.map(([name, target]) => {
     const item = document.createElement("li"), button = document.createElement("button");
     Object.assign(button, { type: "button", textContent: name });

@@ -37,6 +37,7 @@ export class Labels {
     name.setAttribute("aria-label", `Name of label ${at + 1}`);
     name.addEventListener("change", () => this.change(at, { name: name.value.trim() || label.name }));
     name.addEventListener("focus", () => this.choose(label.value));
+    name.addEventListener("focus", () => this.choose(label.value));
     name.addEventListener("keydown", (event) => event.key === "Enter" && name.blur());
     Object.assign(use, { type: "button", className: "use", textContent: at < 9 ? String(at + 1) : "use" });
     use.title = `Paint ${label.name}${at < 9 ? ` (${at + 1})` : ""}`;
@@ -50,7 +51,7 @@ export class Labels {
 
   remover(label) {
     const button = document.createElement("button");
-    Object.assign(button, { type: "button", className: "use", textContent: "×", title: `Remove ${label.name}` });
+    Object.assign(button, { type: "button", className: "use remove", textContent: "×", title: `Remove ${label.name}` });
     button.setAttribute("aria-label", `Remove ${label.name}`);
     button.addEventListener("click", () => this.send(session.labels.filter((one) => one.value !== label.value)));
     return button;

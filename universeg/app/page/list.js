@@ -103,7 +103,7 @@ export class List {
 function stateWords(image, state) {
   if (state === "error") return "cannot be used";
   if (!image.volume) return WORDS[state];
-  const own = Object.keys(image.slices).length, drafts = Object.keys(image.drafts).length, of = image.count ?? "?";
+  const own = Object.keys(image.slices).length, drafts = Object.keys(image.drafts).filter((row) => !image.slices[row]).length, of = image.count ?? "?";
   if (!own && !drafts) return image.count ? `${of} slices` : "volume";
-  return `${own} of ${of} done${drafts ? `, ${drafts} drafts` : ""}`;
+  return `${own} of ${of} done${drafts ? `, ${drafts} ${drafts === 1 ? "draft" : "drafts"}` : ""}`;
 }

@@ -1,8 +1,9 @@
 // Puts the parts of the page together, and shows what the session says.
 
 import { Saver, imagePath, listen, post, put, request, sendKept, slicePath } from "./api.js";
+import { setUpBetter, updateBetter } from "./better.js";
 import { Controls } from "./controls.js";
-import { openFolders, setUpDialogs, updateExport } from "./dialogs.js";
+import { openFolders, remember, setUpDialogs, updateExport } from "./dialogs.js";
 import { Editor } from "./editor.js";
 import { Labels } from "./labels.js";
 import { List } from "./list.js";
@@ -10,7 +11,10 @@ import { grade, hasRest, isCurrent, isDone, session, sliceState, takeOver } from
 import { Stage } from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
+const SAMPLE = "A sample task of computer-made pictures: four examples, and drafts made from them. "
+  + "Accept or correct a draft; then open your own folder.";
 const PLANES_MS = 1500; // between pictures of the other planes while drafts come in
+const ENOUGH = 16; // examples from which on more help little
 const CHIPS = { none: "Not segmented", draft: "Draft", yours: "Being painted", done: "Accepted", example: "Example" };
 
 const saver = new Saver({
@@ -82,7 +86,7 @@ async function mark(done, example) {
   if (!editor.raster) return;
   const { key, row } = editor;
   editor.finish();
-  if (done && example && editor.raster.isEmpty && !(await sure())) return;
+  if (done && editor.raster.isEmpty && editor.source !== "draft" && !sure(example)) return;
   try {
     await saver.done(key, row);
     await post(`${slicePath(key, row)}/mark`, { done, example });
@@ -92,8 +96,8 @@ async function mark(done, example) {
   }
 }
 
-function sure() {
-  return confirm("Nothing is painted here. Add it as an example of an image without the structure?");
+function sure(example) {
+  return confirm(`Nothing is painted here. ${example ? "Add it as an example of" : "Accept it as"} an image without the structure?`);
 }
 
 async function discard() {
@@ -124,9 +128,9 @@ function showBanner() {
     + "Start it again (universeg app), and open the address that it prints.");
   if (failure) lines.push(failure);
   if (session.work.problem) lines.push(`There are no drafts: ${session.work.problem}`);
-  if (session.opening?.problem) lines.push(session.opening.problem);
   lines.push(...(session.notes ?? []), ...(session.findings ?? []).slice(0, 3));
-  const text = lines.join("\n"), banner = byId("banner");
+  const text = lines.join("\n") || (session.sample ? SAMPLE : ""), banner = byId("banner");
+  banner.classList.toggle("calm", text === SAMPLE);
   banner.hidden = !text || text === banner.dataset.closed;
   if (banner.dataset.text === text) return;
   banner.dataset.text = text;
@@ -154,7 +158,7 @@ function showSaved() {
 function showReadout(point) {
   const level = point && editor.intensity(point);
   byId("readout").textContent = level === null || level === undefined || !point ? ""
-    : `x ${Math.floor(point.x)}  y ${Math.floor(point.y)}  ${Number(level.toPrecision(4))}`;
+    : `x ${Math.floor(point.x)}, y ${Math.floor(point.y)}, intensity ${Number(level.toPrecision(4))}`;
 }
 
 function showCurrent() {
@@ -261,25 +265,29 @@ function showMeter() {
     dice.className = "figure";
     byId("verdict").textContent = "Expected Dice";
     byId("progress").textContent = examples.count < examples.needed
-      ? `${sum}: add ${examples.needed - examples.count} more to get drafts` : `${sum}: being measured …`;
+      ? `${sum}: add ${examples.needed - examples.count} more to get drafts`
+      : session.measurable ? `${sum}: being measured …` : `${sum}: too few slices of one volume to measure it`;
     return;
   }
   dice.textContent = Math.round(expected.dice);
   dice.className = `figure ${grade(expected.dice)} ${expected.current ? "" : "old"}`;
   byId("verdict").textContent = `Expected Dice: ${expected.verdict}`;
-  byId("progress").textContent = `${Math.round(expected.low)} to ${Math.round(expected.high)}, ${sum}${expected.current ? "" : ", measuring again …"}`;
+  const advice = expected.dice < 85 && examples.count < ENOUGH ? ": more will help" : "";
+  byId("progress").textContent = `${Math.round(expected.low)} to ${Math.round(expected.high)}, ${sum}${expected.current ? advice : ", measuring again …"}`;
   byId("meter").title = expected.told;
 }
 
 function showWork() {
-  const { doing, done, total } = session.opening?.doing && !session.keys.length ? session.opening : session.work;
+  const { doing, done, total } = session.work;
   const bar = byId("work-bar");
   bar.hidden = !doing;
   if (total) [bar.max, bar.value] = [total, done];
   else bar.removeAttribute("value");
-  byId("work-text").textContent = doing ? doing[0].toUpperCase() + doing.slice(1) + (total ? `: ${Math.floor(done)} of ${total}` : " …") : "";
+  byId("work-text").textContent = doing ? doing[0].toUpperCase() + doing.slice(1) + (total > 1 ? `: ${Math.floor(done)} of ${total}` : total ? `: ${Math.floor(100 * done)} %` : " …") : "";
   byId("rest").textContent = session.resting ? "Stop" : "Segment the rest";
-  byId("rest").disabled = !session.resting && (session.examples.count < session.examples.needed || !hasRest());
+  const few = session.examples.count < session.examples.needed;
+  byId("rest").disabled = !session.resting && (few || !hasRest());
+  byId("rest").title = few ? `After ${session.examples.needed} examples` : byId("rest").disabled ? "All images are segmented" : "Make all drafts (R)";
 }
 
 function showSettings() {
@@ -321,6 +329,8 @@ async function hear(told) {
   showWork();
   showSettings();
   updateExport();
+  updateBetter();
+  remember();
   showBanner();
   if (!editor.key) {
     await editor.show(firstKey());
@@ -356,6 +366,7 @@ window.addEventListener("beforeunload", (event) => {
   if (saver.pending) event.preventDefault();
 });
 setUpDialogs(fail);
+setUpBetter();
 history.replaceState(null, "", "/");
 listen(hear, (gone) => {
   if (gone === lost) return;

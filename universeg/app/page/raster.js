@@ -1,6 +1,6 @@
 // One slice: its pixels, its mask, and what both look like. Painting changes rectangles only, so that it is fast.
 
-const MOST_TRACED = 1 << 18; // pixels up to which outlines are lines; larger images show single pixels anyway
+const MOST_TRACED = 1 << 20; // pixels up to which outlines are lines; larger images show single pixels anyway
 
 export class Raster {
   constructor(about, pixels) {
@@ -13,7 +13,7 @@ export class Raster {
     this.image = canvas(this.width, this.height);
     this.overlay = canvas(this.width, this.height);
     this.window = [0, 65535];
-    this.outlines = new Map();
+    this.outlines = null;
   }
 
   /** Low and high levels, 0..65535, that leave out the darkest and brightest half percent. */
@@ -60,7 +60,7 @@ export class Raster {
     const data = context.createImageData(x1 - x0, y1 - y0);
     const out = new Uint32Array(data.data.buffer), { mask, width, height } = this;
     const fill = Math.round(opacity * (draft ? 0.6 : 1) * 255) << 24, line = this.isTraced ? fill : 0xff000000;
-    this.outlines = new Map();
+    this.outlines = null;
     this.hidden = opacity === 0;
     let o = 0;
     for (let y = y0; y < y1; y++) {
@@ -79,31 +79,51 @@ export class Raster {
     return this.width * this.height <= MOST_TRACED;
   }
 
-  /** Lines along the borders of the mask's pixels: [value, Path2D] of each label; `dotted` leaves out every second piece. */
-  traced(dotted) {
+  /** Closed lines along the borders of the mask's pixels: [value, Path2D] of each label. */
+  traced() {
     if (this.hidden || !this.isTraced) return [];
-    if (!this.outlines.has(dotted)) this.outlines.set(dotted, this.trace(dotted));
-    return this.outlines.get(dotted);
+    this.outlines ??= [...this.borders()].map(([value, edges]) => [value, this.loops(edges)]);
+    return this.outlines;
   }
 
-  trace(dotted) {
-    const paths = new Map(), { mask, width, height } = this;
-    const add = (value, x0, y0, x1, y1) => {
-      if (!value || (dotted && (x0 + y0) & 2)) return;
-      if (!paths.has(value)) paths.set(value, new Path2D());
-      paths.get(value).moveTo(x0, y0);
-      paths.get(value).lineTo(x1, y1);
-    };
-    for (let y = 0; y < height; y++) {
-      for (let x = 0, i = y * width; x < width; x++, i++) {
-        const value = mask[i], left = x ? mask[i - 1] : 0, above = y ? mask[i - width] : 0;
-        if (value !== left) add(value || left, x, y, x, y + 1);
-        if (value !== above) add(value || above, x, y, x + 1, y);
-        if (value && x === width - 1) add(value, width, y, width, y + 1);
-        if (value && y === height - 1) add(value, x, height, x + 1, height);
+  /** Of each label, at each corner of pixels, the directions of its borders: 1 right, 2 down, 4 left, 8 up. */
+  borders() {
+    const found = new Map(), { mask, width, height } = this, wide = width + 1;
+    let value = 0, edges = null;
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let x = 0, corner = y * wide; x < width; x++, i++, corner++) {
+        if (!mask[i]) continue;
+        if (mask[i] !== value) {
+          value = mask[i];
+          if (!found.has(value)) found.set(value, new Uint8Array(wide * (height + 1)));
+          edges = found.get(value);
+        }
+        if (!y || mask[i - width] !== value) edges[corner] |= 1;
+        if (x === width - 1 || mask[i + 1] !== value) edges[corner + 1] |= 2;
+        if (y === height - 1 || mask[i + width] !== value) edges[corner + wide + 1] |= 4;
+        if (!x || mask[i - 1] !== value) edges[corner + wide] |= 8;
       }
     }
-    return [...paths];
+    return found;
+  }
+
+  /** The borders joined to closed lines, so that dashes run along them. */
+  loops(edges) {
+    const path = new Path2D(), wide = this.width + 1, steps = [1, wide, -1, -wide];
+    for (let start = 0; start < edges.length; start++) {
+      while (edges[start]) {
+        let corner = start, way = Math.log2(edges[start] & -edges[start]), last = -1;
+        while (edges[corner] & (1 << way)) {
+          edges[corner] &= ~(1 << way);
+          if (way !== last) path[last < 0 ? "moveTo" : "lineTo"](corner % wide, Math.floor(corner / wide));
+          last = way;
+          corner += steps[way];
+          way = [1, 0, 3].map((turn) => (way + turn) & 3).find((next) => edges[corner] & (1 << next)) ?? way;
+        }
+        path.closePath();
+      }
+    }
+    return path;
   }
 
   get all() {

@@ -1,7 +1,6 @@
 // The canvas: zoom, pan, pointer, and painting with the keyboard. It knows nothing of the server.
 
 const LEAST = 0.05, MOST = 60; // pixels of the window for one of the image
-const COARSE = 5; // from this scale on, single pixels are seen
 
 export class Stage {
   /** `on` has: look() (colours of labels, and whether it is a draft), begin(point, erase), move(point), end(), vertex(point), close(), contrast(dx, dy), slices(step), hover(point). */
@@ -203,18 +202,17 @@ export class Stage {
   }
 
   paintOutlines(context) {
-    const { colours, draft } = this.on.look(), coarse = this.scale >= COARSE;
-    if (draft && coarse) context.setLineDash([0.3, 0.4, 0.3, 1]); // each side of a pixel is a line of its own
-    else context.lineCap = "round";
+    const { colours, draft } = this.on.look();
+    if (draft) context.setLineDash([6 / this.scale, 4 / this.scale]);
+    context.lineJoin = "round";
     for (const [width, shade] of [[3.4, "rgb(0 0 0 / 35%)"], [1.9, null]]) {
-      for (const [value, path] of this.raster.traced(draft && !coarse)) {
+      for (const [value, path] of this.raster.traced()) {
         const colour = colours[value];
         context.lineWidth = width / this.scale;
         context.strokeStyle = shade ?? `rgb(${colour & 255} ${(colour >> 8) & 255} ${(colour >> 16) & 255})`;
         context.stroke(path);
       }
     }
-    context.lineCap = "butt";
     context.setLineDash([]);
   }
 

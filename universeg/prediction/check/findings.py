@@ -6,7 +6,7 @@ from typing import Literal
 
 LISTED = 6  # names that a message lists
 
-Action = Literal["swap", "invert", "fill", "leave out"]
+Action = Literal["swap", "resize", "invert", "fill", "leave out"]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from universeg.prediction.check.leave_one_out import labels_of
 from universeg.prediction.check.mask_shape import filled, is_outline
 from universeg.prediction.check.support_doctor import region_of
 from universeg.prediction.examples import MOST_LABELS, Examples
-from universeg.prediction.sources import ImageSource, MaskSource, loaded_image, loaded_labels
+from universeg.prediction.sources import ImageSource, MaskSource, is_resized, loaded_image, loaded_labels, resized
 
 LOOKED_AT = 3  # pairs that are read to see whether images and masks are exchanged
 NEAR_END = 0.05  # of the range: samples so near to its ends are black or white
@@ -44,16 +44,35 @@ def source_findings(sources: Sources) -> list[Finding]:
     return [Finding(says, "fill them", Fix("fill", tuple(lines)))]
 
 
+def size_findings(sources: Sources) -> list[Finding]:
+    """Masks of pictures that were drawn at another size than their images, with the same proportions."""
+    found = list[int]()
+    for at, (image, mask) in enumerate(zip(sources.images, sources.masks, strict=True)):
+        try:
+            if is_resized(loaded_image(image, ""), loaded_labels(mask, "", sources.structures)):
+                found.append(at)
+        except (ValueError, OSError):  # reported where all pairs are read
+            continue
+    if not found:
+        return []
+    says = f"{count_of(found, len(sources.masks), 'masks')} have another size than their images"
+    return [Finding(says, "resize them", Fix("resize", tuple(found)))]
+
+
 def fixed_sources(sources: Sources, findings: Sequence[Finding]) -> Sources:
     """The sources after the fixes of `findings` that concern files."""
     for fix in (finding.fix for finding in findings if finding.fix):
         if fix.action == "swap":
             masks = tuple(_one_file(mask) for mask in sources.masks)
             sources = replace(sources, images=masks, masks=tuple(sources.images))
-        elif fix.action == "fill":
+        elif fix.action in ("fill", "resize"):
             masks_now = list(sources.masks)
             for at in fix.examples:
-                masks_now[at] = _filled(loaded_labels(masks_now[at], f"support mask {at + 1}", sources.structures))
+                labels = loaded_labels(masks_now[at], f"support mask {at + 1}", sources.structures)
+                if fix.action == "fill":
+                    masks_now[at] = _filled(labels)
+                else:
+                    masks_now[at] = resized(labels, loaded_image(sources.images[at], "").values.shape)
             sources = replace(sources, masks=tuple(masks_now))
     return sources
 

@@ -27,6 +27,12 @@ TURNS = (  # what would make an image like the others; the first is nothing
 LEVELS = 64  # quantiles of a grey profile
 COARSE, FINE = 32, 64  # pixels per side at which orientation and copies are seen
 INVERTED_RATIO = 0.5  # an inverted image is at most so far from the others, by the distance of the image itself
+INVERTED_NEAR = 1.5  # and by the largest distance among the others
+OPPOSITE = 0.5  # times the usual correlation with the others, below minus which an image is their negative
+LEAST_FOR_OPPOSITE = 4  # other images: with fewer, cells in a corner may look like the opposite by chance
+LEAST_LIKE = (
+    0.5  # times the usual correlation that a turned image has at least, so that a negative is not taken for one
+)
 LEAST_FOR_TURN = 6  # other images: fewer look alike by chance
 LEAST_GAP = 0.1  # by which a turned image must be less like the others, in the median, for a test of the turn
 TURNED_SHARE = 0.85  # of that gap that an image must gain by a turn
@@ -58,10 +64,21 @@ class Look:
 
 
 def contrast_is_inverted(image: Look, others: Sequence[Look]) -> bool:
-    """Whether the image is farther from the others than they are from each other, and its negative much nearer."""
+    """Whether the negative of the image is much more like the others, by its grey levels or pixel by pixel."""
     profiles = np.stack([other.profile for other in others])
-    distance = _distance(image.profile, profiles)
-    return _distance(image.negative, profiles) < INVERTED_RATIO * distance and distance > _widest(profiles)
+    distance, turned = _distance(image.profile, profiles), _distance(image.negative, profiles)
+    widest = _widest(profiles)
+    by_levels = distance > widest and turned < INVERTED_RATIO * distance and turned < INVERTED_NEAR * widest
+    return by_levels or _is_opposite(image, others)
+
+
+def _is_opposite(image: Look, others: Sequence[Look]) -> bool:
+    """Whether all others show the same at the same places, as scans do, and the image shows its opposite."""
+    flat = np.stack([other.turned[0] for other in others])
+    usual = ((flat @ flat.T).sum(axis=1) - 1) / max(1, len(others) - 1)
+    own = (flat @ image.turned.T).mean(axis=0)  # after each of TURNS: one that explains it better is no negative
+    can_tell = len(others) >= LEAST_FOR_OPPOSITE and usual.min() > 0
+    return bool(can_tell and own[0] < -OPPOSITE * np.median(usual) and own.max() < -own[0])
 
 
 def unlikeness(image: Look, others: Sequence[Look]) -> float:
@@ -84,6 +101,7 @@ def turn(image: Look, others: Sequence[Look]) -> int:
     gap = mean[:, :1] - mean
     can_tell = (gap.min(axis=0) > 0) & (np.median(gap, axis=0) > LEAST_GAP)
     own = (image.turned @ turned[:, 0].T).mean(axis=1)
+    can_tell &= own > LEAST_LIKE * np.median(mean[:, 0])
     gain = np.where(can_tell, own - own[0] - TURNED_SHARE * np.median(gap, axis=0), -np.inf)
     return int(gain.argmax()) if gain.max() > 0 else 0
 

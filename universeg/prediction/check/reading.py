@@ -6,12 +6,13 @@ from pathlib import Path
 
 from universeg.imageio.image import ImageError
 from universeg.prediction.check.findings import Finding, listed
-from universeg.prediction.check.fixes import Sources, fixed_examples, fixed_sources, source_findings
+from universeg.prediction.check.fixes import Sources, fixed_examples, fixed_sources, size_findings, source_findings
 from universeg.prediction.check.support_doctor import support_findings
 from universeg.prediction.examples import Examples
 
 DONE = {
     "swap": "exchanged images and masks",
+    "resize": "resized the mask to the size of its image",
     "invert": "exchanged inside and outside",
     "fill": "filled the outlines",
     "leave out": "left out copies",
@@ -32,14 +33,16 @@ def read_examples(sources: Sources, load: Callable[[Sources], Examples], fix: bo
 
     Raises ImageError if images and masks are exchanged and `fix` is not set, and whatever `load` raises.
     """
-    found = source_findings(sources)
     if not fix:
+        found = source_findings(sources)
         if any(one.fix and one.fix.action == "swap" for one in found):
             raise ImageError(f"{found[0]}, or use --fix")
         return Checked(load(sources), tuple(found))
-    done = [_done(one, [_name(image) for image in sources.images]) for one in found if one.fix]
-    # Exchanged masks may also be outlines, which shows after the exchange.
-    sources = fixed_sources(sources, found)
+    done = list[str]()
+    for find in (source_findings, size_findings):  # sizes can be compared when images and masks are in their places
+        found = find(sources)
+        done += [_done(one, [_name(image) for image in sources.images]) for one in found if one.fix]
+        sources = fixed_sources(sources, found)
     checked = fixed(load(sources), support_findings)
     return Checked(checked.examples, fixed=(*done, *checked.fixed))
 

@@ -36,8 +36,8 @@ def summary(estimate: Estimate) -> str:
 
 
 def in_terminal(checkup: Checkup) -> RenderableType:
-    """The summary, what is probably wrong, and a table of examples, the worst first."""
-    parts = list[RenderableType]()
+    """What was fixed, a table of examples, the worst first, the summary, and what is probably wrong."""
+    parts = list[RenderableType]([Text(printable(f"fixed: {line}")) for line in checkup.fixed])
     if checkup.estimate is not None:
         parts += [_table(checkup.estimate, checkup), Text(summary(checkup.estimate), style="bold")]
     if checkup.curve is not None:

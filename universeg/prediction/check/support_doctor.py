@@ -24,7 +24,8 @@ LEAST_FOR_UNLIKE = 6  # other images, to say that one is unlike them: fewer say 
 
 
 def support_findings(examples: Examples) -> list[Finding]:
-    """What is probably wrong, the worst first; raises ImageError if all masks are empty."""
+    """What is probably wrong, the worst first; raises ImageError if all masks are empty or full."""
+    _refuse_full(examples)
     found = [*_empty(examples), *_inverted(examples), *_orders(examples), *_odd_images(examples), *_copies(examples)]
     found += [Finding(note) for note in examples.notes]
     if len(examples.images) == 1:
@@ -58,6 +59,14 @@ def look_of(image: PreparedImage) -> likeness.Look:
 def middle(image: PreparedImage) -> NDArray[np.uint8]:
     """The picture, or the middle slice of a volume."""
     return np.asarray(image.images[len(image.images) // 2])
+
+
+def _refuse_full(examples: Examples) -> None:
+    """Of several structures, one may be the background."""
+    if len(examples.labels) == 1 and min((labels_of(image) != 0).mean() for image in examples.images) > MOST_MARKED:
+        raise ImageError(
+            "all support masks mark the whole image; check the masks: 0 is outside, and the structure has another value"
+        )
 
 
 def _empty(examples: Examples) -> list[Finding]:
@@ -103,7 +112,9 @@ def _inverted(examples: Examples) -> list[Finding]:
     if len(examples.labels) > 1:
         return []
     coverages = [Coverage.of(central_mask(image), region_of(image)) for image in examples.images]
-    inverted = [at for at, coverage in enumerate(coverages) if coverage.looks_inverted]
+    inverted = [
+        at for at, coverage in enumerate(coverages) if coverage.looks_inverted and coverage.share <= MOST_MARKED
+    ]
     share = float(np.median([coverages[at].share for at in inverted])) if inverted else 0.0
     others = [coverage.share for at, coverage in enumerate(coverages) if at not in inverted]
     if not inverted or (others and np.median(others) > 0.5):  # masks that are large anyway

@@ -16,20 +16,21 @@ FEW = 30  # images in the table; report.html has all
 def show(output: Path, results: Sequence[Result]) -> None:
     """The table that says what was found, what Dice to expect, and where the files are."""
     expected = any(result.expected_dice is not None for result in results)
-    names = ["image", "marked", *(["expected Dice"] if expected else []), "mask", "picture to look at"]
+    names = ["image", "marked", *(["expected Dice"] if expected else []), "mask"]
     title = f"Results in {output}" + (", look at the first ones first" if expected and len(results) > 1 else "")
     table = Table(*(Column(name, overflow="fold") for name in names), title=Text(printable(title)))
     ordered = look_first([*results])
     for result in ordered[:FEW]:
         share = "failed" if result.error else _shares(result.marked) + "\n(kept)" * result.skipped
-        image, mask, picture = (
-            Text(printable(Path(path).name)) for path in (result.image, result.mask, result.overlay)
-        )
+        image, mask = (Text(printable(Path(path).name)) for path in (result.image, result.mask))
         dice = [] if not expected else ["" if result.expected_dice is None else f"{result.expected_dice:.0f}"]
-        table.add_row(image, Text(share), *dice, mask, picture)
+        table.add_row(image, Text(share), *dice, mask)
     if len(ordered) > FEW:
         table.add_row(Text(f"{len(ordered) - FEW} more"))
-    told = f"Look at {output / 'report.html'}. What was done is in report.json, sizes in measurements.csv. {NOTICE}"
+    told = (
+        f"Look at {output / 'report.html'}, or at the pictures *_overlay.png. What was done is in report.json,"
+        f" sizes in measurements.csv. {NOTICE}"
+    )
     Console().print(table, Text(printable(told)), sep="\n")
 
 

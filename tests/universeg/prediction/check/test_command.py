@@ -60,6 +60,12 @@ def test_check_needs_no_images_and_writes_a_picture(folder, capsys):
     assert len(json.loads((folder / "out/check.json").read_text())["examples"]) == 6
 
 
+def test_check_tells_what_was_fixed(folder, capsys):
+    invert(folder / "support/2_mask.png")
+    command("--check", "--fix")
+    assert "fixed: exchanged inside and outside: 2.png" in capsys.readouterr().out
+
+
 def test_check_as_json_is_all_that_is_written_to_the_output(folder, capsys):
     command("--check", "--json", "--influence")
     found = json.loads(capsys.readouterr().out)

@@ -76,12 +76,15 @@ def test_empty_full_and_equal_masks():
     empty = replace(first, labels=first.labels * 0)
     full = replace(second, labels=np.ones_like(second.labels))
     lines = told(empty, full, third)
+    assert not any("look inverted" in line for line in lines), "inverted, a full mask would be empty"
     assert any("1 of 3 support masks are empty" in line and "folder/0.png" in line for line in lines)
     assert any("1 of 3 support masks mark nearly the whole image: folder/1.png" in line for line in lines)
     same = [replace(image, labels=third.labels) for image in (first, second, third)]
     assert any("all support masks are the same" in line for line in told(*same))
     with pytest.raises(ImageError, match="all support masks are empty"):
         support_findings(examples_of(empty, empty))
+    with pytest.raises(ImageError, match="all support masks mark the whole image"):
+        support_findings(examples_of(full, full))
 
 
 def test_notes_of_many_files_are_told_once():

@@ -55,6 +55,29 @@ def test_exchanged_images_and_masks(folder, ending):
     assert np.array_equal(checked.examples.images[3].labels, load(right).images[3].labels)
 
 
+def test_masks_that_were_drawn_at_another_size_are_resized(folder):
+    right = load(folder())
+    sources = folder()
+    with Image.open(sources.masks[3]) as mask:
+        small = mask.resize((mask.width // 2, mask.height // 2), Image.Resampling.NEAREST)
+    small.save(sources.masks[3])
+    with pytest.raises(ImageError, match="save the mask at the size of its image, or use universeg predict --fix"):
+        read_examples(sources, load, fix=False)
+    checked = read_examples(sources, load, fix=True)
+    assert checked.fixed == ("resized the mask to the size of its image: 3.png",)
+    own, other = checked.examples.images[3].labels != 0, right.images[3].labels != 0
+    assert 2 * np.count_nonzero(own & other) > 0.9 * (np.count_nonzero(own) + np.count_nonzero(other))
+
+
+def test_masks_of_other_proportions_are_refused_with_fix(folder):
+    sources = folder()
+    with Image.open(sources.masks[3]) as mask:
+        narrow = mask.resize((mask.width // 2, mask.height))
+    narrow.save(sources.masks[3])
+    with pytest.raises(ImageError, match=r"save the mask at the size of its image$"):
+        read_examples(sources, load, fix=True)
+
+
 def test_outlines_are_filled(folder, tmp_path):
     sources = folder(line)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}

@@ -9,6 +9,7 @@ from universeg.prediction.check.likeness import Look
 
 REGION = np.ones((SIDE, SIDE), bool)
 RNG = np.random.default_rng(5)
+GAINS = np.linspace(1, 0.7, 9)
 
 
 def looks(images):
@@ -29,6 +30,38 @@ def test_inverted_grey_levels_are_seen_and_usual_ones_are_not():
     first, *others = looks(images)
     assert not likeness.contrast_is_inverted(first, others)
     assert likeness.contrast_is_inverted(Look.of(255 - images[0], REGION), others)
+
+
+def test_the_negative_of_a_scan_is_seen_where_grey_levels_do_not_tell():
+    """As many dark pixels as bright ones, at the same places in all images."""
+    left = np.repeat([np.r_[np.full(SIDE // 2, 60.0), np.full(SIDE // 2, 195.0)]], SIDE, 0)
+    noise = np.random.default_rng(3).normal(0, 10, (9, SIDE, SIDE))
+    images = [(left * gain + one).clip(0, 255).astype(np.uint8) for gain, one in zip(GAINS, noise, strict=True)]
+    first, *others = looks(images)
+    negative = Look.of(255 - images[0], REGION)
+    assert not likeness.contrast_is_inverted(first, others)
+    assert likeness.contrast_is_inverted(negative, others)
+
+
+def test_an_image_of_another_kind_is_not_called_inverted():
+    """Its negative is nearer to the others, but far from them as well."""
+    others = looks([np.clip(picture(number)[0] // 8 + 8, 0, 255).astype(np.uint8) for number in range(8)])
+    bright = looks([(picture(9)[0] // 8 + 170).astype(np.uint8)])[0]
+    assert not likeness.contrast_is_inverted(bright, others)
+
+
+def test_a_mirrored_image_is_not_called_inverted():
+    left = np.repeat([np.linspace(40, 200, SIDE)], SIDE, 0)
+    noise = np.random.default_rng(3).normal(0, 10, (9, SIDE, SIDE))
+    _, *others = looks([(left + one).clip(0, 255).astype(np.uint8) for one in noise])
+    (mirrored,) = looks([(left[:, ::-1] + noise[0]).clip(0, 255).astype(np.uint8)])
+    assert not likeness.contrast_is_inverted(mirrored, others)
+
+
+def test_a_negative_is_not_called_turned():
+    others = looks([body(number) for number in range(1, 8)])
+    (negative,) = looks([255 - body(0)])
+    assert likeness.turn(negative, others) == 0
 
 
 def test_the_negative_is_that_of_the_inverted_image():

@@ -128,6 +128,12 @@ def test_bids_masks_of_structures(bids, task, tmp_path):
     np.testing.assert_array_equal(pairs["sub-02_ses-1"][1][..., 0], picture(2, labels=2)[1])
 
 
+def test_bids_derivatives_without_a_description_are_read(bids, task, tmp_path):
+    (bids / "dataset_description.json").unlink()
+    assert task("create", "x.zip", "--from", bids, "--suffix", "T1w")[0] == 0
+    assert contents(tmp_path / "x.zip")[0] == ["L", "R"]
+
+
 def test_bids_a_subject_without_all_masks_is_named_and_left_out(bids, task, tmp_path):
     next(bids.rglob("sub-01*label-R*")).unlink()
     _, _, told = task("create", "x.zip", "--from", bids, "--suffix", "T1w")

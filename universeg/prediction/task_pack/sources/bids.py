@@ -41,7 +41,7 @@ class _File:
 
 def is_bids(folder: Path) -> bool:
     """Whether a folder is a BIDS dataset with masks."""
-    return (folder / FACTS).is_file() and any(file.suffix in MASKS for file in _files(folder))
+    return any(file.suffix in MASKS for file in _files(folder))
 
 
 def bids(folder: Path, images: Path | None, suffix: str) -> Source:
@@ -74,7 +74,7 @@ def bids(folder: Path, images: Path | None, suffix: str) -> Source:
         )
     names = _table(folder) if maps else dict(enumerate(structures, 1))
     known = {value: Label(value, name, colour(at)) for at, (value, name) in enumerate(names.items())}
-    facts = read_json(folder / FACTS)
+    facts = read_json(folder / FACTS) if (folder / FACTS).is_file() else {}  # derivatives often lack it
     return Source("BIDS", found, known, str(facts.get("License") or ""), str(facts.get("Name") or ""), tuple(notes))
 
 
