@@ -44,8 +44,8 @@ BAD = {
     "affine_of_nan": (patched(280, struct.pack("<f", np.nan)), "has an invalid affine"),
     "huge": (patched(42, struct.pack("<3h", 30000, 30000, 30000)), "claims .* voxels, more than"),
     "cut": (nifti(VALUES)[:700], "cannot be read as nifti|holds 700 bytes, but its header claims"),
-    "empty": (b"", "cannot be read as nifti"),
-    "page": (b"<html>404</html>", "cannot be read as nifti"),
+    "empty": (b"", "is empty|its first bytes are not those of a NIfTI"),
+    "page": (b"<html>404</html>", "is a web page|its first bytes are not those of a NIfTI"),
     "not_finite": (nifti(np.where(VALUES > 150, np.inf, VALUES)), "are not finite numbers"),
     "beyond_float32": (nifti(np.where(VALUES > 150, 1e300, VALUES)), "are not finite numbers"),
 }

@@ -145,7 +145,7 @@ def test_largest_slices_only_of_volumes(built):
 def test_damaged_files_are_reported_and_the_rest_is_built(built):
     rows = built.attrition("MSD-Hippocampus")
     for subject, words, file in (
-        ("hippocampus_001", "cannot be read as nifti", "imagesTr/hippocampus_001.nii.gz"),
+        ("hippocampus_001", "its first bytes are not those of a NIfTI", "imagesTr/hippocampus_001.nii.gz"),
         ("hippocampus_003", "no label file", "imagesTr/hippocampus_003.nii.gz"),
         ("hippocampus_999", "label without an image", "labelsTr/hippocampus_999.nii.gz"),
         ("hippocampus_005", "the subject has 2 images", "hippocampus_005.nii.gz"),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Colour
+from universeg.imageio.dicom import dicom_file
 from universeg.imageio.formats import failures_named
 from universeg.imageio.image import ImageError
 from universeg.imageio.series import is_dicom
@@ -30,12 +31,10 @@ def write_segmentation_object(
     installed, if the map is empty, which SEG cannot be, or if the series does not say what SEG needs.
     """
     highdicom = _highdicom()
-    import pydicom
-
     if not slices.any():
         raise ImageError("nothing was segmented, and a DICOM SEG cannot be empty", str(files[0].parent))
     with failures_named(files[0], "dicom"):
-        sources = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+        sources = [dicom_file(file, stop_before_pixels=True) for file in files]
         if len(sources) != len(slices):
             raise ImageError(f"holds {len(slices)} slices in {len(sources)} files", remedy="use --format nifti")
         made = highdicom.seg.Segmentation(
@@ -60,12 +59,10 @@ def write_segmentation_object(
 def check_source(file: Path) -> None:
     """Raise ImageError, before any work is done, if no SEG can refer to the series of this file."""
     _highdicom()
-    import pydicom
-
     if not is_dicom(file):
         raise ImageError("is not DICOM", str(file), "--format seg is for the slices of a DICOM series")
     with failures_named(file, "dicom"):
-        header = pydicom.dcmread(file, specific_tags=["FrameOfReferenceUID"])
+        header = dicom_file(file, stop_before_pixels=True, specific_tags=["FrameOfReferenceUID"])
     if not header.get("FrameOfReferenceUID"):
         raise ImageError(
             "the series has no Frame of Reference UID, which a DICOM SEG must refer to",
