@@ -23,7 +23,7 @@ quick: .venv/ready ## the fast tests (about 4 minutes)
 test: .venv/ready ## all tests but those of the two lines below (about 9 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not weekly and not slurm'
 
-test-weekly: .venv/ready ## the tests that take a minute or more each
+test-weekly: .venv/ready ## longer tests, which CI runs once a week
 	$(BIN)/python -m pytest -n auto --dist loadfile -m weekly
 
 test-slurm: .venv/ready ## the tests on a Slurm cluster of this machine; needs apt-get install slurm-wlm munge

@@ -14,7 +14,7 @@ from universeg.synth import make_task
 TINY = Sizes(Device("cpu", ModelConfig((4, 4))), tiny=True)
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_everything_is_measured_small(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "GROWTH", {"support": (1, 2), "batch": (1, 2)})
     assert main(tmp_path, tiny=True, processes=(1,)) == 0

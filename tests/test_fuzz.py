@@ -3,7 +3,7 @@
 import pytest
 from fuzzing.worker import outcomes
 
-ROUNDS = 90
+ROUNDS = 45
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def test_two_processes_learn_the_same_as_one(alone, tmp_path):
     assert sorted(p.name for p in two.out.iterdir()) == sorted(p.name for p in alone.out.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_two_processes_stop_together_and_one_can_continue(alone):
     config = replace(alone, steps=100_000, checkpoint_every=100_000, validate_every=100_000)
     process = torchrun(config)

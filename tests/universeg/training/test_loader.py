@@ -88,8 +88,10 @@ def test_loaders_of_stores_alone_are_threads(mixed):
     episodes.close()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), pytest.param(signal.SIGINT, marks=pytest.mark.weekly)],
+)
 def test_a_signal_to_all_processes_still_saves(config, number):
     """Clusters and terminals send signals to all processes."""
     config = replace(config, steps=100_000, checkpoint_every=100_000, validate_every=100_000)

@@ -76,7 +76,7 @@ def test_a_run_continues_bit_for_bit_wherever_it_was_killed(everything, tmp_path
         assert_same_result(killed, everything)
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_a_run_that_gets_sigkill_leaves_no_process_and_continues_bit_for_bit(everything, tmp_path):
     """The same with a real signal to a real process with two loader processes, after its first checkpoint."""
     killed = replace(everything, out=tmp_path / "killed", steps=1000, schedule="constant", validate_every=2)
