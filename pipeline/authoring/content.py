@@ -12,6 +12,7 @@ from pipeline.attrition import BadScan
 from pipeline.authoring.filename_patterns import FileGroup
 from pipeline.readers import Pick, read
 from universeg.base.rng import rng_for
+from universeg.imageio.dicom import dicom_file
 from universeg.imageio.image import ImageError, LoadedImage, RawImage
 from universeg.imageio.masks import label_values
 
@@ -34,6 +35,7 @@ class Content:
     is_volume: bool
     is_blurred: bool = False  # masks of two values with grey levels between them, from JPEG or resizing
     is_stack: bool = False  # DICOM slices that say where they lie, or pictures that may belong to such slices
+    device: str = ""  # the kind of device that a DICOM file names, such as CT or US
 
     @property
     def is_mask(self) -> bool:
@@ -47,7 +49,7 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
     paths = (root / files[number] for number in order)
     values: set[int] | None = set()
     colours: set[Colour] | None = set()
-    lowest, is_volume, is_blurred, read_files = np.inf, False, False, 0
+    lowest, is_volume, is_blurred, device, read_files = np.inf, False, False, "", 0
     is_stack = bool(group.stack)
     for path in islice(paths, MAX_MASKS):
         if read_files >= MAX_IMAGES and values is None and colours is None:
@@ -57,6 +59,7 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
             continue
         is_stack &= not stored.is_volume and (group.reader != "dicom" or stored.affine is not None)
         is_volume = stored.is_volume or (is_stack and group.reader == "dicom")
+        device = device or (_device(path) if group.reader == "dicom" else "")
         lowest, read_files = min(lowest, float(np.min(stored.values))), read_files + 1
         labels = _labels(stored, path)
         values = _joined(values, labels)
@@ -65,7 +68,7 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
     if not read_files:
         return None
     known = tuple(sorted(values or ())), tuple(sorted(colours or ())) if values is None else ()
-    return Content(group, *known, lowest, is_volume, is_blurred, is_stack)
+    return Content(group, *known, lowest, is_volume, is_blurred, is_stack, device)
 
 
 def _joined(known: Any, new: Any) -> Any:
@@ -80,6 +83,10 @@ def _read(reader: str, path: Path) -> RawImage | None:
     except BadScan as bad:
         sys.stderr.write(f"{path}: left out of the draft: {bad.reason}\n")
         return None
+
+
+def _device(path: Path) -> str:
+    return str(dicom_file(path, stop_before_pixels=True, specific_tags=["Modality"]).get("Modality", ""))
 
 
 def _labels(stored: RawImage, path: Path) -> set[int] | None:

@@ -6,6 +6,13 @@ import yaml
 
 from pipeline.authoring.content import Content
 
+# Modality and intensity by the code of the device in a DICOM file.
+DEVICES = {
+    "CT": ("CT", "ct"),
+    "MR": ("MRI", "mr"),
+    "US": ("ultrasound", "unit"),
+    **dict.fromkeys(("CR", "DX", "RG", "PX"), ("X-ray", "unit")),
+}
 COUNTS = "expect: {scans: null, subjects: null}"  # replaced when the scans are counted
 
 
@@ -65,15 +72,22 @@ def quoted(text: str) -> str:
 
 
 def _scans(image: Content, images: Sequence[Content]) -> str:
-    modality, intensity = (
-        ("CT", "ct") if image.lowest < -200 else ("MRI", "mr") if image.is_volume else ("unknown", "unit")
-    )
+    modality, intensity, why = _modality(image)
     if len(images) > 1:
         modality = quoted(_distinguishing_text(image, images))
-    why = f"guessed from the number of axes, the names and the lowest value, {image.lowest:g}"
     is_stack = image.is_volume and image.is_stack
     pattern, stack = (image.group.stack, "slice") if is_stack else (image.group.pattern, "")
     return scan_text(pattern, modality, image.group.reader, intensity, image.group.parts, why, stack)
+
+
+def _modality(image: Content) -> tuple[str, str, str]:
+    """Modality, how intensities are read, and how that is known."""
+    if image.device in DEVICES:
+        return *DEVICES[image.device], f"the DICOM files say {image.device}"
+    why = f"guessed from the number of axes, the names and the lowest value, {image.lowest:g}"
+    if image.lowest < -200:
+        return "CT", "ct", why
+    return ("MRI", "mr", why) if image.is_volume else ("unknown", "unit", why)
 
 
 def _labels(masks: Sequence[Content], image: Content) -> str:

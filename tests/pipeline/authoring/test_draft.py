@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from layouts import writers
 from PIL import Image
@@ -241,6 +242,22 @@ def test_folders_of_dicom_slices_are_scans(tmp_path, names, labels):
             record for record in records_of(scan, group, tmp_path / "d", Recipe(32)) if isinstance(record, Record)
         ]
         assert {name for record in records for name in record.masks} == {"label 2"}
+
+
+@pytest.mark.parametrize(("device", "expected"), [("CT", ("CT", "ct")), ("US", ("ultrasound", "unit"))])
+def test_dicom_files_say_their_modality(tmp_path, device, expected):
+    for number in (11, 12, 13):
+        folder = tmp_path / f"d/p{number}"
+        writers.dicom(folder / "ct", [f"{n}.dcm" for n in range(SLICES)], noise(9, 8, SLICES, low=0))
+        writers.nifti(folder / "mask.nii.gz", blob(9, 8, SLICES).astype(np.uint8), (1, 1, 1), "LPS")
+        for path in (folder / "ct").iterdir():
+            file = pydicom.dcmread(path)
+            file.Modality = device
+            file.save_as(path)
+    manifest, text = drafted(tmp_path / "d", tmp_path)
+    scan = manifest.groups[0].scans[0]
+    assert (scan.modality, scan.intensity) == expected
+    assert f"the DICOM files say {device}" in text
 
 
 def test_series_in_folders_of_one_patient_are_modalities(tmp_path):

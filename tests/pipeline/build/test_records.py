@@ -173,7 +173,7 @@ def damage(path: Path, how: str):
 def test_an_unreadable_file_is_a_bad_scan_that_names_it(head, file, how):
     root, *_ = head
     damage(root / file, how)
-    with pytest.raises(BadScan, match="cannot be read as nifti|is empty|is a web page|first bytes are not") as bad:
+    with pytest.raises(BadScan, match=r"cannot be read as nifti|is empty|is a web page|first bytes are not") as bad:
         build(root, scan("image.nii.gz"), group())
     assert bad.value.file == str(root / file)
     assert "fetch the file again" in bad.value.remedy
