@@ -66,7 +66,7 @@ def fake(tmp_path, monkeypatch):
     monkeypatch.setattr(nnunet, "find_spec", lambda name: True)
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_a_task_is_trained_on_support_chosen_on_dev_and_reported_on_test(config, fake, done, tmp_path):
     (tmp_path / "networks").symlink_to(done / "networks")
     config = replace(config, datasets=("Other",), folds=3, out=tmp_path)
