@@ -16,6 +16,7 @@ from universeg.prediction.pairing import images_in
 from universeg.prediction.results import file_name
 
 LISTED = 5  # files that a message names
+# Endings of files that nobody takes for an image.
 NO_IMAGES = {
     "",
     ".csv",

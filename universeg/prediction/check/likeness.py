@@ -30,9 +30,7 @@ INVERTED_RATIO = 0.5  # an inverted image is at most so far from the others, by 
 INVERTED_NEAR = 1.5  # and by the largest distance among the others
 OPPOSITE = 0.5  # times the usual correlation with the others, below minus which an image is their negative
 LEAST_FOR_OPPOSITE = 4  # other images: with fewer, cells in a corner may look like the opposite by chance
-LEAST_LIKE = (
-    0.5  # times the usual correlation that a turned image has at least, so that a negative is not taken for one
-)
+LEAST_LIKE = 0.5  # times the usual correlation: a turned image has more, a negative has less
 LEAST_FOR_TURN = 6  # other images: fewer look alike by chance
 LEAST_GAP = 0.1  # by which a turned image must be less like the others, in the median, for a test of the turn
 TURNED_SHARE = 0.85  # of that gap that an image must gain by a turn
