@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+# Keep compiled Python files: the tests and the demo start Python hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
 # The demo's dataset. Synthetic needs no download. For another one, MIRROR is where to get it if not from its owner:
 #     make demo DATASETS=WBC-JTSC MIRROR=/folder/or/url
 DATASETS ?= Synthetic
@@ -16,6 +18,9 @@ help: ## show this list
 
 demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in demo/result.png (under 10 minutes)
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
+
+# pytest-xdist runs one process on each core, and each process computes with one thread.
+quick test test-weekly: export OMP_NUM_THREADS := 1
 
 quick: .venv/ready ## the fast tests (about 4 minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not weekly and not slurm'
