@@ -19,17 +19,18 @@ help: ## show this list
 demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in demo/result.png (under 10 minutes)
 	$(BIN)/python -m demo --datasets $(DATASETS) $(if $(MIRROR),--mirror $(MIRROR))
 
-# pytest-xdist runs one process on each core, and each process computes with one thread.
+# pytest-xdist runs one process on each core, and each process computes with one thread. Files keep the order of tests/conftest.py.
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 quick test test-weekly: export OMP_NUM_THREADS := 1
 
 quick: .venv/ready ## the fast tests (about 4 minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not weekly and not slurm'
+	$(TESTS) -m 'not slow and not weekly and not slurm'
 
 test: .venv/ready ## all tests but those of the two lines below (about 9 minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not weekly and not slurm'
+	$(TESTS) -m 'not weekly and not slurm'
 
 test-weekly: .venv/ready ## longer tests, which CI runs once a week
-	$(BIN)/python -m pytest -n auto --dist loadfile -m weekly
+	$(TESTS) -m weekly
 
 test-slurm: .venv/ready ## the tests on a Slurm cluster of this machine; needs apt-get install slurm-wlm munge
 	$(BIN)/python -m pytest -m slurm

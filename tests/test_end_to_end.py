@@ -199,11 +199,12 @@ def test_a_changed_fact_or_setting_runs_what_it_affects(built):
 
 
 def test_a_dry_run_needs_no_data(tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"root": str(tmp_path / "none")}))
+    config, settings = tmp_path / "config.yaml", {"root": str(tmp_path / "none")}
+    config.write_text(yaml.safe_dump({**settings, "datasets": ["WBC-JTSC", "Synthetic"]}))
     run = snakemake(config, "-n")
     assert {("fetch", "WBC-JTSC"), ("store", "WBC-JTSC"), ("synthetic", "Synthetic"), ("catalogue", "")} <= jobs(run)
     assert not (tmp_path / "none").exists()
+    config.write_text(yaml.safe_dump(settings))
     short = snakemake(config, "-n", "--quiet", "rules").stdout
     assert re.search(r"^shard +\d{3}$", short, re.MULTILINE), "counts of jobs"
     assert len(short.splitlines()) < 80, "hundreds of jobs, but no lines for each"

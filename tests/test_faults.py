@@ -140,6 +140,7 @@ def test_two_runs_clocks_and_edited_files(world):
     assert stores(world, out) == world.whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("megabytes", [140, 400, 1500])
 def test_a_stage_with_little_memory_ends_with_a_store_or_a_sentence(world, tmp_path, megabytes):
     root = world.root / "whole BBBC003"

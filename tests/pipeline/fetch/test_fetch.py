@@ -484,6 +484,7 @@ def wait_for_bytes(downloads: Path) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_download(server, tmp_path):
     server.pause_s = 0.01
     first, second = start(server, tmp_path), start(server, tmp_path)

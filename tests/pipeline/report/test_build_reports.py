@@ -115,6 +115,7 @@ def test_a_gallery_is_one_file_of_bounded_size(root, monkeypatch):
     assert [item["subject"] for item in small["items"]] == ["001", "003"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_the_filters_of_the_gallery_work_in_a_browser(root):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -79,6 +79,7 @@ def test_the_same_call_gives_the_same_bytes(finished, stores_folder, weights):
     assert {name: (finished.out / name).read_bytes() for name in FILES} == finished.files
 
 
+@pytest.mark.slow
 def test_several_configurations_are_compared_in_one_table(stores_folder, weights, tmp_path):
     shown = run(weights, stores_folder, tmp_path, "-w", str(weights), "mean-mask", "--support-size", "1", "4",
                 "--ensemble", "1", "3", "--pictures", "0", "-q")  # fmt: skip

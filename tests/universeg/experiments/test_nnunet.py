@@ -138,6 +138,7 @@ def test_only_datasets_whose_tasks_are_all_done_have_a_mean(config, tmp_path):
     assert list(nnunet_means(alone, nnunet_files(alone))) == ["Kept", "Other", "All"]
 
 
+@pytest.mark.slow
 def test_a_failed_command_shows_the_end_of_its_log(config, fake, tmp_path, monkeypatch):
     config = replace(config, out=tmp_path)
     (tmp_path / "task").mkdir()

@@ -60,7 +60,7 @@ def test_a_logarithmic_fit_finds_the_curve_and_its_uncertainty():
 
 
 @pytest.mark.parametrize(
-    "scale", [pytest.param(name, marks=pytest.mark.weekly if name != "tiny" else ()) for name in SCALES]
+    "scale", [pytest.param(name, marks=getattr(pytest.mark, "slow" if name == "tiny" else "weekly")) for name in SCALES]
 )
 def test_every_network_has_a_valid_training(scale, experiment_stores, tmp_path):
     for spec in networks().values():

@@ -238,6 +238,7 @@ def test_the_weights_in_the_package_are_those_of_the_model_card():
     assert load_model().config == ModelConfig()
 
 
+@pytest.mark.slow
 def test_the_weights_in_the_package_follow_the_support_set():
     """Images with a bright disc and a dark square: the support masks tell which one to segment."""
     rng, scenes = rng_for("discs and squares"), []

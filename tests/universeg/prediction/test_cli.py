@@ -162,6 +162,7 @@ def test_the_command_writes_masks_pictures_and_a_report(people, stand_in, capsys
     assert "a_mask.png" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_command_with_the_real_network_repeats_itself(people):
     contents = []
     for _ in range(2):

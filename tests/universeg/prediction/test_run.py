@@ -98,6 +98,7 @@ def test_a_value_that_the_list_of_names_lacks_is_told(place, network, capsys):
     assert "has no name" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_value_of_several_and_all_values_as_one(place, network):
     truth = scene()[1]
     command("-q", "--label", "7")
@@ -131,6 +132,7 @@ def test_masks_of_one_value_each_are_one_structure_unless_named(place, network, 
     assert [label["name"] for label in report()["structures"]] == ["cat", "dog"]
 
 
+@pytest.mark.slow
 def test_finished_images_are_kept_until_something_changes(place, network, capsys):
     command()
     first = (place / "out/report.json").read_bytes()

@@ -172,6 +172,7 @@ def _sum(store):
     return int(store.read(TASK, ["s0"])[0].sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_store_works_in_a_child_process(store, method):

@@ -151,6 +151,7 @@ def test_same_bytes_after_other_tasks_and_with_other_threads() -> None:
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_same_bytes_in_a_new_process() -> None:
     code = (
         "import sys, hashlib; from universeg.synth import make_task; t = make_task(1, 7, 2, 64);"

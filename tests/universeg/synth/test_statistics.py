@@ -27,6 +27,7 @@ def labels_of(family: str) -> list[LabelMeasures]:
     return [one for task in tasks_of(family) for one in measure(task)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_lies_in_its_bands(family: str) -> None:
     assert outside(family, summary(list(tasks_of(family)))) == []
@@ -47,6 +48,7 @@ def test_a_value_outside_its_band_is_named() -> None:
     assert line == "F0: area (fraction of the image) is 0.9, expected 0.04 to 0.08"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_training_families_cover_real_tasks(name: str) -> None:
     """At least one family has all real values between its 5 % and 95 % quantiles."""

@@ -44,6 +44,7 @@ def recorded(monkeypatch):
     monkeypatch.setattr(Replayed, "made", 0)
 
 
+@pytest.mark.slow
 def test_recorded_steps_learn_the_same(config, tmp_path, recorded, monkeypatch):
     config = replace(config, steps=9, ema=0.5, clip=0.5)
     train(config)

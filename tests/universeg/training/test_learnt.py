@@ -28,6 +28,7 @@ def test_only_a_gpu_is_read_late():
     assert not read_late(torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_a_run_that_reads_late_logs_the_same(config, tmp_path, monkeypatch):
     config = replace(config, steps=7, validate_every=3, checkpoint_every=4, clip=0.1, ema=0.5, batch_size=2)
     train(config)
@@ -39,6 +40,7 @@ def test_a_run_that_reads_late_logs_the_same(config, tmp_path, monkeypatch):
     assert [path.name for path in checkpoints(late.out)] == [path.name for path in checkpoints(config.out)]
 
 
+@pytest.mark.slow
 def test_losses_are_read_in_the_next_step_unless_something_follows(config, late, monkeypatch):
     done = list[tuple[str, int]]()
     learn, read = Trainer.learn, Trainer._read
@@ -86,6 +88,7 @@ def test_a_run_stops_at_the_step_whose_loss_is_not_finite(config, late, monkeypa
     assert checkpoints(config.out) == [], "nothing is saved after a step that failed"
 
 
+@pytest.mark.slow
 def test_a_run_continues_on_another_device(config, monkeypatch):
     """A checkpoint of the plain optimiser continues with the fused one, and the other way round."""
     whole = replace(config, out=config.out.parent / "whole", steps=6)

@@ -83,6 +83,7 @@ def about(path):
         return {name: json.loads(value) for name, value in file.metadata().items() if name in ("step", "dev_dice")}
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_those_of_the_best_validation(config, dev_dice):
     dev_dice([40, 80, 60])
     train(replace(config, steps=15, validate_every=5))

@@ -127,6 +127,7 @@ def test_a_signal_during_validation_loses_no_validation(config):
     assert [step for step, _ in rows(config, "loss")] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_finished_run_can_be_extended(config, tmp_path):
     train(replace(config, steps=3))
     before = checkpoints(config.out)

@@ -35,6 +35,7 @@ def test_it_learns_and_writes_weights_checkpoints_and_logs(config):
     assert all(torch.equal(last[name], tensor) for name, tensor in content["model"].items())
 
 
+@pytest.mark.slow
 def test_tensorboard_has_losses_dice_and_pictures(config):
     train(replace(config, steps=7))
     events = EventAccumulator(str(config.out / "tensorboard"), size_guidance={"images": 0})
@@ -50,6 +51,7 @@ def test_the_time_limit_ends_the_run_with_a_validation_and_a_checkpoint(config):
     assert int(path.stem[5:]) == rows(config, "loss")[-1][0] == rows(config, "dev_dice")[-1][0]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_before_its_rate_fell(config, monkeypatch):
     """The rate of steps 1 to 3 is full, then it falls; the next call begins after step 3, at the full rate."""
     shares, rates = iter([1, 1, 1, 0.6, 0.2, 0, 1, 1]), []

@@ -18,7 +18,9 @@ from universeg.training.augment import AugmentConfig
 from universeg.training.loader import load_steps
 from universeg.training.trainer import Trainer, initial_model
 
-EVERY = pytest.mark.parametrize("name", BASELINE_NETWORKS)
+EVERY = pytest.mark.parametrize(  # ALPNet has a ResNet-101
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "alpnet" else ()) for name in BASELINE_NETWORKS]
+)
 # Table 1 of the paper has 14.71, 43.02 and 0.92 million; docs/how-to/reproduce-the-paper.md says why SE-net differs.
 PARAMETERS = {"panet": 14_714_688, "alpnet": 43_024_448, "senet": 977_661}
 

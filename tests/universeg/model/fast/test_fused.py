@@ -75,6 +75,7 @@ def test_enlarging_and_joining(high, wide):
     assert_same("enlarge_and_join", some(3, 5, high, wide), some(3, 4, 2 * high, 2 * wide))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("widths", "at_once"), [((6, 5, 4), 8), ((3, 2), 1)])
 def test_the_network_in_larger_steps_computes_the_equations(widths, at_once, monkeypatch):
     network = UniverSeg(ModelConfig(widths)).to(DEVICE, EXACT)
@@ -99,6 +100,7 @@ def test_the_network_in_larger_steps_computes_the_equations(widths, at_once, mon
         torch.testing.assert_close(other_gradients, gradients)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 def test_in_the_precisions_of_training(dtype):
     for name, args in examples(torch.device(DEVICE), dtype, 4):

@@ -161,6 +161,7 @@ def segmented(labelled, task, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_predict_with_a_pack_is_predict_with_its_folder(segmented, labelled, task, tmp_path):
     folder, file = labelled(4, labels=2, values=(0, 1, 2)), weights(tmp_path / "w.safetensors", 0)
     words = ("--label-names", "a", "b", "--size", 32, "--intensity", "mr", "--with-weights", file)
