@@ -23,10 +23,10 @@ demo: .venv/ready ## build tasks, train briefly, segment unseen tasks; ends in d
 TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 quick test test-weekly: export OMP_NUM_THREADS := 1
 
-quick: .venv/ready ## the fast tests (about 4 minutes)
+quick: .venv/ready ## the fast tests (under 3 minutes)
 	$(TESTS) -m 'not slow and not weekly and not slurm'
 
-test: .venv/ready ## all tests but those of the two lines below (about 9 minutes)
+test: .venv/ready ## all tests but those of the two lines below (under 8 minutes)
 	$(TESTS) -m 'not weekly and not slurm'
 
 test-weekly: .venv/ready ## longer tests, which CI runs once a week

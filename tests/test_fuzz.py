@@ -3,7 +3,7 @@
 import pytest
 from fuzzing.worker import outcomes
 
-ROUNDS = 45
+ROUNDS = 30
 
 
 @pytest.mark.slow
