@@ -3,8 +3,9 @@
     python tests/fuzz.py --rounds 3000 --seed 1
 
 Each round takes a valid small file, damages it, and uses it as an image, a label, a query or a support image. A round
-fails if anything but a result or a message that names the file comes of it: a traceback, a warning of Python, a crash,
-a hang, more than 1 GB of memory, or a query or scan that is missing without a word. `tests/fuzzing` has the parts.
+fails if anything but a result or a message that names the file comes of it: a traceback, a warning of Python, a line
+that a library prints, a crash, a hang, more than 1 GB of memory, or a query or scan that is missing without a word.
+`tests/fuzzing` has the parts.
 """
 
 import sys

@@ -39,7 +39,7 @@ def patched(at: int, data: bytes) -> bytes:
 
 
 BAD = {
-    "rgb": (nifti(np.zeros(VALUES.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])), "has samples of type"),
+    "complex": (nifti(VALUES.astype(np.complex64)), "has samples of type"),
     "datatype_0": (patched(70, b"\0\0"), "cannot be read as nifti"),
     "affine_of_nan": (patched(280, struct.pack("<f", np.nan)), "has an invalid affine"),
     "huge": (patched(42, struct.pack("<3h", 30000, 30000, 30000)), "claims .* voxels, more than"),

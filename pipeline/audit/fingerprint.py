@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import fft
 
 from universeg.store import Pixels
 
@@ -24,6 +25,7 @@ MOST_SHIFT = 4  # pixels of 64
 LEAST_CONTRAST = 0.02  # standard deviation of an equalised image that has anything to compare
 
 Array = NDArray[np.float32]
+Spectra = NDArray[np.complex64]
 
 
 def equalised(image: Pixels) -> Array:
@@ -44,30 +46,59 @@ def fingerprint(image: Pixels) -> Array | None:
     ranks = equalised(image)
     if ranks.std() < LEAST_CONTRAST:
         return None
-    power = np.log(np.abs(np.fft.fft2((ranks - ranks.mean()) * _window())) ** 2 + FLOOR)
+    power = np.log(np.abs(fft.fft2((ranks - ranks.mean()) * _window())) ** 2 + FLOOR)
     first, second = _frequencies()
     four = np.stack([power[first, second], power[first, -second], power[second, first], power[second, -first]])
     return np.concatenate([four.mean(axis=0), four.std(axis=0)]).astype(np.float32)
 
 
-def orientations(image: Pixels) -> NDArray[np.complex64]:
+def spectrum(image: Pixels) -> Spectra:
+    """The spectrum (64, 33) of the image's fine structure."""
+    found: Spectra = _normalised(_weighted(image)[None])[0]
+    return found
+
+
+def orientations(image: Pixels) -> Spectra:
     """Spectra (8, 64, 33) of the image's fine structure, mirrored and turned in all eight ways; first as it is."""
-    ranks = equalised(image)
-    weighted = (ranks - ranks.mean()) * _window()
-    turned = [np.rot90(one, turns) for one in (weighted, weighted[:, ::-1]) for turns in range(4)]
-    spectra = np.fft.rfft2(np.stack(turned)) * _fine_structure()
-    energy = np.sqrt((np.fft.irfft2(spectra[:1], (SIDE, SIDE)) ** 2).sum())
-    return (spectra / max(float(energy), 1e-9)).astype(np.complex64)
+    weighted = _weighted(image)
+    return _normalised(np.stack([np.rot90(one, turns) for one in (weighted, weighted[:, ::-1]) for turns in range(4)]))
 
 
-def alignment(one: NDArray[np.complex64], other: NDArray[np.complex64]) -> float:
-    """The largest correlation, from 0 to 1, of one image with the other in any orientation and small shift.
+def alignment(one: Spectra, other: Spectra) -> float:
+    """The largest correlation, from 0 to 1, of one image in any orientation with another in any small shift.
 
-    Both are what `orientations` returns. A negative image counts like a positive one.
+    They are what `orientations` returns of one and `spectrum` of the other; it does not matter which. A negative image
+    counts like a positive one.
     """
-    product = np.fft.irfft2(one[:1] * np.conj(other), (SIDE, SIDE))
-    near = np.roll(product, (MOST_SHIFT, MOST_SHIFT), (1, 2))[:, : 2 * MOST_SHIFT + 1, : 2 * MOST_SHIFT + 1]
-    return float(np.abs(near).max())
+    rows, columns = _small_shifts()
+    return float(np.abs((rows @ (one * np.conj(other)) @ columns).real).max())
+
+
+def _weighted(image: Pixels) -> Array:
+    ranks = equalised(image)
+    weighted: Array = (ranks - ranks.mean()) * _window()
+    return weighted
+
+
+def _normalised(images: Array) -> Spectra:
+    """Spectra of images (n, 64, 64) that are one image in n orientations; its correlation with itself is 1."""
+    spectra = fft.rfft2(images) * _fine_structure()
+    energy = np.sqrt((fft.irfft2(spectra[0], (SIDE, SIDE)) ** 2).sum())
+    normalised: Spectra = (spectra / max(float(energy), 1e-9)).astype(np.complex64)
+    return normalised
+
+
+@cache
+def _small_shifts() -> tuple[Spectra, Spectra]:
+    """Two matrices: rows (9, 64) @ spectrum (64, 33) @ columns (33, 9) is the inverse transform at shifts up to 4.
+
+    It is a part of `irfft2`, and much faster. Frequencies that a spectrum of real numbers omits count twice.
+    """
+    shifts, frequencies = np.arange(-MOST_SHIFT, MOST_SHIFT + 1), np.arange(SIDE)
+    waves = np.exp(2j * np.pi * np.outer(shifts, frequencies) / SIDE) / SIDE
+    half = waves[:, : SIDE // 2 + 1].copy()
+    half[:, 1:-1] *= 2
+    return waves.astype(np.complex64), half.T.astype(np.complex64)
 
 
 @cache

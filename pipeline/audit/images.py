@@ -51,7 +51,7 @@ class Images:
     def __init__(self, stores: Sequence[Store]) -> None:
         self.stores = stores
         self.all = [seen for number in range(len(stores)) for seen in self._of(number)]
-        self.pixels = lru_cache(maxsize=4096)(self._pixels)
+        self.pixels = lru_cache(maxsize=1024)(self._pixels)
 
     def person(self, store: Store, subject: str) -> Person:
         """The person that a stored subject is of."""

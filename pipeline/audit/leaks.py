@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import tyro
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline.audit.fingerprint import alignment, fingerprint, orientations
+from pipeline.audit.fingerprint import alignment, fingerprint, orientations, spectrum
 from pipeline.audit.images import Images, Person
 from pipeline.audit.leak_report import write_report
 from pipeline.audit.pairs import LEAK, Declared, Pair, declared_overlaps, number_of_leaks
@@ -104,14 +105,16 @@ def _near(images: Images, vectors: NDArray[np.float32], numbers: Sequence[int]) 
     persons = [images.all[number].person for number in numbers]
     known = {person: code for code, person in enumerate(dict.fromkeys(persons))}
     pairs = similar_pairs(vectors, np.array([known[person] for person in persons]))
-    spectra = lru_cache(maxsize=1024)(lambda number: orientations(images.pixels(number)))
+    spectra = lru_cache(maxsize=2048)(lambda number: spectrum(images.pixels(number)))
     with progress_bar("comparing pairs", len(pairs)) as advance:
-        for one, other in pairs:
-            first, second = numbers[one], numbers[other]
-            similarity = alignment(spectra(first), spectra(second))
-            if similarity >= LEAST_ALIGNMENT and (images.pixels(first) != images.pixels(second)).any():
-                yield Pair("near duplicate", persons[one], persons[other], similarity, (first, second), count=1)
-            advance(1)
+        for one, partners in groupby(pairs.tolist(), itemgetter(0)):  # pairs are sorted
+            first, turned = numbers[one], orientations(images.pixels(numbers[one]))
+            for _, other in partners:
+                second = numbers[other]
+                similarity = alignment(turned, spectra(second))
+                if similarity >= LEAST_ALIGNMENT and (images.pixels(first) != images.pixels(second)).any():
+                    yield Pair("near duplicate", persons[one], persons[other], similarity, (first, second), count=1)
+                advance(1)
 
 
 def _merged(pairs: Iterable[Pair]) -> list[Pair]:

@@ -64,7 +64,7 @@ def lock(
     for line in differences:
         sys.stdout.write(f"{line}\n")
     if differences:
-        raise ValueError(f"{len(differences)} differences")
+        raise ValueError(f"{len(differences)} difference{'s' * (len(differences) > 1)}")
     sys.stdout.write("no differences\n")
 
 

@@ -6,7 +6,7 @@ together, many times over. Pairs are compared only where they are together. Time
 vectors are compared completely.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,11 @@ SMOOTHING = 0.1  # of the mean variance: directions with less are noise
 FEW = 100  # vectors, of which the covariance is not to be trusted more than equal variances
 LEAST_COSINE = 0.5  # of a pair that is worth a closer look
 MOST_NEIGHBOURS = 8  # of a vector; so the number of pairs grows like n
+MOST_WAITING = 1_000_000  # pairs that are kept until those that are not the nearest are dropped
 SAMPLE = 20_000  # vectors from which the covariance is estimated
 
 Array = NDArray[np.float32]
+Coded = tuple[NDArray[np.int64], Array]  # the codes of pairs, and their nearness
 
 
 def whitened(vectors: Array) -> Array:
@@ -39,31 +41,45 @@ def whitened(vectors: Array) -> Array:
 
 
 def similar_pairs(vectors: Array, owners: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Pairs (m, 2) of indices, each once and sorted, of similar vectors (n, d) that have different owners."""
+    """Pairs (m, 2) of indices, each once and sorted, of similar vectors (n, d) that have different owners.
+
+    Of each vector, the MOST_NEIGHBOURS nearest before it and after it are kept. So memory grows like n, however many
+    vectors are alike.
+    """
     if len(vectors) < 2:
         return np.empty((0, 2), np.int64)
     points = whitened(vectors)
-    found = set[int]()
+    codes, nearness = np.empty(0, np.int64), np.empty(0, np.float32)  # a pair's code is one * n + other
     for tree in range(TREES if len(points) > LEAF else 1):
+        waiting = [(codes, nearness)]
         for together in _leaves(points, np.arange(len(points)), rng_for("leaf", tree)):
-            near = np.triu(points[together] @ points[together].T >= LEAST_COSINE, 1)
-            near &= owners[together][:, None] != owners[together][None]
-            rows, columns = np.nonzero(near)
-            one, other = together[rows], together[columns]
-            found.update((np.minimum(one, other) * len(points) + np.maximum(one, other)).tolist())
-    codes = np.sort(np.fromiter(found, np.int64, len(found)))
-    return _nearest(np.stack([codes // len(points), codes % len(points)], axis=1), points)
+            waiting.append(_close(points, owners, np.sort(together)))
+            if sum(len(each) for each, _ in waiting[1:]) > MOST_WAITING:
+                waiting = [_nearest(waiting, len(points))]
+        codes, nearness = _nearest(waiting, len(points))
+    return np.stack([codes // len(points), codes % len(points)], axis=1)
 
 
-def _nearest(pairs: NDArray[np.int64], points: Array) -> NDArray[np.int64]:
-    """The pairs (m, 2) in which one is among the MOST_NEIGHBOURS nearest of the other."""
-    nearness = (points[pairs[:, 0]] * points[pairs[:, 1]]).sum(axis=1)
-    kept = np.zeros(len(pairs), bool)
-    for end in pairs.T:
+def _close(points: Array, owners: NDArray[np.integer], together: NDArray[np.intp]) -> Coded:
+    """The similar pairs among a few vectors; `together` are their indices, sorted."""
+    cosines = points[together] @ points[together].T
+    rows, columns = np.nonzero(cosines >= LEAST_COSINE)
+    kept = (rows < columns) & (owners[together[rows]] != owners[together[columns]])
+    rows, columns = rows[kept], columns[kept]
+    found = together[rows] * len(points) + together[columns], cosines[rows, columns]
+    return _nearest([found], len(points)) if len(rows) > 2 * MOST_NEIGHBOURS * len(together) else found
+
+
+def _nearest(found: Sequence[Coded], count: int) -> Coded:
+    """The pairs, each once and sorted, in which one is among the MOST_NEIGHBOURS nearest of the other."""
+    codes, first = np.unique(np.concatenate([codes for codes, _ in found]), return_index=True)
+    nearness = np.concatenate([nearness for _, nearness in found])[first]
+    kept = np.zeros(len(codes), bool)
+    for end in (codes // count, codes % count):
         order = np.lexsort((-nearness, end))
-        first = np.searchsorted(end[order], end[order])  # where the pairs of the same vector begin
-        kept[order] |= np.arange(len(order)) - first < MOST_NEIGHBOURS
-    return pairs[kept]
+        start = np.searchsorted(end[order], end[order])  # where the pairs of the same vector begin
+        kept[order] |= np.arange(len(order)) - start < MOST_NEIGHBOURS
+    return codes[kept], nearness[kept]
 
 
 def _leaves(points: Array, members: NDArray[np.intp], rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:

@@ -1,7 +1,8 @@
 """What the files of a group contain: images, or masks with their values or colours, by the rule of `imageio.masks`."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from universeg.base.rng import rng_for
 from universeg.imageio.dicom import dicom_file
 from universeg.imageio.image import ImageError, LoadedImage, RawImage
 from universeg.imageio.masks import label_values
+from universeg.imageio.segments import segment_names
 
 MAX_IMAGES = 8  # files of a group that are read
 MAX_MASKS = 300  # the same for masks: more, because a rare value must not be missed
 MAX_VALUES = 32  # different values in a label map, or colours in a colour mask
 SOME_PIXELS = 4096  # that tell most pictures from masks without a search through all pixels
+EQUAL_NEIGHBOURS = 0.8  # share of the pixels of a map of numbered objects that equal the next one, at least
 
 Colour = tuple[int, int, int]
 
@@ -36,6 +39,8 @@ class Content:
     is_blurred: bool = False  # masks of two values with grey levels between them, from JPEG or resizing
     is_stack: bool = False  # DICOM slices that say where they lie, or pictures that may belong to such slices
     device: str = ""  # the kind of device that a DICOM file names, such as CT or US
+    names: Mapping[int, str] = field(default_factory=dict)  # of values, if a DICOM segmentation says them
+    is_numbered: bool = False  # masks with more values than a label map, as if each object had a number of its own
 
     @property
     def is_mask(self) -> bool:
@@ -50,6 +55,7 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
     values: set[int] | None = set()
     colours: set[Colour] | None = set()
     lowest, is_volume, is_blurred, device, read_files = np.inf, False, False, "", 0
+    names, is_numbered = dict[int, str](), False
     is_stack = bool(group.stack)
     for path in islice(paths, MAX_MASKS):
         if read_files >= MAX_IMAGES and values is None and colours is None:
@@ -59,16 +65,19 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
             continue
         is_stack &= not stored.is_volume and (group.reader != "dicom" or stored.affine is not None)
         is_volume = stored.is_volume or (is_stack and group.reader == "dicom")
-        device = device or (_device(path) if group.reader == "dicom" else "")
+        if group.reader == "dicom":
+            header = dicom_file(path, stop_before_pixels=True)
+            device, names = device or str(header.get("Modality", "")), names | segment_names(header)
         lowest, read_files = min(lowest, float(np.min(stored.values))), read_files + 1
         labels = _labels(stored, path)
         values = _joined(values, labels)
         is_blurred |= labels is not None and _is_blurred(stored, labels)
+        is_numbered |= labels is None and _is_numbered(stored)
         colours = _joined(colours, _colours(stored)) if values is None else colours
     if not read_files:
         return None
     known = tuple(sorted(values or ())), tuple(sorted(colours or ())) if values is None else ()
-    return Content(group, *known, lowest, is_volume, is_blurred, is_stack, device)
+    return Content(group, *known, lowest, is_volume, is_blurred, is_stack, device, names, is_numbered)
 
 
 def _joined(known: Any, new: Any) -> Any:
@@ -83,10 +92,6 @@ def _read(reader: str, path: Path) -> RawImage | None:
     except BadScan as bad:
         sys.stderr.write(f"{path}: left out of the draft: {bad.reason}\n")
         return None
-
-
-def _device(path: Path) -> str:
-    return str(dicom_file(path, stop_before_pixels=True, specific_tags=["Modality"]).get("Modality", ""))
 
 
 def _labels(stored: RawImage, path: Path) -> set[int] | None:
@@ -107,6 +112,14 @@ def _is_blurred(stored: RawImage, labels: set[int]) -> bool:
     grey = stored.values if stored.values.ndim == 2 else stored.values[..., 0]
     whole = not stored.is_volume and stored.palette is None and grey.dtype.kind in "iu"
     return whole and len(labels) == 2 and len(np.unique(grey)) > len(labels)
+
+
+def _is_numbered(stored: RawImage) -> bool:
+    """Whether most samples are whole numbers that equal the next one, and some are 0: areas, not an image."""
+    values = stored.values
+    if values.dtype.kind not in "iu" or values.ndim != 2 + stored.is_volume or stored.palette is not None:
+        return False
+    return bool((values == 0).any()) and float((values[1:] == values[:-1]).mean()) > EQUAL_NEIGHBOURS
 
 
 def _colours(stored: RawImage) -> set[Colour] | None:

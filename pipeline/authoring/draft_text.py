@@ -1,5 +1,6 @@
 """The text of a drafted manifest. Lines that a person must check or complete are marked CHECK."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import yaml
@@ -13,6 +14,7 @@ DEVICES = {
     "US": ("ultrasound", "unit"),
     **dict.fromkeys(("CR", "DX", "RG", "PX"), ("X-ray", "unit")),
 }
+UNFIT = re.compile(r"[/@~\x00-\x1f]+")  # what the name of a label cannot have
 COUNTS = "expect: {scans: null, subjects: null}"  # replaced when the scans are counted
 
 
@@ -150,7 +152,8 @@ def _names(mask: Content) -> str:
     if mask.is_blurred:
         return f"{{label: [{_half(mask) + 1}, {max(mask.values)}]}} # CHECK: the upper half of the values"
     outside = min(mask.values)
-    named = ", ".join(f"{value}: label {value}" for value in mask.values if value != outside)
+    names = {value: quoted(plain) for value, name in mask.names.items() if (plain := UNFIT.sub(" ", name).strip()[:80])}
+    named = ", ".join(f"{value}: {names.get(value, f'label {value}')}" for value in mask.values if value != outside)
     return f"{{{named}}} # CHECK: the values are {mask.values}; {outside} is taken as background"
 
 

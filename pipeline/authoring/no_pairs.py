@@ -26,6 +26,16 @@ def reasons(files: Sequence[str], contents: Sequence[Content]) -> Iterator[str]:
             f"no files look like masks: they have at most {MAX_VALUES} values or colours, 0 or black outside."
             " If the masks are outlines (XML, JSON, CSV, text), write the manifest by hand"
         )
+        for image in images:
+            if len(image.values) == 1:
+                value = image.values[0]
+                yield f"{image.group.pattern}: all pixels have the value {value}; a mask has 0 outside, another inside"
+            elif image.is_numbered:
+                yield (
+                    f"{image.group.pattern} may number single objects (cells, lesions), since there are more than"
+                    f" {MAX_VALUES} values; write the manifest by hand, with 'kind: ranges', for example"
+                    " names: {cell: [1, 65535]}"
+                )
         if any(image.group.pattern.lower().endswith(LOSSY) for image in images):
             yield "JPEG changes the values of masks: only masks of one structure are recognised; use PNG for others"
     elif not images:

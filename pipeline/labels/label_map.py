@@ -12,7 +12,7 @@ from pipeline.attrition import BadScan
 from pipeline.labels.findings import Findings
 from pipeline.labels.label_files import LabelFiles
 from pipeline.readers import Pick, read_all
-from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, grid_distance, upright
+from universeg.imageio.image import SAME_GRID, ImageError, LoadedImage, extended, grid_distance, upright
 from universeg.imageio.masks import label_values
 
 REMEDY = "check that label and image belong together; add the scan to known_bad if they do not"
@@ -74,6 +74,8 @@ def _on_grid_of(image: LoadedImage, labels: LoadedImage, grid: str) -> LoadedIma
         return replace(labels, values=_stretched(labels, image), spacing=image.spacing, affine=image.affine)
     if grid == "world" and labels.affine is not None and image.affine is not None:
         return replace(labels, values=_resampled(labels, image), spacing=image.spacing, affine=image.affine)
+    if grid == "same":
+        labels = extended(labels, image)
     if labels.shape != image.shape:
         raise BadScan(f"the label has {_by(labels.shape)} samples, its image {_by(image.shape)}", remedy=REMEDY)
     if grid == "same" and labels.affine is not None and image.affine is not None:

@@ -92,7 +92,7 @@ def _take_channel(raw: RawImage, channel: int | None) -> RawImage:
     values, axes = raw.values, 3 if raw.is_volume else 2
     if values.ndim not in (axes, axes + 1):
         raise BadScan(f"has shape {values.shape}; expected a {'volume' if raw.is_volume else 'picture'}")
-    if channel is None and raw.is_volume and values.ndim > axes:
+    if channel is None and raw.is_volume and values.ndim > axes and not raw.coloured:
         raise BadScan(f"has shape {values.shape}; expected a volume", remedy="name its channels in the manifest")
     if channel is None:
         return raw

@@ -62,6 +62,14 @@ def _nifti(path: Path, values: Values, shape: tuple[int, ...] | None = None, kin
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
+def _nifti_colours(path: Path, values: Values) -> None:
+    colours = np.zeros(values.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    for name in "RGB":
+        colours[name] = values
+    data = nib.Nifti1Image(colours, AFFINE).to_bytes()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
 def _nifti_pair(path: Path, values: Values) -> None:
     nib.save(nib.Nifti1Pair(values, AFFINE), path)
 
@@ -134,6 +142,37 @@ def _dicom_volume(path: Path, values: Values) -> None:
     _dicom(path, frames, NumberOfFrames=len(frames), **groups)
 
 
+def _dicom_segments(path: Path, values: Values) -> None:
+    """The samples above 150 as the only segment, without frames for the slices where it is not."""
+
+    def item(**attributes: Any) -> Dataset:
+        one = Dataset()
+        for name, value in attributes.items():
+            setattr(one, name, value)
+        return one
+
+    marked = {n: frame for n, frame in enumerate(np.ascontiguousarray(values.T) > 150) if frame.any()}
+    shared = item(
+        PixelMeasuresSequence=Sequence([item(PixelSpacing=[1.5, 1.5], SliceThickness=2, SpacingBetweenSlices=2)]),
+        PlaneOrientationSequence=Sequence([item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])]),
+        SegmentIdentificationSequence=Sequence([item(ReferencedSegmentNumber=1)]),
+    )
+    frames = [
+        item(PlanePositionSequence=Sequence([item(ImagePositionPatient=[0, 0, 2 * number])])) for number in marked
+    ]
+    _dicom(
+        path,
+        np.stack(list(marked.values())),
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4",
+        Modality="SEG",
+        SegmentationType="BINARY",
+        NumberOfFrames=len(marked),
+        SegmentSequence=Sequence([item(SegmentNumber=1, SegmentLabel="ball")]),
+        SharedFunctionalGroupsSequence=Sequence([shared]),
+        PerFrameFunctionalGroupsSequence=Sequence(frames),
+    )
+
+
 def _palette(path: Path, values: Values) -> None:
     writers.palette(path, values, [(n, n, n) for n in range(256)])
 
@@ -201,6 +240,7 @@ SAMPLES: Mapping[str, Sample] = {
     "nifti gzipped": Sample(".nii.gz", "nifti", _nifti, is_volume=True),
     "nifti pair": Sample(".hdr", "nifti", _nifti_pair, is_volume=True),
     "nifti float": Sample(".nii.gz", "nifti", partial(_nifti, kind=np.float64), is_volume=True),
+    "nifti colour": Sample(".nii.gz", "nifti", _nifti_colours, is_volume=True),
     "nifti int64": Sample(".nii", "nifti", partial(_nifti, kind=np.int64), is_volume=True),
     "nifti picture": Sample(".nii", "nifti", _nifti_picture),
     "nifti one slice": Sample(".nii.gz", "nifti", partial(_nifti_picture, extra=(1, 1))),
@@ -217,6 +257,8 @@ SAMPLES: Mapping[str, Sample] = {
     "dicom": Sample(".dcm", "dicom", _dicom),
     "dicom colour": Sample(".dcm", "dicom", partial(_dicom, colour=True)),
     "dicom enhanced": Sample(".dcm", "dicom", _dicom_volume, is_volume=True),
+    "dicom frames and segments": Sample(".dcm", "dicom", _dicom_volume, is_volume=True, mask="dicom segments"),
+    "dicom segments": Sample(".dcm", "dicom", _dicom_segments, is_volume=True, refused=True),
     "png": Sample(".png", "raster", _raster),
     "png 16 bit": Sample(".png", "raster", _bits16),
     "png 1 bit": Sample(".png", "raster", _one_bit),

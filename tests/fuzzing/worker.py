@@ -129,7 +129,7 @@ def _serve(there: Connection, folder: Path, told: Path) -> None:
         folder.mkdir()
         damage = _prepare(one, folder, seed, number) if damaged else (one.write(folder), "none")[1]
         there.send((one.name, damage))
-        there.send(_run(one, folder))
+        there.send(_run(one, folder, told))
 
 
 def _prepare(one: Trial, folder: Path, seed: int, number: int) -> str:
@@ -144,8 +144,8 @@ def _prepare(one: Trial, folder: Path, seed: int, number: int) -> str:
     return f"{path.relative_to(folder)}: {what}"
 
 
-def _run(one: Trial, folder: Path) -> tuple[str, str]:
-    before = _memory("VmRSS")
+def _run(one: Trial, folder: Path, told: Path) -> tuple[str, str]:
+    before, quiet = _memory("VmRSS"), told.stat().st_size
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM, the largest resident size, starts anew
     try:
         what, reason = ("result" if judged(one, folder) else "message"), ""
@@ -154,6 +154,9 @@ def _run(one: Trial, folder: Path) -> tuple[str, str]:
     used = _memory("VmHWM") - before
     if what != "failure" and used > MEMORY:
         what, reason = "failure", f"uses {used >> 20} MB"
+    printed = told.read_bytes()[quiet:].decode(errors="replace")
+    if what != "failure" and printed.strip():
+        what, reason = "failure", f"a library prints: {printed[:300]}"
     return what, reason
 
 

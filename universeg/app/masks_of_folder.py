@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from universeg.app.folder import Entry
 from universeg.app.session import Session
 from universeg.app.state import MOST_LABELS, Slice
-from universeg.imageio.image import LoadedImage
+from universeg.imageio.image import LoadedImage, extended
 from universeg.prediction.labels import Label, colour, labels_of
 from universeg.prediction.planes import drawn_plane
 from universeg.prediction.sources import check_pair, loaded_labels
@@ -56,7 +56,8 @@ def import_masks(session: Session, advance: Callable[[int, int], None]) -> None:
 
 def _take(session: Session, entry: Entry, values: set[int], as_one: bool) -> None:
     try:
-        view, labels = session.view(entry.key), _labels(entry)
+        view = session.view(entry.key)
+        labels = extended(_labels(entry), view.colours)
         check_pair(replace(view.colours, values=view.grey("luminance").values), labels)
     except (ValueError, OSError, MemoryError) as error:
         session.notes.append(f"{entry.title}: its mask cannot be used: {error}")

@@ -18,7 +18,8 @@ from universeg.prediction.settings import Settings
 from universeg.standardise.resample import Grid
 
 SHOWN = 16  # examples that a slice of a volume is shown: those nearest in relative height
-KEPT_BYTES = 1 << 26  # of prepared images
+KEPT_BYTES = 1 << 26  # of prepared images, with the matrices of their grids
+MATRICES = 3  # of each axis, that a grid keeps: to the network's grid for images and for masks, and back
 
 Key = tuple[str, int]
 
@@ -39,7 +40,7 @@ class Supports:
             view = self.session.view(key)
             found = preprocess(view.grey(settings.channel), replace(settings, axis=view.axis))
         self._images[key, settings] = found
-        while len(self._images) > 1 and sum(one.images.nbytes for one in self._images.values()) > KEPT_BYTES:
+        while len(self._images) > 1 and sum(map(_bytes, self._images.values())) > KEPT_BYTES:
             self._images.popitem(last=False)
         return found
 
@@ -80,6 +81,12 @@ def farther(examples: Examples, height: float) -> Collection[int]:
         return ()
     away = [abs(float(one.heights[0]) - height) for one in examples.images]
     return {int(at) for at in np.argsort(away, kind="stable")[SHOWN:]}
+
+
+def _bytes(image: PreparedImage) -> int:
+    """Memory that it takes. Of a picture the matrices of its grid are more than a hundred times larger than the pixels."""
+    matrices = MATRICES * np.float32().nbytes * image.grid.size * sum(image.grid.shape)
+    return image.images.nbytes + matrices
 
 
 def _present(images: Sequence[PreparedImage], labels: Sequence[Label]) -> tuple[Label, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,6 +13,7 @@ from universeg.experiments.log_fit import LogFit
 from universeg.experiments.tables import Cells, Number
 
 SIZE = (7.0, 4.2)  # inches
+MARKERS = "osD^vPX*p"  # as many as share no factor with the number of STYLES, so that both together repeat late
 
 
 def bars(cells: Cells, columns: Sequence[str]) -> Figure:
@@ -38,11 +40,11 @@ def curves(lines: Mapping[str, Mapping[int, Number]], label: str, band: bool = F
     Standard deviations are error bars, or a `band` around the line.
     """
     figure, axes = _axes()
-    styles = zip(cycle(PALETTE), cycle(STYLES), strict=False)
-    for (name, points), (colour, style) in zip(lines.items(), styles, strict=False):
+    looks = zip(_colours(len(lines)), cycle(STYLES), cycle(MARKERS), strict=False)
+    for (name, points), (colour, style, marker) in zip(lines.items(), looks, strict=True):
         sizes = sorted(points)
         means, spreads = (np.array([getattr(points[n], part) or 0 for n in sizes]) for part in ("value", "spread"))
-        axes.plot(sizes, means, label=name, color=colour, linestyle=style, marker="o", markersize=4)
+        axes.plot(sizes, means, label=name, color=colour, linestyle=style, marker=marker, markersize=5)
         if band:
             axes.fill_between(sizes, means - spreads, means + spreads, color=colour, alpha=0.2, linewidth=0)
         else:
@@ -117,6 +119,13 @@ def heat_maps(cells: Mapping[str, Mapping[tuple[int, int], float]]) -> Figure:
         axes.set_yticks(range(len(used)), map(str, used))
         axes.set(title=dataset, xlabel="N in training", ylabel="M in inference")
     return figure
+
+
+def _colours(count: int) -> Sequence[tuple[float, ...]]:
+    """Colours of lines that are all different; of the rainbow, if there are more lines than the palette has."""
+    if count <= len(PALETTE):
+        return PALETTE[:count]
+    return [tuple(colour) for colour in colormaps["turbo"](np.linspace(0.03, 0.97, count))]
 
 
 def _axes() -> tuple[Figure, Axes]:

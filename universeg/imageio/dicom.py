@@ -1,28 +1,16 @@
-"""DICOM through pydicom: one slice, or a file with many frames, with values in the scanner's unit.
-
-Several attributes of the standard decide what a stored number means. They are applied in this order: unused bits,
-padding, modality LUT or rescale (per frame in enhanced files), palette or colour space, and MONOCHROME1. Windows and
-other display settings are not applied, since intensity rules work on the values themselves.
-"""
+"""DICOM through pydicom: one slice, or a file with many frames, with values in the scanner's unit."""
 
 import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from universeg.imageio.image import Affine, ImageError, RawImage
+from universeg.imageio.dicom_frame import attribute, frame_affine, frame_values, spacing_mm
+from universeg.imageio.image import ImageError, RawImage
+from universeg.imageio.segments import is_segmentation, segments
 from universeg.imageio.stack import stacked
 
 MOST_SAMPLES = 1 << 30  # of all frames together; a header may claim any number
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes lead to the left, to the back, up
 STANDARD_UID = "1.2.840.10008."  # begins the numbers of all kinds of files in the standard
-GREY = ("MONOCHROME1", "MONOCHROME2")
-COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
-PHYSICAL = {"CT", "PT", "NM"}  # modalities whose values are physical quantities, whatever the display polarity
-
-Values = NDArray[Any]
 
 
 def dicom(path: Path, index: int | None = None) -> RawImage:
@@ -30,9 +18,12 @@ def dicom(path: Path, index: int | None = None) -> RawImage:
 
     One frame is a picture (row, column), or (row, column, 3) in colour, with an affine if the file says where it lies.
     A file whose frames all say where they lie is a volume. Of other files with several frames, `index` chooses one.
+    A segmentation object (SEG) is a label map: the number of the segment, 0 outside.
     """
     file = dicom_file(path)
     frames = _frames(file)
+    if is_segmentation(file):
+        return segments(file, frames)
     if index is not None and not 0 <= index < frames:
         raise ImageError(f"holds {frames} frames, number {index} is wanted")
     if index is not None or frames == 1:
@@ -69,13 +60,13 @@ def _frames(file: Any) -> int:
 
 
 def _picture(file: Any, frame: int) -> RawImage:
-    row_mm, column_mm = _spacing_mm(file, frame)
-    return RawImage(_values(file, frame), _affine(file, frame, row_mm, column_mm), (row_mm, column_mm))
+    row_mm, column_mm = spacing_mm(file, frame)
+    return RawImage(frame_values(file, frame), frame_affine(file, frame, row_mm, column_mm), (row_mm, column_mm))
 
 
 def _volume(file: Any, frames: int, path: Path) -> RawImage:
     """All frames as one volume, sorted by their places."""
-    places = [_attribute(file, frame, "PlanePositionSequence", "ImagePositionPatient") for frame in range(frames)]
+    places = [attribute(file, frame, "PlanePositionSequence", "ImagePositionPatient") for frame in range(frames)]
     if None in places:
         raise ImageError(
             f"holds {frames} frames that do not say where they lie",
@@ -87,113 +78,3 @@ def _volume(file: Any, frames: int, path: Path) -> RawImage:
         )
     names = [path / f"frame {frame + 1}" for frame in range(frames)]  # so that messages name the file
     return stacked([_picture(file, frame) for frame in range(frames)], names, None)
-
-
-def _values(file: Any, frame: int) -> Values:
-    """The values of one frame as the standard means them."""
-    from pydicom.pixels.processing import apply_color_lut
-    from pydicom.pixels.utils import pixel_array
-
-    try:
-        stored: Values = pixel_array(file, index=frame, correct_unused_bits=False)  # YBR becomes RGB here
-    except (RuntimeError, NotImplementedError) as error:
-        name = file.file_meta.TransferSyntaxUID.name
-        raise ImageError(
-            f"is compressed as {name!r}, which needs another package: {' '.join(str(error).split())[:200]}",
-            remedy="pip install 'universeg[dicom]', or decompress the files first",
-        ) from error
-    kind = str(file.get("PhotometricInterpretation", "MONOCHROME2"))
-    if kind == "PALETTE COLOR":
-        return np.asarray(apply_color_lut(stored, file))
-    if kind not in (COLOUR if stored.ndim > 2 else GREY):
-        shape = "x".join(map(str, stored.shape))
-        raise ImageError(f"holds {shape} samples in {kind or 'no'} colour space", remedy="export it as RGB or grey")
-    if stored.ndim > 2:
-        return stored
-    stored = _used_bits(stored, file)
-    padding = _is_padding(stored, file)
-    values, ends = _physical(stored, file, frame)
-    if kind == "MONOCHROME1" and str(file.get("Modality", "")) not in PHYSICAL:
-        values = (ends[0] + ends[1]) - values
-    if padding.any() and not padding.all():
-        values = np.where(padding, values[~padding].min(), values)
-    return values
-
-
-def _used_bits(stored: Values, file: Any) -> Values:
-    """Without what the unused bits may hold, such as overlays: above the used ones, and in old files below them."""
-    allocated, used = 8 * stored.dtype.itemsize, int(file.BitsStored)
-    if used >= allocated or stored.dtype.kind not in "iu":
-        return stored
-    above = max(0, allocated - 1 - int(file.get("HighBit", used - 1)))
-    return np.asarray((stored << above) >> (allocated - used))  # keeps the sign, if there is one
-
-
-def _is_padding(stored: Values, file: Any) -> NDArray[np.bool_]:
-    """Where the file stores no image but padding around it."""
-    if "PixelPaddingValue" not in file or stored.dtype.kind not in "iu":
-        return np.zeros(stored.shape, bool)
-    one = _as_stored(file.PixelPaddingValue, stored)
-    other = _as_stored(file.get("PixelPaddingRangeLimit", file.PixelPaddingValue), stored)
-    return (stored >= min(one, other)) & (stored <= max(one, other))
-
-
-def _as_stored(value: Any, stored: Values) -> int:
-    """A padding value in the sign of the pixels: some programs write it with the other one."""
-    number, bits = int(value), stored.dtype.itemsize * 8
-    if stored.dtype.kind == "i" and number >= 1 << (bits - 1):
-        return number - (1 << bits)
-    return number + (1 << bits) if stored.dtype.kind == "u" and number < 0 else number
-
-
-def _physical(stored: Values, file: Any, frame: int) -> tuple[Values, tuple[float, float]]:
-    """Values after the modality LUT or rescale, and the least and greatest value that the file could hold."""
-    from pydicom.pixels.processing import apply_modality_lut
-
-    bits, signed = int(file.BitsStored), bool(file.PixelRepresentation)
-    ends = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    if file.get("ModalityLUTSequence"):
-        table = apply_modality_lut(np.arange(ends[0], ends[1] + 1), file)
-        return np.asarray(apply_modality_lut(stored, file)), (float(table.min()), float(table.max()))
-    slope = float(_attribute(file, frame, "PixelValueTransformationSequence", "RescaleSlope", 1) or 1)
-    intercept = float(_attribute(file, frame, "PixelValueTransformationSequence", "RescaleIntercept", 0) or 0)
-    if (slope, intercept) == (1.0, 0.0):
-        wide = stored if stored.dtype.kind == "f" else stored.astype(np.int64 if ends[1] >= 1 << 31 else np.int32)
-        return wide, (float(ends[0]), float(ends[1])) if stored.dtype.kind == "f" else ends
-    values = stored * np.float32(slope) + np.float32(intercept)
-    return values, (ends[0] * slope + intercept, ends[1] * slope + intercept)
-
-
-def _attribute(file: Any, frame: int, sequence: str, name: str, default: Any = None) -> Any:
-    """An attribute of one frame: of its own functional group, of the shared one, or of the file."""
-    for groups, number in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
-        found = file.get(groups)
-        inner = found[number].get(sequence) if found and number < len(found) else None
-        if inner and inner[0].get(name) is not None:
-            return inner[0].get(name)
-    value = file.get(name)
-    return default if value is None else value
-
-
-def _spacing_mm(file: Any, frame: int) -> tuple[float, float]:
-    """Millimetres between rows and between columns; their ratio, if only that is known; (1, 1) if nothing is."""
-    spacing = _attribute(file, frame, "PixelMeasuresSequence", "PixelSpacing")
-    for name in ("ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
-        spacing = spacing or file.get(name)
-    row_mm, column_mm = (float(step) for step in spacing or (1.0, 1.0))
-    if not (math.isfinite(row_mm) and math.isfinite(column_mm) and row_mm > 0 and column_mm > 0):
-        raise ImageError(f"has pixels of {row_mm} x {column_mm} mm", remedy="give 'spacing' in the manifest")
-    return row_mm, column_mm
-
-
-def _affine(file: Any, frame: int, row_mm: float, column_mm: float) -> Affine | None:
-    """From (column, row, slice) to millimetres; the third axis is the slice's normal, one millimetre long."""
-    position = _attribute(file, frame, "PlanePositionSequence", "ImagePositionPatient")
-    directions = _attribute(file, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
-    if not position or not directions:
-        return None
-    along, down = np.reshape(np.array(directions, float), (2, 3))
-    affine = np.eye(4)
-    affine[:3, :3] = np.stack([along * column_mm, down * row_mm, np.cross(along, down)], axis=1)
-    affine[:3, 3] = np.array(position, float)
-    return TO_RAS @ affine

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from universeg.base.lookup import choose
 from universeg.imageio.dicom import dicom
-from universeg.imageio.image import ImageError, RawImage
+from universeg.imageio.image import AGAIN, ImageError, RawImage
 from universeg.imageio.itk import metaimage, nrrd
 from universeg.imageio.library_warnings import library_warnings
 from universeg.imageio.nifti import mgz, nifti
-from universeg.imageio.not_an_image import AGAIN, not_an_image
+from universeg.imageio.not_an_image import not_an_image
 from universeg.imageio.raster import raster
 
 # Where SimpleITK found a mistake in its own source, and at which address of memory.

@@ -3,7 +3,7 @@
 Every reader of `universeg.imageio` returns a RawImage. `upright` turns it; after that, the format no longer matters.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ LARGEST = 1e38  # of samples
 FARTHEST = 1e9  # millimetres: larger numbers of an affine, and spacings beyond it or its inverse, are damage
 LEAST_DETERMINANT = 1e-6  # of the directions of a volume's axes; 0 if they lie in one plane
 INVALID_AFFINE = "has an invalid affine (zero, not finite or huge)"
+AGAIN = "export or fetch the file again"
 GIVE_AFFINE = "give 'orientation' and 'spacing' in the manifest"
 SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same
 
@@ -42,10 +43,12 @@ class RawImage:
     spacing: tuple[float, ...] | None = None  # of a picture's rows and columns; None if the file does not say
     palette: NDArray[Any] | None = None  # (n, 3) colours that a picture's values stand for
     is_volume: bool = False  # else a picture
+    coloured: bool = False  # of a volume with a last axis of channels: they are colours, not several volumes
     order: tuple[int, ...] | None = None  # of a stack: which of its files each slice along the last axis is
     header: Any = None  # of a NIfTI file, so that results can be written in its frame
     shape: tuple[int, ...] | None = None  # of the samples in the file, axes of one sample included
     notes: tuple[str, ...] = ()  # what had to be decided while reading, for the user
+    is_part: bool = False  # of a mask: its file may leave out where no structure is, as segmentation objects do
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class LoadedImage:
     header: Any = None
     stored_shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()  # what had to be decided while reading, for the user
+    is_part: bool = False  # of a mask: it is 0 outside of its own grid
     tint: tuple[float, float] | None = None  # of grey values made of colours: the shares of red and of blue in those
 
     def __post_init__(self) -> None:
@@ -148,6 +152,8 @@ def upright(
         return LoadedImage(
             raw.values, given, where, palette=raw.palette, header=raw.header, stored_shape=raw.shape, notes=raw.notes
         )
+    if raw.values.ndim < 3:
+        raise ImageError(f"has shape {raw.values.shape}; expected a picture or a volume", remedy=AGAIN)
     from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
     affine = like if like is not None else _affine(raw, orientation, spacing)
@@ -156,7 +162,28 @@ def upright(
     canonical = affine @ inv_ornt_aff(turn, raw.values.shape[:3])
     steps = tuple(float(step) for step in voxel_sizes(canonical))
     shape = raw.shape or raw.values.shape[:3]
-    return LoadedImage(values, steps, where, canonical, raw.palette, affine, raw.order, raw.header, shape, raw.notes)
+    palette, order, notes = raw.palette, raw.order, raw.notes
+    return LoadedImage(
+        values, steps, where, canonical, palette, affine, order, raw.header, shape, notes, is_part=raw.is_part
+    )
+
+
+def extended(mask: LoadedImage, image: LoadedImage) -> LoadedImage:
+    """A mask that is 0 outside of its own grid, on the grid of its image (volumes in RAS+ order).
+
+    It is returned unchanged if it is no such mask, or if its samples are not some of the image's.
+    """
+    if not mask.is_part or mask.affine is None or image.affine is None or mask.coloured:
+        return mask
+    to_image = np.linalg.inv(image.affine) @ mask.affine
+    ends = (to_image @ np.array([[0, 0, 0, 1], [*(n - 1 for n in mask.shape), 1]]).T)[:3]
+    first, last = np.rint(ends).astype(int).T
+    fits = np.array_equal(last - first + 1, mask.shape) and (first >= 0).all() and (last < image.shape).all()
+    if not fits or np.abs(ends - np.rint(ends)).max() > SAME_GRID / 2:
+        return mask
+    values = np.zeros(image.shape, mask.values.dtype)
+    values[tuple(slice(start, stop + 1) for start, stop in zip(first, last, strict=True))] = mask.values
+    return replace(mask, values=values, spacing=image.spacing, affine=image.affine)
 
 
 def grid_distance(one: LoadedImage, other: LoadedImage) -> float:

@@ -1,13 +1,16 @@
 """MetaImage (.mhd with .raw or .zraw, .mha) and NRRD, through SimpleITK."""
 
 import re
+import warnings
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from universeg.imageio.image import Affine, ImageError, RawImage
+from universeg.imageio.image import Affine, ImageError, RawImage, voxel_sizes
+from universeg.imageio.library_warnings import printed_lines
 
 HEADER = 1 << 16  # bytes at the start in which a header names its data file
 MOST_AXES = 4
@@ -18,6 +21,9 @@ DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)",
 UNIT = re.compile(rb'^space units:\s*"([^"]*)"', re.MULTILINE)  # of the first axis
 MILLIMETRES = {b"um": 1e-3, b"microns": 1e-3, b"micron": 1e-3, b"cm": 10.0, b"m": 1e3}  # of other units
 DIRECTED = re.compile(rb"^(?:space:|(?:TransformMatrix|Rotation|Orientation)\s*=)", re.MULTILINE)
+ACRONYM = re.compile(rb"^\s*AnatomicalOrientation\s*=\s*([RLAPIS]{3})\s*$", re.MULTILINE)
+LEAST_COSINE = 0.5  # of the angle between an axis and the direction that its letter names; oblique axes agree with it
+SLICER = b"\nSegmentation_"  # in the header of a segmentation of 3D Slicer, which may end where its segments end
 KINDS = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}  # of SimpleITK, by the keys of `formats`
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres lead left, back, up
 UNDIRECTED = "its header does not say where left and right are (it has no space or matrix of directions)"
@@ -52,7 +58,7 @@ def opened(path: Path, kind: str) -> Any:
     reader = sitk.ImageFileReader()
     reader.SetImageIO(KINDS[kind])  # else it goes by the first bytes and the ending, which may be in capitals
     reader.SetFileName(str(path))
-    reader.ReadImageInformation()
+    _quietly(reader.ReadImageInformation)
     if np.prod(reader.GetSize(), dtype=float) * reader.GetNumberOfComponents() > MOST_VOXELS:
         raise ImageError(f"claims {reader.GetSize()} voxels, more than {MOST_VOXELS}")
     return reader
@@ -74,7 +80,7 @@ def _read(path: Path, kind: str, index: int | None) -> RawImage:
     import SimpleITK as sitk
 
     reader = opened(path, kind)
-    image = reader.Execute()
+    image = _quietly(reader.Execute)
     values = sitk.GetArrayFromImage(image)  # z, y, x
     if index is not None and _volumes(reader) > 1:
         values = values[index] if image.GetDimension() == MOST_AXES else values[..., index]
@@ -89,9 +95,46 @@ def _read(path: Path, kind: str, index: int | None) -> RawImage:
     spacing = [scale * step for step in image.GetSpacing()]
     if image.GetDimension() == 2 or values.ndim == 2:
         return RawImage(values, spacing=(spacing[1], spacing[0]))
-    notes = () if DIRECTED.search(header) else (UNDIRECTED,)
     affine = np.diag([scale] * 3 + [1.0]) @ _affine(image)
-    return RawImage(values.swapaxes(0, 2), affine, is_volume=True, notes=notes)
+    notes = _direction_notes(header, affine)
+    return RawImage(values.swapaxes(0, 2), affine, is_volume=True, notes=notes, is_part=SLICER in header)
+
+
+def _quietly(call: Callable[[], Any]) -> Any:
+    """What a method of SimpleITK returns. What it prints becomes warnings, or the reason if it fails.
+
+    Samples that cannot be decompressed are no error for ITK: it prints so, and returns other samples.
+    """
+    failed = result = None
+    with printed_lines() as lines:
+        try:
+            result = call()
+        except RuntimeError as error:
+            failed = error
+    if failed is not None or any("failed" in line.lower() for line in lines):
+        raise RuntimeError("; ".join(lines) or str(failed)) from failed
+    for line in lines:
+        warnings.warn(line, stacklevel=2)
+    return result
+
+
+def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:
+    """A note if the header has no directions, or letters for them that contradict its matrix, which ITK goes by.
+
+    The letters of a MetaImage name the sides at which the axes begin: RAI is the right, the front and the bottom.
+    """
+    letters = ACRONYM.search(header)
+    if letters is None:
+        return () if DIRECTED.search(header) else (UNDIRECTED,)
+    directions = affine[:3, :3] / voxel_sizes(affine)
+    for axis, letter in enumerate(letters.group(1).decode()):
+        side, end = divmod("LRPAIS".index(letter), 2)  # L, P and I are the low ends of the axes of RAS+
+        if directions[side, axis] * (1 if end == 0 else -1) < LEAST_COSINE:
+            return (
+                f"its AnatomicalOrientation {letters.group(1).decode()} contradicts its TransformMatrix; the matrix"
+                " was used",
+            )
+    return ()
 
 
 def _affine(image: Any) -> Affine:
@@ -130,11 +173,19 @@ def _data_file(header: bytes) -> str:
 
 
 def _check_data_file(path: Path, header: bytes) -> None:
-    """Raise ImageError for a header that takes its samples from another folder."""
+    """Raise ImageError for a header that takes its samples from another folder, or from several files.
+
+    ITK takes a % in the name for the number of a slice, and passes it to printf: a hostile name would end the process.
+    """
     name = _data_file(header)
     if not name:
         return
-    if "/" in name or "\\" in name or " " in name.strip() or name.upper().startswith("LIST"):
+    if "%" in name:
+        raise ImageError(
+            f"takes its samples from {name!r}, where ITK reads % as the number of a slice",
+            remedy="save the image again under a name without %",
+        )
+    if "/" in name or "\\" in name or name.upper().startswith("LIST"):
         raise ImageError(f"takes its samples from {name!r}; expected one file beside it")
     if not (path.parent / name).is_file():
         raise ImageError(f"takes its samples from {name!r}, which is not there", remedy="fetch both files again")

@@ -1,13 +1,28 @@
-"""Collect what libraries warn of while they read a file, by warnings or by logging, so that it is not printed raw."""
+"""Collect what libraries warn of while they read a file: by warnings, by logging, or on standard error."""
 
 import logging
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryFile
+from threading import RLock
 
 MOST = 2  # warnings that are kept for one file: a damaged one may give hundreds
 LONGEST = 160  # characters of one
 NIBABEL = "nibabel.global"  # this logger prints by itself; those of other libraries leave it to the root logger
+MOST_PRINTED = 3  # lines of one file
+STANDARD_ERROR = 2  # the number of the stream
+# Beginnings and other marks of the lines that ITK, libtiff, libpng and libjpeg print, up to the end of the line.
+PRINTED = re.compile(
+    rb"(?:Meta(?:Image|Object|Io|Command): |MET_\w+: | +ideal = |Uncompress failed|Incomplete file record"
+    rb"|\w+ required and not defined|\w+ defined prior to defining"
+    rb"|_?TIFF\w+: |tempfile\.tif: |libpng \w+: "
+    rb"|Corrupt JPEG data|Premature end of JPEG|JPEG datastream|Not a JPEG file|Bogus |Unsupported |Invalid JPEG)"
+    rb"[^\n]*\n?"
+)
+_one_at_a_time = RLock()  # the stream belongs to the whole process
 FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
@@ -19,15 +34,46 @@ def library_warnings() -> Iterator[list[str]]:
     try:
         root.addHandler(collected)
         nibabel.addFilter(collected.take)
-        with warnings.catch_warnings(record=True) as seen:
+        with printed_lines() as printed, warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             yield notes
     finally:
         root.removeHandler(collected)
         nibabel.removeFilter(collected.take)
     messages = [str(one.message) for one in seen if not issubclass(one.category, FOR_DEVELOPERS)]
-    distinct = dict.fromkeys(" ".join(message.split())[:LONGEST] for message in [*messages, *collected.messages])
+    distinct = dict.fromkeys(
+        " ".join(message.split())[:LONGEST] for message in [*messages, *collected.messages, *printed]
+    )
     notes += [f"the library that reads it warns: {message}" for message in list(distinct)[:MOST]]
+
+
+@contextmanager
+def printed_lines() -> Iterator[list[str]]:
+    """A list that holds, after the block, the first lines that C libraries printed on standard error in it.
+
+    Only the lines of PRINTED are taken. All others, such as those of another thread, appear after the block.
+    """
+    lines = list[str]()
+    with _one_at_a_time, TemporaryFile() as file:
+        try:
+            screen = os.dup(STANDARD_ERROR)
+        except OSError:  # the process has no standard error
+            yield lines
+            return
+        os.dup2(file.fileno(), STANDARD_ERROR)
+        try:
+            yield lines
+        finally:
+            os.dup2(screen, STANDARD_ERROR)
+            os.close(screen)
+            file.seek(0)
+            printed = file.read()
+            found = dict.fromkeys(
+                " ".join(line.decode("utf-8", "replace").split()) for line in PRINTED.findall(printed)
+            )
+            lines += list(found)[:MOST_PRINTED]
+            if others := PRINTED.sub(b"", printed):
+                os.write(STANDARD_ERROR, others)
 
 
 class _Collector(logging.Handler):

@@ -7,6 +7,7 @@ from unicodedata import normalize
 from universeg.imageio.formats import ENDINGS, ending_of, format_of, read
 from universeg.imageio.image import GIVE_AFFINE, ImageError, LoadedImage, upright
 from universeg.imageio.masks import label_values
+from universeg.imageio.nifti import SAMPLES
 from universeg.standardise.normalise import luminance
 
 
@@ -45,11 +46,11 @@ def read_labels(path: Path) -> LoadedImage:
 
 def _loaded(path: Path, frame: int | None = None) -> LoadedImage:
     """A picture or one volume, upright."""
-    name = format_of(path.name)
+    name = format_of(path.name) or ("nifti" if path.suffix.lower() == SAMPLES else None)
     if name is None:
         raise ImageError(f"has none of the known endings ({', '.join(ENDINGS)})", str(path), "convert it first")
     raw = read(path, name, frame)
-    if raw.is_volume and raw.values.ndim > 3:
+    if raw.is_volume and raw.values.ndim > 3 and not raw.coloured:
         raise ImageError(
             f"has shape {raw.values.shape}: a series of volumes", str(path), "save the volume you mean as its own file"
         )

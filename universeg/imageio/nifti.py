@@ -16,13 +16,17 @@ PAIR_MAGIC = (b"ni1\0", b"ni2\0")  # in a header of NIfTI, but not of Analyze
 MGH_VERSION = b"\0\0\0\1"  # the first bytes of every MGH file
 MOST_HEADER = 1 << 10  # bytes
 SLACK = 1 << 20  # bytes that may follow the samples
+COLOURS = (("R", "G", "B"), ("R", "G", "B", "A"))  # names of the samples of a voxel in nibabel
 UNITS = {"meter": 1e3, "micron": 1e-3}  # in millimetres; a file that names no unit means millimetres
 MOST_VOXELS = 1 << 31  # a header may claim any size; 1290 voxels a side are enough
 
 
 def nifti(path: Path, index: int | None = None) -> RawImage:
-    """The samples with the file's scaling applied; `index` chooses along the fourth axis. One slice is a picture."""
-    return _read(path, index, "vox_offset")
+    """The samples with the file's scaling applied; `index` chooses along the fourth axis. One slice is a picture.
+
+    Colours (RGB24, RGBA32) are a last axis of channels. Of a pair, the path of either file will do.
+    """
+    return _read(_header_of(path), index, "vox_offset")
 
 
 def mgz(path: Path, index: int | None = None) -> RawImage:
@@ -42,17 +46,33 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
         raise ImageError(f"has shape {image.shape}, frame {index} is wanted")
     else:
         values = np.asanyarray(image.dataobj[..., index])
-    if values.dtype.kind not in "biuf":
+    coloured = values.dtype.names in COLOURS
+    if values.dtype.kind not in "biuf" and not coloured:
         raise ImageError(f"has samples of type {values.dtype}; expected one number per voxel", remedy="save it in grey")
     shape = values.shape
     values, affine = _squeezed(values), _millimetres(image)
     notes = _affine_notes(image)
     if values.ndim == 2:  # pictures have rows first, and no patient around them
-        steps = voxel_sizes(affine)
-        return RawImage(
-            values.T, spacing=(float(steps[1]), float(steps[0])), header=image.header, shape=shape, notes=notes
-        )
-    return RawImage(values, affine, is_volume=True, header=image.header, shape=shape, notes=notes)
+        rows, steps = _channels(values.T), voxel_sizes(affine)
+        return RawImage(rows, spacing=(float(steps[1]), float(steps[0])), header=image.header, shape=shape, notes=notes)
+    values = _channels(values)
+    return RawImage(values, affine, is_volume=True, coloured=coloured, header=image.header, shape=shape, notes=notes)
+
+
+def _channels(values: NDArray[Any]) -> NDArray[Any]:
+    """Colours (...) of three or four named bytes as (..., channel); other values unchanged."""
+    names = values.dtype.names
+    return values if names is None else np.stack([values[name] for name in names], axis=-1)
+
+
+def _header_of(path: Path) -> Path:
+    """The file with the header: the .hdr beside a .img, else the path itself."""
+    if path.suffix.lower() != SAMPLES or not path.is_file():
+        return path
+    header = next((one for one in (path.with_suffix(e) for e in (PAIR, PAIR.upper())) if one.is_file()), None)
+    if header is None:
+        raise ImageError(f"has no {path.stem}{PAIR} beside it, which has the header", remedy="fetch both files")
+    return header
 
 
 def opened(path: Path) -> Any:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from universeg.imageio.image import AGAIN
+
 LONGEST = 512  # bytes looked at
 POINTER = b"version https://git-lfs.github.com/"
 PAGES = (b"<!doctype html", b"<html")
-AGAIN = "export or fetch the file again"
 
 
 def not_an_image(path: Path) -> tuple[str, str] | None:

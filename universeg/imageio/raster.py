@@ -57,7 +57,7 @@ def _pages(frames: list[Frame]) -> RawImage:
     values = np.stack([values.swapaxes(0, 1) for values, _ in frames], axis=2)
     if len(alike) > 1 and (values == values[..., :1]).all():
         values = values[..., 0]
-    return RawImage(values, palette=palette, is_volume=True)
+    return RawImage(values, palette=palette, is_volume=True, coloured=values.ndim > 3)
 
 
 def _in_colour(frame: Frame) -> Values:

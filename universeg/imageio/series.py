@@ -10,9 +10,9 @@ import numpy as np
 
 from universeg.imageio.dicom import dicom, dicom_file
 from universeg.imageio.formats import ending_of, failures_named, format_of, guarded
-from universeg.imageio.image import ImageError, LoadedImage, upright
+from universeg.imageio.image import GIVE_AFFINE, ImageError, LoadedImage, upright
 from universeg.imageio.library_warnings import library_warnings
-from universeg.imageio.stack import stacked
+from universeg.imageio.stack import REMEDY, stacked
 
 MAGIC, OFFSET = b"DICM", 128  # where a DICOM file says that it is one
 TAGS = [
@@ -115,8 +115,9 @@ def read_series(series: Series) -> LoadedImage:
         raw = slices[0] if len(slices) == 1 else stacked(slices, series.files, None)
         image = upright(raw, where=where)
     except ImageError as error:
+        of_manifest = error.remedy in ("", GIVE_AFFINE, REMEDY)
         remedy = "export the volume you mean as its own folder, for example with dcm2niix"
-        raise ImageError(error.reason, error.file or where, remedy) from error
+        raise ImageError(error.reason, error.file or where, remedy if of_manifest else error.remedy) from error
     image.check_finite()
     return replace(image, values=image.colours, palette=None)
 

@@ -10,6 +10,7 @@ from universeg.imageio.image import Affine, ImageError, RawImage
 
 UNEVEN = 0.1  # largest departure of a gap from the usual one, as a share of it
 SAME_PLACE = 1e-3  # millimetres
+REMEDY = "fetch the files again, or add the scan to known_bad"
 TILTED = 1e-2  # largest difference of directions between the slices of one volume
 
 
@@ -30,10 +31,8 @@ def stacked(slices: Sequence[RawImage], paths: Sequence[Path], order: tuple[int,
     sequence = order if order is not None and len(order) == len(slices) else tuple(range(len(slices)))
     values = np.stack([slices[i].values.swapaxes(0, 1) for i in sequence], axis=2)
     notes = tuple(dict.fromkeys(note for piece in slices for note in piece.notes))
-    return RawImage(values, affine, palette=slices[0].palette, is_volume=True, order=sequence, notes=notes)
-
-
-REMEDY = "fetch the files again, or add the scan to known_bad"
+    palette, coloured = slices[0].palette, values.ndim > 3
+    return RawImage(values, affine, palette=palette, is_volume=True, coloured=coloured, order=sequence, notes=notes)
 
 
 def _placed(affines: Sequence[Affine], paths: Sequence[Path]) -> tuple[tuple[int, ...], Affine]:

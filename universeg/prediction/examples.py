@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from universeg.imageio.image import ImageError, LoadedImage
+from universeg.imageio.image import ImageError, LoadedImage, extended
 from universeg.prediction.labels import Label, labels_of
 from universeg.prediction.planes import PLANES, Plane, drawn_plane, drawn_slices
 from universeg.prediction.preprocess import PreparedImage, preprocess
@@ -63,10 +63,12 @@ def load_examples(
         try:
             scan = loaded_image(image, f"support image {number}", settings.channel)
             labels = loaded_labels(mask, f"support mask {number}", structures)
+            labels = extended(labels, scan)
             check_pair(scan, labels)
             marked, found, notes = _chosen(labels, settings)
             entry = preprocess(scan, settings, marked, MOST_SLICES)
-            prepared.append(replace(entry, notes=(*entry.notes, *labels.notes, *notes)))
+            of_mask = [f"its mask: {note}" for note in labels.notes]
+            prepared.append(replace(entry, notes=(*entry.notes, *of_mask, *notes)))
             values.append(found)
         except (ValueError, OSError) as error:
             problems.append(f"  {error}")

@@ -79,6 +79,7 @@ def resized(mask: LoadedImage, shape: tuple[int, ...]) -> LoadedImage:
 
 
 def check_pair(image: LoadedImage, mask: LoadedImage) -> None:
+    """Raise ImageError unless image and mask are on one grid."""
     if image.values.shape != mask.values.shape:
         raise ImageError(
             f"{image.where} has shape {image.values.shape} and its mask {mask.where} {mask.values.shape};"

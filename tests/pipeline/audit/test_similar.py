@@ -6,7 +6,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, shift
 
 from pipeline.audit import similar
-from pipeline.audit.fingerprint import alignment, fingerprint, orientations
+from pipeline.audit.fingerprint import MOST_SHIFT, alignment, fingerprint, orientations, spectrum
 from pipeline.audit.leaks import LEAST_ALIGNMENT
 from pipeline.audit.similar import similar_pairs
 from universeg.base.rng import rng_for
@@ -46,7 +46,7 @@ def copied(images):
     return {
         (one, other)
         for one, other in similar_pairs(vectors, np.arange(len(images))).tolist()
-        if alignment(orientations(images[one]), orientations(images[other])) >= LEAST_ALIGNMENT
+        if alignment(orientations(images[one]), spectrum(images[other])) >= LEAST_ALIGNMENT
     }
 
 
@@ -87,8 +87,47 @@ def test_nearly_all_pairs_are_found_without_comparing_all(monkeypatch):
 def test_a_vector_has_a_bounded_number_of_pairs_and_keeps_the_nearest(monkeypatch):
     monkeypatch.setattr(similar, "MOST_NEIGHBOURS", 2)
     angles = np.deg2rad([0, 1, 3, 6, 10, 15])
-    points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     every = np.array([(one, other) for one in range(6) for other in range(one + 1, 6)])
-    kept = similar._nearest(every, points).tolist()
-    assert [pair for pair in kept if pair[0] == 0] == [[0, 1], [0, 2]]
-    assert [4, 5] in kept
+    nearness = np.cos(angles[every[:, 0]] - angles[every[:, 1]]).astype(np.float32)
+    codes = every[:, 0] * 6 + every[:, 1]
+    twice = [(codes[::-1], nearness[::-1]), (codes, nearness)]
+    kept, kept_nearness = similar._nearest(twice, 6)
+    pairs = [divmod(code, 6) for code in kept.tolist()]
+    assert [pair for pair in pairs if pair[0] == 0] == [(0, 1), (0, 2)]
+    assert (4, 5) in pairs
+    assert pairs == sorted(set(pairs))
+    assert np.array_equal(kept_nearness, nearness[np.searchsorted(codes, kept)])
+    for star in ([6 * 0 + other for other in range(1, 6)], [6 * one + 5 for one in range(5)]):
+        assert similar._nearest([(np.array(star), nearness[:5])], 6)[0].tolist() == star, "each is near to one"
+
+
+@pytest.mark.parametrize("waiting", [0, 300])
+def test_dropping_pairs_early_changes_no_result(monkeypatch, waiting):
+    """Many vectors are alike here, so that pairs are dropped in a leaf, between leaves, and between trees."""
+    monkeypatch.setattr(similar, "LEAF", 64)
+    rng, count = rng_for("clusters"), 600
+    vectors = (np.repeat(rng.normal(size=(6, 40)), 100, axis=0) + rng.normal(0, 0.1, (count, 40))).astype(np.float32)
+    owners = np.arange(count) // 2
+    expected = similar_pairs(vectors, owners)
+    monkeypatch.setattr(similar, "MOST_WAITING", waiting)
+    sizes, nearest = [], similar._nearest
+    monkeypatch.setattr(
+        similar,
+        "_nearest",
+        lambda found, n: sizes.append(sum(len(codes) for codes, _ in found)) or nearest(found, n),
+    )
+    assert np.array_equal(similar_pairs(vectors, owners), expected)
+    assert len(expected) <= 2 * similar.MOST_NEIGHBOURS * count
+    assert len(sizes) > similar.TREES
+    assert max(sizes) < 2 * len(expected) + waiting + 64 * 63 / 2
+
+
+def test_the_alignment_is_the_largest_correlation_at_small_shifts(people):
+    one, other = people[0], np.rot90(np.roll(people[0], (2, -3), (0, 1)))
+    turned, plain = orientations(one), spectrum(other)
+    correlations = np.abs(np.fft.irfft2(turned * np.conj(plain), (64, 64)))
+    near = np.arange(-MOST_SHIFT, MOST_SHIFT + 1)
+    assert alignment(turned, plain) == pytest.approx(correlations[:, near[:, None], near].max(), abs=1e-5)
+    assert alignment(turned, plain) > correlations[0].max() + 0.2
+    assert alignment(orientations(other), spectrum(one)) == pytest.approx(alignment(turned, plain), abs=1e-5)
+    assert alignment(orientations(one), spectrum(one)) == pytest.approx(1, abs=1e-5)

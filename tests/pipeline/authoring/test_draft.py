@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from fuzzing.samples import SAMPLES, image_of, mask_of
 from layouts import writers
 from PIL import Image
 
@@ -202,6 +203,41 @@ def test_instance_masks_are_explained(tmp_path):
         for instance in range(5):
             picture(tmp_path / f"d/x{number}1/masks/m{instance}{number}.png", blob(9, 8))
     assert "several masks for one image, 15 masks for 3 images" in refused(tmp_path / "d", tmp_path)
+
+
+def test_masks_that_number_single_objects_are_explained(tmp_path):
+    objects = np.zeros((98, 98), np.uint16)
+    for number in range(49):
+        row, column = divmod(number, 7)
+        objects[14 * row : 14 * row + 12, 14 * column : 14 * column + 12] = number + 1
+    for name in ("p1", "p2", "p3"):
+        picture(tmp_path / f"d/images/{name}.png", noise(98, 98))
+        picture(tmp_path / f"d/cells/{name}.png", objects)
+    said = refused(tmp_path / "d", tmp_path)
+    assert "cells/{subject}.png may number single objects (cells, lesions)" in said
+    assert "names: {cell: [1, 65535]}" in said
+    assert "images/{subject}.png may" not in said
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_masks_of_one_value_are_explained(tmp_path, value):
+    for name in ("p1", "p2", "p3"):
+        picture(tmp_path / f"d/images/{name}.png", noise(9, 8))
+        picture(tmp_path / f"d/masks/{name}.png", np.full((9, 8), value, np.uint8))
+    assert f"masks/{{subject}}.png: all pixels have the value {value}; a mask has 0 outside" in refused(
+        tmp_path / "d", tmp_path
+    )
+
+
+def test_dicom_segmentations_say_the_names_of_their_values(tmp_path):
+    for number in range(3):
+        for kind, name in (("images", "dicom frames and segments"), ("masks", "dicom segments")):
+            (tmp_path / f"d/{kind}").mkdir(parents=True, exist_ok=True)
+            values = image_of(True, number) if kind == "images" else mask_of(True)
+            SAMPLES[name].write(tmp_path / f"d/{kind}/p{number}.dcm", values)
+    (group,) = drafted(tmp_path / "d", tmp_path)[0].groups
+    assert group.labels.names == {1: "ball"}
+    assert group.labels.kind == "values"
 
 
 def test_dicom_slices_with_volumes_of_masks_are_explained(tmp_path):

@@ -235,3 +235,19 @@ def test_the_image_in_view_is_prepared_while_the_person_paints(folder, thread):
     until(lambda: started._prepared is not None and started._supports._images)
     (prepared,) = started._supports._images
     assert prepared[0] == "x4"
+
+
+def test_memory_for_prepared_pictures_is_bounded(tmp_path, monkeypatch):
+    """Of a picture the matrices of its grid take nearly all of it."""
+    for number in range(8):
+        Image.fromarray(np.kron(picture(number)[0], np.ones((4, 4), np.uint8))).save(tmp_path / f"x{number}.png")
+    supports = Supports(session_of(tmp_path))
+    bound = 400_000
+    monkeypatch.setattr("universeg.app.supports.KEPT_BYTES", bound)
+    for number in range(8):
+        supports.image(f"x{number}", SMALL).back(np.zeros((32, 32), np.float32))
+    grids = [vars(image.grid) for image in supports._images.values()]
+    kept = [name for grid in grids for name in grid if name.endswith("_weights")]
+    assert len(kept) == 3 * len(grids)
+    assert 1 < len(grids) < 8
+    assert sum(matrix.nbytes for grid in grids for name in kept[:3] for matrix in grid[name]) <= bound

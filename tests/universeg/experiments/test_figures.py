@@ -1,6 +1,7 @@
 """The figures show the numbers that they are given."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from universeg.experiments import figures
 from universeg.experiments.log_fit import log_fit
@@ -54,3 +55,14 @@ def test_heat_maps_have_n_to_the_right_and_m_downwards():
     assert second.get_title() == "E"
     assert {text.get_text() for text in first.texts} == {"10", "20", "30", "40"}
     assert first.get_ylabel() == "M in inference"
+
+
+def test_lines_stay_apart_however_many_there_are():
+    for count in (7, 8, 16, 30):
+        lines = {f"task {number}": {1: Number(number, 1), 2: Number(number, 1)} for number in range(count)}
+        (axes,) = figures.curves(lines, "N", band=True).axes
+        drawn = [line for line in axes.lines if line.get_label().startswith("task")]
+        colours = np.array([to_rgb(line.get_color()) for line in drawn])
+        apart = np.abs(colours[:, None] - colours).sum(axis=2)[np.triu_indices(count, 1)]
+        assert apart.min() > 0.05
+        assert len({(line.get_linestyle(), line.get_marker()) for line in drawn}) == count

@@ -3,48 +3,17 @@
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from dicom_files import dicom, item
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEGLosslessSV1, generate_uid
+from pydicom.uid import EnhancedCTImageStorage, JPEGBaseline8Bit, JPEGLosslessSV1
 
 from universeg.imageio.formats import read
 from universeg.imageio.image import ImageError, upright, voxel_sizes
 from universeg.imageio.load import read_image
+from universeg.imageio.series import read_series_folder
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 4096, (24, 20), dtype=np.uint16)
-
-
-def dicom(path, pixels, bits=12, kind="MONOCHROME2", **attributes):
-    """A file with the pixels (row, column) or (frame, row, column) and other attributes by keyword."""
-    file = Dataset()
-    file.file_meta = FileMetaDataset()
-    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    file.file_meta.MediaStorageSOPClassUID = file.SOPClassUID = CTImageStorage
-    file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID = generate_uid()
-    colour = pixels.ndim == 3 and pixels.shape[-1] == 3
-    file.Rows, file.Columns = pixels.shape[-3:-1] if colour else pixels.shape[-2:]
-    file.SamplesPerPixel, file.PhotometricInterpretation = 3 if colour else 1, kind
-    if colour:
-        file.PlanarConfiguration = 0
-    file.BitsAllocated = 8 * pixels.dtype.itemsize
-    file.BitsStored, file.HighBit = min(bits, file.BitsAllocated), min(bits, file.BitsAllocated) - 1
-    file.PixelRepresentation = int(pixels.dtype.kind == "i")
-    if pixels.ndim == 3 and not colour:
-        file.NumberOfFrames = len(pixels)
-    file.PixelData = pixels.tobytes()
-    file["PixelData"].VR = "OW"
-    for name, value in attributes.items():
-        setattr(file, name, value)
-    file.save_as(path, enforce_file_format=True)
-    return path
-
-
-def item(**attributes):
-    one = Dataset()
-    for name, value in attributes.items():
-        setattr(one, name, value)
-    return one
 
 
 def values(path, index=None):
@@ -226,6 +195,21 @@ def test_what_holds_no_image_or_cannot_be_decoded_says_what_to_do(tmp_path):
         read(tmp_path / "big.dcm", "dicom")
 
 
+def test_damaged_pixels_are_no_matter_of_another_package(tmp_path, capfd):
+    from pydicom.encaps import encapsulate
+
+    file = pydicom.dcmread(dicom(tmp_path / "a.dcm", PICTURE.astype(np.uint8), bits=8))
+    file.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    file.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])
+    file["PixelData"].is_undefined_length = True
+    file.save_as(tmp_path / "a.dcm")
+    with pytest.raises(
+        ImageError, match=r"a\.dcm: is compressed as 'JPEG.*, and its pixels cannot be decompressed: \w+"
+    ):
+        read(tmp_path / "a.dcm", "dicom")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_compression_that_needs_another_package_names_it(tmp_path, monkeypatch):
     from pydicom.encaps import encapsulate
     from pydicom.pixels.decoders import JPEGLosslessSV1Decoder
@@ -252,6 +236,8 @@ def test_a_tilted_gantry_is_refused_by_name(tmp_path):
               ImageOrientationPatient=directions)
         for n in range(5)
     ]  # fmt: skip
+    with pytest.raises(ImageError, match=r"degrees of shear.*; resample it upright first"):
+        read_series_folder(tmp_path)
     raw = read_all("dicom", paths, Pick())
     with pytest.raises(ImageError, match=r"20\.0 degrees of shear, as of a CT with a tilted gantry"):
         upright(raw)

@@ -6,8 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from pipeline.readers import read
 from universeg.imageio.image import ImageError
-from universeg.imageio.load import read_image
+from universeg.imageio.load import read_colours, read_image
 from universeg.imageio.write import write_mask
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
@@ -54,10 +55,9 @@ def test_the_unit_of_length_in_the_header_counts(tmp_path, unit, factor):
 
 
 def test_files_that_no_reader_can_use_are_one_sentence(tmp_path):
-    colours = np.zeros((3, 3, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")])
-    nib.save(nib.Nifti1Image(colours, AFFINE), tmp_path / "rgb.nii.gz")
-    with pytest.raises(ImageError, match=r"rgb\.nii\.gz: has samples of type .* expected one number per voxel"):
-        read_image(tmp_path / "rgb.nii.gz")
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.complex64), AFFINE), tmp_path / "complex.nii.gz")
+    with pytest.raises(ImageError, match=r"complex\.nii\.gz: has samples of type .* expected one number per voxel"):
+        read_image(tmp_path / "complex.nii.gz")
     raw = bytearray(written(tmp_path / "a.nii").read_bytes())
     raw[70:72] = b"\0\0"  # the code of the data type
     (tmp_path / "zero.nii").write_bytes(raw)
@@ -82,3 +82,36 @@ def test_int64_and_single_slices_are_pictures(tmp_path, shape):
 def test_endings_in_capitals_are_read(tmp_path):
     written(tmp_path / "a.nii").rename(tmp_path / "A.NII")
     assert read_image(tmp_path / "A.NII").shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize("opacity", [False, True])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 1), (4, 3, 2)])
+def test_colours_are_channels(tmp_path, shape, opacity):
+    names = "RGBA" if opacity else "RGB"
+    colours = np.zeros(shape, [(name, "u1") for name in names])
+    for number, name in enumerate(names, 1):
+        colours[name] = number * np.arange(np.prod(shape)).reshape(shape)
+    nib.save(nib.Nifti1Image(colours, AFFINE), tmp_path / "a.nii.gz")
+    expected = np.stack([colours[name] for name in names], axis=-1)
+    found = read_colours(tmp_path / "a.nii.gz")
+    is_volume = shape == (4, 3, 2)
+    assert found.is_volume == is_volume
+    upright = expected if is_volume else expected.reshape(4, 3, -1).swapaxes(0, 1)
+    np.testing.assert_array_equal(found.values, upright)
+    grey = read_image(tmp_path / "a.nii.gz").values
+    np.testing.assert_allclose(grey, upright[..., :3] @ [0.299, 0.587, 0.114], atol=1e-3)
+
+
+def test_either_file_of_a_pair_will_do(tmp_path):
+    nib.save(nib.Nifti1Pair(np.arange(24, dtype=np.int16).reshape(2, 3, 4), AFFINE), tmp_path / "a.hdr")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.img").values, read_image(tmp_path / "a.hdr").values)
+    np.testing.assert_array_equal(read("nifti", tmp_path / "a.img").values, read("nifti", tmp_path / "a.hdr").values)
+    (tmp_path / "a.hdr").unlink()
+    with pytest.raises(ImageError, match=r"a\.img: has no a\.hdr beside it, which has the header; fetch both files"):
+        read_image(tmp_path / "a.img")
+
+
+def test_a_line_of_samples_is_refused_by_name(tmp_path):
+    nib.save(nib.Nifti1Image(np.arange(5, dtype=np.int16), AFFINE), tmp_path / "a.nii.gz")
+    with pytest.raises(ImageError, match=r"a\.nii\.gz: has shape \(5,\); expected a picture or a volume"):
+        read_image(tmp_path / "a.nii.gz")

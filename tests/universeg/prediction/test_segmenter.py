@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from universeg.imageio.image import LoadedImage
+from universeg.prediction.check.support_doctor import region_of
 from universeg.prediction.examples import load_examples
 from universeg.prediction.preprocess import preprocess
 from universeg.prediction.segmentation import winners
@@ -57,3 +58,25 @@ def test_examples_can_be_left_out():
 @pytest.mark.parametrize(("chances", "expected"), [([0.5], 1), ([0.49], 0), ([0.3, 0.4], 2), ([0.2, 0.3], 0)])
 def test_the_most_probable_structure_wins(chances, expected):
     assert winners(np.array(chances, np.float32)[:, None]).tolist() == [expected]
+
+
+def test_what_was_decided_about_a_mask_is_told_of_the_mask():
+    mask = LoadedImage(MASK, (1.0, 1.0), notes=("odd",))
+    examples, _ = task(masks=[mask, MASK, MASK])
+    assert [image.notes for image in examples.images] == [("its mask: odd",), (), ()]
+
+
+def test_a_mask_that_covers_part_of_its_volume_is_0_elsewhere():
+    """As a DICOM segmentation object, which has no frames where a structure is absent."""
+    image = LoadedImage(RNG.random((8, 8, 6)), (1.0, 1.0, 2.0), affine=np.diag([1.0, 1, 2, 1]))
+    place = np.diag([1.0, 1, 2, 1])
+    place[2, 3] = 4
+    part = LoadedImage(np.ones((8, 8, 2), np.uint8), (1.0, 1.0, 2.0), affine=place, is_part=True)
+    (found,) = load_examples([image], [part], Settings(size=8, axis=2)).images
+    assert [bool(plane.any()) for plane in found.labels] == [False, False, True, True, False, False]
+
+
+@pytest.mark.parametrize("shape", [(400, 1), (1, 400)])
+def test_a_strip_narrower_than_a_pixel_of_the_network_lies_somewhere(shape):
+    image = preprocess(LoadedImage(RNG.random(shape), (1.0, 1.0)), SMALL)
+    assert region_of(image).any()

@@ -14,7 +14,7 @@ LEAST_GAIN = 0.5  # Dice: smaller gains are not worth a sentence
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean Dice of the same examples with so many others shown."""
+    """Expected Dice with so many examples; the last is that of leave-one-out."""
 
     counts: tuple[int, ...]
     dice: tuple[float, ...]
@@ -47,7 +47,11 @@ def counts_for(examples: int, limits: Limits) -> list[int]:
 def curve(
     segmenter: Segments, estimate: Estimate, limits: Limits, advance: Callable[[], None] = lambda: None
 ) -> Curve | None:
-    """Segment some examples with fewer others; `advance` is called after each. None for fewer than three examples."""
+    """Segment some examples with fewer others; `advance` is called after each. None for fewer than three examples.
+
+    These few may be harder or easier than all that leave-one-out used. So only their differences to their own Dice with
+    all others count, and the curve ends at the expected Dice.
+    """
     count = len(segmenter.examples.images)
     counts = counts_for(count, limits)
     if not counts:
@@ -62,8 +66,9 @@ def curve(
             found.append(trial(segmenter, one.example, shown, limits.slices).dice)
             advance()
         scores.append(float(np.mean(found)))
-    every = float(np.mean([one.dice for one in trials]))
-    return Curve((*counts, estimate.shown), (*scores, every), count)
+    easier = float(np.mean([one.dice for one in trials])) - estimate.dice
+    points = np.clip(np.array(scores) - easier, 0, 100)
+    return Curve((*counts, estimate.shown), (*points.tolist(), estimate.dice), count)
 
 
 def work(examples: int, limits: Limits) -> int:

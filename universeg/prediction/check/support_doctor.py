@@ -46,8 +46,9 @@ def _notes(examples: Examples) -> list[Finding]:
 
 
 def region_of(image: PreparedImage) -> Mask:
-    """Where the image lies in the network's square: (S, S). The rest is padding."""
-    first, second = (image.grid.mask_weights[axis].sum(axis=1) >= 0.5 for axis in image.plane_axes)
+    """Where the image lies in the network's square: (S, S). The rest is padding. A strip has at least one line."""
+    shares = (image.grid.mask_weights[axis].sum(axis=1) for axis in image.plane_axes)
+    first, second = (share >= min(0.5, share.max()) for share in shares)
     return np.asarray(first[:, None] & second[None])
 
 

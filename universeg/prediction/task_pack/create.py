@@ -9,7 +9,7 @@ import numpy as np
 
 from universeg.base.file_names import file_names
 from universeg.episodes.lever_flags import InferenceLevers
-from universeg.imageio.image import ImageError, LoadedImage
+from universeg.imageio.image import ImageError, LoadedImage, extended
 from universeg.imageio.load import read_colours
 from universeg.prediction.labels import Label, colour
 from universeg.prediction.settings import Settings
@@ -89,7 +89,7 @@ def collect(
 
 def _written(folder: Path, name: str, one: Labelled, settings: Settings, table: dict[int, int]) -> Example:
     image = loaded_image(one.image, name) if one.image.is_dir() else read_colours(one.image)  # a folder: DICOM series
-    labels = _labels(one, settings)
+    labels = extended(_labels(one, settings), image)
     check_pair(replace(image, values=image.brightness), labels)
     numbers = np.zeros(labels.values.shape, np.uint8)
     for value, number in table.items():

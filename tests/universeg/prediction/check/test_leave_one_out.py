@@ -99,6 +99,17 @@ def test_the_curve_rises_with_examples_and_says_what_more_would_give():
     assert curve(Bright(good(2)), leave_one_out(Bright(good(2))), Limits()) is None
 
 
+def test_the_curve_ends_at_the_expected_dice():
+    images = [*good(11).images]
+    images[3] = inverted(images[3])  # a hard example, which is not among those that are segmented with fewer others
+    segmenter = Bright(examples_of(*images))
+    estimate = leave_one_out(segmenter)
+    found = curve(segmenter, estimate, Limits())
+    assert found.counts[-1] == 10
+    assert found.dice[-1] == estimate.dice < 95
+    assert found.dice[0] < 95
+
+
 def test_an_example_that_harms_the_others_has_the_least_influence():
     images = [example(number) for number in range(5)]
     dark = replace(images[0], images=images[0].images // 3)
