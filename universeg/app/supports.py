@@ -84,7 +84,7 @@ def farther(examples: Examples, height: float) -> Collection[int]:
 
 
 def _bytes(image: PreparedImage) -> int:
-    """Memory that it takes. Of a picture the matrices of its grid are more than a hundred times larger than the pixels."""
+    """Memory that it takes. The matrices of a picture's grid are over a hundred times larger than its pixels."""
     matrices = MATRICES * np.float32().nbytes * image.grid.size * sum(image.grid.shape)
     return image.images.nbytes + matrices
 
