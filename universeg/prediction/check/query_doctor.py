@@ -41,7 +41,9 @@ class QueryDoctor:
         if query.two_levels:
             found.append(Finding("this image has only two intensities", "check that it is not a mask"))
         odd = [] if same else [*self._format(query), *self._colours(query)]
-        odd = odd[:1] if odd or same else image_findings("this image", look_of(query), self.looks)
+        if not odd and not same:
+            odd = image_findings("this image", look_of(query), self.looks, query.axis is not None)
+        odd = odd[:1]
         like = float(np.mean([_correlation(plane, other) for other in self.planes]))
         if not odd and like < INVERTED:
             says = f"the contrast looks inverted relative to the support set (mean correlation {like:.2f})"
@@ -74,8 +76,8 @@ class QueryDoctor:
 
 
 def answer_findings(winners: NDArray[np.uint8], support: Sequence[PreparedImage]) -> list[Finding]:
-    """What is odd about an answer (T, S, S): a size that no example has. For pictures."""
-    if len(winners) > 1:
+    """What is odd about an answer (T, S, S): a size that no example has. For pictures: slices of volumes vary more."""
+    if len(winners) > 1 or any(image.axis is not None for image in support):
         return []
     sizes = [size for image in support if (size := float((labels_of(image) != 0).mean())) > 0]
     size = float((winners != 0).mean())

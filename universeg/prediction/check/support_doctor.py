@@ -171,20 +171,24 @@ def _odd_images(examples: Examples) -> list[Finding]:
     looks = [look_of(image) for image in images]
     found = list[Finding]()
     for at, image in enumerate(images):
-        found += image_findings(_short(image), looks[at], looks[:at] + looks[at + 1 :])
+        found += image_findings(_short(image), looks[at], looks[:at] + looks[at + 1 :], image.axis is not None)
     kinds = Counter(one.remedy for one in found)
     # If several are unlike the others in the same way, the examples are simply diverse.
     return [one for one in found if kinds[one.remedy] == 1]
 
 
-def image_findings(name: str, look: likeness.Look, others: Sequence[likeness.Look]) -> list[Finding]:
-    """What differs between an image and all others; at most one finding."""
+def image_findings(name: str, look: likeness.Look, others: Sequence[likeness.Look], volume: bool) -> list[Finding]:
+    """What differs between an image and all others; at most one finding.
+
+    Of a slice of a volume up and left depend on the program that shows it, so no turn is named.
+    """
     if likeness.contrast_is_inverted(look, others):
         remedy = "invert its grey levels, or use examples of its kind"
         return [Finding(f"{name}: dark and bright look exchanged against the examples", remedy)]
     turned = likeness.turn(look, others)
     if turned:
-        says = f"{name}: looks turned or mirrored; {likeness.TURNS[turned]} it is much more like the examples"
+        says = f"{name}: looks turned or mirrored"
+        says += " against the examples" if volume else f"; {likeness.TURNS[turned]} it is much more like the examples"
         return [Finding(says, "save it in the orientation of the examples")]
     if likeness.lies_across(look, others):
         says = f"{name}: looks turned by 90 degrees; its edges run across those of the examples"

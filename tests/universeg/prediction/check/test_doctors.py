@@ -153,3 +153,9 @@ def test_an_answer_of_an_unusual_size_where_all_examples_have_nearly_the_same():
     (finding,) = answer_findings(large[None], support)
     assert "times larger than is usual in the examples" in str(finding)
     assert answer_findings(large[None], support[:5]) == [], "five say too little of what is usual"
+
+
+def test_no_size_is_unusual_for_a_slice_of_a_volume():
+    """A single slice of a volume has another share of the structure than the mean of all its slices."""
+    support = [replace(image, axis=2) for image in good().images]
+    assert answer_findings(np.ones_like(support[0].labels, np.uint8), support) == []

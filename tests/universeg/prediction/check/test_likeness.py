@@ -6,6 +6,7 @@ from bright_ellipses import SIDE, picture
 
 from universeg.prediction.check import likeness
 from universeg.prediction.check.likeness import Look
+from universeg.prediction.check.support_doctor import image_findings
 
 REGION = np.ones((SIDE, SIDE), bool)
 RNG = np.random.default_rng(5)
@@ -92,6 +93,15 @@ def test_padding_does_not_count_as_grey():
 def test_a_turned_image_is_told_with_what_turns_it_back(change, name):
     others = looks([body(number) for number in range(1, 8)])
     assert likeness.TURNS[likeness.turn(Look.of(change(body(0)), REGION), others)] == name
+
+
+def test_up_and_left_are_named_for_pictures_only():
+    look, others = Look.of(np.flipud(body(0)), REGION), looks([body(number) for number in range(1, 8)])
+    (picture_says,) = image_findings("a", look, others, volume=False)
+    (volume_says,) = image_findings("a", look, others, volume=True)
+    assert "looks turned or mirrored; mirrored upside down it is much more like" in str(picture_says)
+    assert "looks turned or mirrored against the examples" in str(volume_says)
+    assert "upside" not in str(volume_says)
 
 
 def test_images_without_an_orientation_are_never_turned():

@@ -260,3 +260,24 @@ def test_one_value_is_chosen_by_label(labelled, task, tmp_path):
     names, pairs = contents(tmp_path / "x.zip")
     assert names == ["cell"]
     np.testing.assert_array_equal(pairs["p1"][1], picture(1, labels=2)[1] == 2)
+
+
+def test_the_folder_around_a_dataset_can_be_given(nifti, task, tmp_path):
+    """As the root of a BIDS dataset, and what `universeg task export` writes."""
+    for number in range(3):
+        scan = f"sub-{number}/anat/sub-{number}"
+        nifti(tmp_path / f"bids/{scan}_T1w.nii.gz", number)
+        nifti(tmp_path / f"bids/derivatives/manual/{scan}_dseg.nii.gz", number, mask=True)
+    assert task("create", "bids.zip", "--from", tmp_path / "bids")[0] == 0
+    _, made = contents(tmp_path / "bids.zip")
+    assert len(made) == 3
+    for kind in ("nnunet", "slicer"):
+        assert task("export", "bids.zip", "--to", kind, "--output", tmp_path / kind)[0] == 0
+    assert task("create", "again.zip", "--from", tmp_path / "nnunet")[0] == 0
+    _, again = contents(tmp_path / "again.zip")
+    assert {name: mask.tolist() for name, (_, mask) in again.items()} == {
+        name: mask.tolist() for name, (_, mask) in made.items()
+    }
+    status, _, told = task("create", "two.zip", "--from", tmp_path / "slicer")
+    assert status == 1, "it holds one task for each of the two structures"
+    assert "holds several datasets" in told
