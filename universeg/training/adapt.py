@@ -26,7 +26,7 @@ from universeg.training.augment.geometry import Affine, Flip
 from universeg.training.augment.transform import EpisodeShape, IntensityTransform, Numbers, Params
 from universeg.training.loss import soft_dice_loss
 
-LEAST_TO_CHECK = 4  # subjects: two to learn from, two to check with
+LEAST_HELD_OUT, LEAST_TO_CHECK = 3, 6  # subjects: three to check with, and three to learn from besides
 HELD_OUT, MOST_HELD_OUT = 1 / 3, 8  # share of the examples that the check keeps for itself, and how many at most
 MOST_CHECKED = 12  # trials with and without adapted weights
 CHECKED_SUPPORT = 16  # examples in the support set of a trial
@@ -137,10 +137,10 @@ def adapt_if_better(
 ) -> Adaptation:
     """Adapt a network, if that helps: checked on examples that it was not adapted to.
 
-    A third of the examples, at most MOST_HELD_OUT, is held out. The network is adapted to the others, and segments the
-    held-out ones, as does the network as it was, with the same support sets. If the mean Dice rises by LEAST_GAIN and
-    by the standard error of the difference, this adapted network is the result; else the network as it was. So what is
-    used is what was checked. Raises ValueError as `adapt` does.
+    A third of the examples, from LEAST_HELD_OUT subjects to MOST_HELD_OUT examples, is held out. The network is adapted
+    to the others, and segments the held-out ones, as does the network as it was, with the same support sets. If the
+    mean Dice rises by LEAST_GAIN and by the standard error of the difference, this adapted network is the result; else
+    the network as it was. So what is used is what was checked. Raises ValueError as `adapt` does.
     """
     held_out = _held_out(examples, config.seed)
     learnt = [index for index in range(len(examples)) if index not in held_out]
@@ -198,13 +198,13 @@ def _part_of_the_way(network: nn.Module, trained: nn.Module) -> nn.Module:
 
 
 def _held_out(examples: ExampleTensors, seed: int) -> list[int]:
-    """The indices of the examples of some subjects: HELD_OUT of all examples, of two subjects at least."""
+    """The indices of the examples of some subjects: HELD_OUT of all examples, of LEAST_HELD_OUT subjects at least."""
     names = sorted(set(examples.subjects))
     most = min(MOST_HELD_OUT, HELD_OUT * len(examples))
     found = list[int]()
     for number, at in enumerate(rng_for("adapt held out", seed).permutation(len(names))):
         own = [index for index, name in enumerate(examples.subjects) if name == names[at]]
-        if number >= 2 and len(found) + len(own) > most:
+        if number >= LEAST_HELD_OUT and len(found) + len(own) > most:
             break
         found += own
     return sorted(found)

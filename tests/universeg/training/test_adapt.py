@@ -147,11 +147,11 @@ def test_adapted_weights_are_used_if_they_help():
     assert str(found) == f"adapt: {means} on 4 examples that it was not adapted to: used"
 
 
-@pytest.mark.parametrize(("count", "expected"), [(4, 2), (5, 2), (12, 4), (40, 8)])
+@pytest.mark.parametrize(("count", "expected"), [(6, 3), (7, 3), (12, 4), (40, 8)])
 def test_a_part_of_the_examples_is_held_out(count, expected):
     assert len(adapting._held_out(examples(count), 0)) == expected
     subjects = tuple(str(number // 2) for number in range(count))
-    if count > 4:
+    if count > 7:
         held_out = adapting._held_out(examples(count, subjects), 0)
         learnt = set(range(count)) - set(held_out)
         assert not {subjects[index] for index in held_out} & {subjects[index] for index in learnt}
@@ -177,7 +177,7 @@ def test_the_check_never_shows_a_query_to_the_network_that_is_adapted(monkeypatc
     monkeypatch.setattr(adapting.Trial, "dice", lambda self, *rest: 50.0)
     found = adapt_if_better(Threshold(), tensors, CONFIG)
     (known,) = learnt
-    assert len(found.trials) == 4
+    assert len(found.trials) == 6, "three subjects"
     for trial in found.trials:
         assert tensors.subjects[trial.query] not in known
         assert {tensors.subjects[index] for index in trial.support} <= known
@@ -186,10 +186,10 @@ def test_the_check_never_shows_a_query_to_the_network_that_is_adapted(monkeypatc
 
 def test_too_few_subjects_are_not_checked():
     network = Threshold()
-    found = adapt_if_better(network, examples(6, tuple("aabbcc")), CONFIG)
+    found = adapt_if_better(network, examples(10, tuple("aabbccddee")), CONFIG)
     assert found.network is network
     assert not found.used
-    assert "not tried, because the check needs 4 subjects" in str(found)
+    assert "not tried, because the check needs 6 subjects" in str(found)
 
 
 @pytest.mark.parametrize(
