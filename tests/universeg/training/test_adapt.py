@@ -167,7 +167,7 @@ def test_adapted_weights_that_do_not_help_are_not_used():
 
 
 def test_the_check_never_shows_a_query_to_the_network_that_is_adapted(monkeypatch):
-    tensors, learnt = examples(10, tuple("aabbccddee")), list[set[str]]()
+    tensors, learnt = examples(12, tuple("aabbccddeeff")), list[set[str]]()
 
     def spy(network, part, config, advance):
         learnt.append(set(part.subjects))
