@@ -1,4 +1,4 @@
-"""Without an NVIDIA driver, Triton runs the kernels in its interpreter. It must know that before it is imported."""
+"""How all tests run: Triton's interpreter, the order of the files, and the garbage collector."""
 
 import gc
 import os
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+# Without an NVIDIA driver, Triton runs the kernels in its interpreter. It must know that before it is imported.
 if not Path("/proc/driver/nvidia").exists():
     os.environ["TRITON_INTERPRET"] = "1"
 

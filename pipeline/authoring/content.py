@@ -66,7 +66,7 @@ def inspect(group: FileGroup, root: Path) -> Content | None:
         is_stack &= not stored.is_volume and (group.reader != "dicom" or stored.affine is not None)
         is_volume = stored.is_volume or (is_stack and group.reader == "dicom")
         if group.reader == "dicom":
-            header = dicom_file(path, stop_before_pixels=True)
+            header = dicom_file(path, stop_before_pixels=True, specific_tags=["Modality", "SegmentSequence"])
             device, names = device or str(header.get("Modality", "")), names | segment_names(header)
         lowest, read_files = min(lowest, float(np.min(stored.values))), read_files + 1
         labels = _labels(stored, path)

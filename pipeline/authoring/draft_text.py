@@ -1,6 +1,5 @@
 """The text of a drafted manifest. Lines that a person must check or complete are marked CHECK."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import yaml
@@ -14,7 +13,6 @@ DEVICES = {
     "US": ("ultrasound", "unit"),
     **dict.fromkeys(("CR", "DX", "RG", "PX"), ("X-ray", "unit")),
 }
-UNFIT = re.compile(r"[/@~\x00-\x1f]+")  # what the name of a label cannot have
 COUNTS = "expect: {scans: null, subjects: null}"  # replaced when the scans are counted
 
 
@@ -71,6 +69,11 @@ def scan_text(
 def quoted(text: str) -> str:
     """The text as a YAML string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def plain_name(text: str) -> str:
+    """The text without the letters that names in manifests cannot have."""
+    return " ".join("".join(" " if letter in "/@~" or ord(letter) < 32 else letter for letter in text).split())[:80]
 
 
 def _scans(image: Content, images: Sequence[Content]) -> str:
@@ -152,7 +155,7 @@ def _names(mask: Content) -> str:
     if mask.is_blurred:
         return f"{{label: [{_half(mask) + 1}, {max(mask.values)}]}} # CHECK: the upper half of the values"
     outside = min(mask.values)
-    names = {value: quoted(plain) for value, name in mask.names.items() if (plain := UNFIT.sub(" ", name).strip()[:80])}
+    names = {value: quoted(plain) for value, name in mask.names.items() if (plain := plain_name(name))}
     named = ", ".join(f"{value}: {names.get(value, f'label {value}')}" for value in mask.values if value != outside)
     return f"{{{named}}} # CHECK: the values are {mask.values}; {outside} is taken as background"
 

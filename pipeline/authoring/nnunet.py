@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.authoring.draft_text import COUNTS, quoted, scan_text
+from pipeline.authoring.draft_text import COUNTS, plain_name, quoted, scan_text
 from pipeline.authoring.filename_patterns import READER_OF
 
 FILE = "dataset.json"
@@ -45,20 +45,20 @@ def _group(facts: Mapping[str, Any], folder: str, images: Sequence[str]) -> str:
     is_picture = reader == "raster"
     numbered = all(file.removesuffix(end)[-5:-4] == "_" and file.removesuffix(end)[-4:].isdigit() for file in images)
     if not numbered and len(channels) > 1:  # the Medical Segmentation Decathlon keeps all channels in one file
-        named = ", ".join(f"{n}: {quoted(_name(name))}" for n, name in channels.items())
+        named = ", ".join(f"{n}: {quoted(plain_name(name))}" for n, name in channels.items())
         text = scan_text(f"{folder}imagesTr/{{subject}}{end}", "", reader, _intensity(channels[0], is_picture), {}, WHY)
         scans = text.replace("        modality: ", f"        channels: {{{named}}}")
     else:
         scans = "".join(
             scan_text(
                 f"{folder}imagesTr/{{subject}}{f'_{n:04}' if numbered else ''}{end}",
-                *(quoted(_name(name)), reader, _intensity(name, is_picture), {}, WHY),
+                *(quoted(plain_name(name)), reader, _intensity(name, is_picture), {}, WHY),
             )
             for n, name in channels.items()
             if not is_picture or f"_{n:04}{end}" in "".join(f"{PurePosixPath(file).name}\n" for file in images)
         )
     return f"""\
-  - name: {quoted(_name(facts.get("name") or PurePosixPath(folder).name or "all"))} # CHECK
+  - name: {quoted(plain_name(facts.get("name") or PurePosixPath(folder).name or "all"))} # CHECK
     scans:
 {scans}    labels:
       kind: values
@@ -77,18 +77,14 @@ def _names(labels: Mapping[str, Any]) -> str:
     single = {int(value): name for name, value in by_name.items() if not isinstance(value, list) and name != "ignore"}
     values = {value: name for value, name in single.items() if value != 0}
     if not regions:
-        return f"      names: {{{', '.join(f'{value}: {quoted(_name(name))}' for value, name in values.items())}}}"
+        return f"      names: {{{', '.join(f'{value}: {quoted(plain_name(name))}' for value, name in values.items())}}}"
     parts = sorted({int(value) for found in regions.values() for value in found} | set(values))
     combined = {**{name: [value] for value, name in values.items()}, **regions}
     listed = ", ".join(
-        f"{quoted(_name(name))}: [{', '.join(f'value {value}' for value in found)}]" for name, found in combined.items()
+        f"{quoted(plain_name(name))}: [{', '.join(f'value {value}' for value in found)}]"
+        for name, found in combined.items()
     )
     return f"      names: {{{', '.join(f'{n}: value {n}' for n in parts)}}}\n      combine: {{{listed}}}"
-
-
-def _name(text: str) -> str:
-    """The text without the letters that names in manifests cannot have."""
-    return " ".join("".join(" " if letter in "/@~" or ord(letter) < 32 else letter for letter in text).split())[:80]
 
 
 def _intensity(channel: str, is_picture: bool) -> str:

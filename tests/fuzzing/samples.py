@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 import tifffile
+from dicom_files import item
 from layouts import writers
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -120,12 +121,6 @@ def _dicom(path: Path, values: Values, colour: bool = False, **attributes: Any) 
 def _dicom_volume(path: Path, values: Values) -> None:
     frames = np.ascontiguousarray(values.T)
 
-    def item(**attributes: Any) -> Dataset:
-        one = Dataset()
-        for name, value in attributes.items():
-            setattr(one, name, value)
-        return one
-
     shared = item(
         PixelMeasuresSequence=Sequence([item(PixelSpacing=[1.5, 1.5], SliceThickness=2)]),
         PlaneOrientationSequence=Sequence([item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])]),
@@ -144,12 +139,6 @@ def _dicom_volume(path: Path, values: Values) -> None:
 
 def _dicom_segments(path: Path, values: Values) -> None:
     """The samples above 150 as the only segment, without frames for the slices where it is not."""
-
-    def item(**attributes: Any) -> Dataset:
-        one = Dataset()
-        for name, value in attributes.items():
-            setattr(one, name, value)
-        return one
 
     marked = {n: frame for n, frame in enumerate(np.ascontiguousarray(values.T) > 150) if frame.any()}
     shared = item(

@@ -6,10 +6,9 @@ from typing import Any
 
 from universeg.imageio.dicom_frame import attribute, frame_affine, frame_values, spacing_mm
 from universeg.imageio.image import ImageError, RawImage
-from universeg.imageio.segments import is_segmentation, segments
+from universeg.imageio.segments import MOST_SAMPLES, is_segmentation, segments
 from universeg.imageio.stack import stacked
 
-MOST_SAMPLES = 1 << 30  # of all frames together; a header may claim any number
 STANDARD_UID = "1.2.840.10008."  # begins the numbers of all kinds of files in the standard
 
 

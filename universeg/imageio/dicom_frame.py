@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from universeg.imageio.image import AGAIN, Affine, ImageError
+from universeg.imageio.image import AGAIN, LPS_TO_RAS, Affine, ImageError
 
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes lead to the left, to the back, up
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 FAILED = "exceptions were raised by all available plugins: "  # what pydicom says if packages fail
@@ -29,7 +28,7 @@ def frame_values(file: Any, frame: int) -> Values:
 
     try:
         stored: Values = pixel_array(file, index=frame, correct_unused_bits=False)  # YBR becomes RGB here
-    except (RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:  # no package for this compression, or pixels that none can decompress
         raise _undecoded(str(file.file_meta.TransferSyntaxUID.name), " ".join(str(error).split())[:200]) from error
     kind = str(file.get("PhotometricInterpretation", "MONOCHROME2"))
     if kind == "PALETTE COLOR":
@@ -138,4 +137,4 @@ def frame_affine(file: Any, frame: int, row_mm: float, column_mm: float) -> Affi
     affine = np.eye(4)
     affine[:3, :3] = np.stack([along * column_mm, down * row_mm, np.cross(along, down)], axis=1)
     affine[:3, 3] = np.array(position, float)
-    return TO_RAS @ affine
+    return LPS_TO_RAS @ affine

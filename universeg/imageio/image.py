@@ -18,6 +18,7 @@ LARGEST = 1e38  # of samples
 FARTHEST = 1e9  # millimetres: larger numbers of an affine, and spacings beyond it or its inverse, are damage
 LEAST_DETERMINANT = 1e-6  # of the directions of a volume's axes; 0 if they lie in one plane
 INVALID_AFFINE = "has an invalid affine (zero, not finite or huge)"
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # the millimetres of DICOM and ITK lead to the left, to the back, up
 AGAIN = "export or fetch the file again"
 GIVE_AFFINE = "give 'orientation' and 'spacing' in the manifest"
 SAME_GRID = 0.5  # voxels by which the corners of two grids may differ for the grids to count as the same

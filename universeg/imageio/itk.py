@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from universeg.imageio.image import Affine, ImageError, RawImage, voxel_sizes
+from universeg.imageio.image import LPS_TO_RAS, Affine, ImageError, RawImage, voxel_sizes
 from universeg.imageio.library_warnings import printed_lines
 
 HEADER = 1 << 16  # bytes at the start in which a header names its data file
@@ -25,7 +25,6 @@ ACRONYM = re.compile(rb"^\s*AnatomicalOrientation\s*=\s*([RLAPIS]{3})\s*$", re.M
 LEAST_COSINE = 0.5  # of the angle between an axis and the direction that its letter names; oblique axes agree with it
 SLICER = b"\nSegmentation_"  # in the header of a segmentation of 3D Slicer, which may end where its segments end
 KINDS = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}  # of SimpleITK, by the keys of `formats`
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres lead left, back, up
 UNDIRECTED = "its header does not say where left and right are (it has no space or matrix of directions)"
 
 
@@ -143,7 +142,7 @@ def _affine(image: Any) -> Affine:
     directions = np.reshape(image.GetDirection(), (dimension, dimension))[:3, :3]
     affine[:3, :3] = directions @ np.diag(image.GetSpacing()[:3])
     affine[:3, 3] = image.GetOrigin()[:3]
-    return TO_RAS @ affine
+    return LPS_TO_RAS @ affine
 
 
 def _check_header(header: bytes) -> None:

@@ -46,6 +46,7 @@ def read_labels(path: Path) -> LoadedImage:
 
 def _loaded(path: Path, frame: int | None = None) -> LoadedImage:
     """A picture or one volume, upright."""
+    # .img is not in the table of formats, so that a folder with pairs lists each image once
     name = format_of(path.name) or ("nifti" if path.suffix.lower() == SAMPLES else None)
     if name is None:
         raise ImageError(f"has none of the known endings ({', '.join(ENDINGS)})", str(path), "convert it first")

@@ -69,10 +69,15 @@ def _header_of(path: Path) -> Path:
     """The file with the header: the .hdr beside a .img, else the path itself."""
     if path.suffix.lower() != SAMPLES or not path.is_file():
         return path
-    header = next((one for one in (path.with_suffix(e) for e in (PAIR, PAIR.upper())) if one.is_file()), None)
+    header = _beside(path, PAIR)
     if header is None:
         raise ImageError(f"has no {path.stem}{PAIR} beside it, which has the header", remedy="fetch both files")
     return header
+
+
+def _beside(path: Path, ending: str) -> Path | None:
+    """The file of the same name with another ending, in small or capital letters, if there is one."""
+    return next((one for one in (path.with_suffix(e) for e in (ending, ending.upper())) if one.is_file()), None)
 
 
 def opened(path: Path) -> Any:
@@ -108,7 +113,7 @@ def _opened_pair(path: Path) -> Any:
             "is a header without the mark of NIfTI, as of Analyze 7.5, which does not say where left and right are",
             remedy="convert it to .nii.gz with a program that knows its orientation",
         )
-    samples = next((one for one in (path.with_suffix(e) for e in (SAMPLES, SAMPLES.upper())) if one.is_file()), None)
+    samples = _beside(path, SAMPLES)
     if samples is None:
         raise ImageError(f"has no {path.stem}{SAMPLES} beside it, which has the samples", remedy="fetch both files")
     return kind.from_file_map({"header": nib.FileHolder(str(path)), "image": nib.FileHolder(str(samples))})

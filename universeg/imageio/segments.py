@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from universeg.imageio.dicom_frame import attribute, frame_affine, frame_values, spacing_mm
 from universeg.imageio.image import Affine, ImageError, RawImage
+from universeg.imageio.stack import SAME_PLACE
 
 KINDS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # one bit or a share per sample; label map
 UNEVEN = 0.1  # largest departure of a place from the grid of slices, in slices
-SAME_PLACE = 1e-3  # millimetres
-MOST_SAMPLES = 1 << 30  # of the label map
+MOST_SAMPLES = 1 << 30  # of all frames, or of the label map; a header may claim any number
 LISTED = 8  # names in a note
 
 Labels = NDArray[np.uint16]

@@ -13,7 +13,7 @@ from universeg.base.atomic_write import atomic_write
 from universeg.base.contact_sheet import Colour
 from universeg.imageio import itk
 from universeg.imageio.formats import format_of
-from universeg.imageio.image import ImageError, LoadedImage
+from universeg.imageio.image import LPS_TO_RAS, ImageError, LoadedImage
 
 ENDINGS = {"nifti": ".nii.gz", "nrrd": ".nrrd", "mha": ".mha", "png": ".png", "tiff": ".tif"}
 PICTURES = ("png", "tiff")  # formats that keep no place in space
@@ -167,7 +167,7 @@ def _placed(result: Any, image: LoadedImage) -> Any:
     if image.stored is None:
         result.SetSpacing(image.spacing[::-1])
         return result
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.stored  # ITK's millimetres lead left, back, up
+    affine = LPS_TO_RAS @ image.stored  # the matrix is its own inverse
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     result.SetSpacing(steps.tolist())
     result.SetOrigin(affine[:3, 3].tolist())

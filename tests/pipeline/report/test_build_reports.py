@@ -2,11 +2,11 @@
 
 import json
 import re
-import shutil
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from chromium import CHROMIUM, needs_chromium
 
 from pipeline import attrition as attrition_rows
 from pipeline.attrition import Dropped
@@ -19,7 +19,6 @@ from pipeline.report.gallery import gallery
 from universeg.store import Record, pack, write_store
 
 SIDE = 32
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FILTERS = [  # the part of the address after #, the pictures that it shows, and their subjects
     ("", "4 of 4 pictures", ["001", "002", "003", "001"]),
     ("dataset=WBC-CV&split=test", "1 of 4 pictures", ["003"]),
@@ -116,7 +115,7 @@ def test_a_gallery_is_one_file_of_bounded_size(root, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_chromium
 def test_the_filters_of_the_gallery_work_in_a_browser(root):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     gallery(root / "config.json", tuple(root / f"stores/{name}.lmdb" for name in ("WBC-CV", "Other")), root / "g.html")

@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from chromium import CHROMIUM, needs_chromium
 from page_folders import write_volume
 from PIL import Image
 
@@ -20,8 +21,7 @@ from universeg.imageio.load import read_labels
 from universeg.prediction.postprocess import Cleaning, cleaned
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 EXAMPLES = Path("examples/labelled")
 PATIENCE = 180  # seconds for anything that the network computes
