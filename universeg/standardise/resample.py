@@ -49,7 +49,8 @@ class Grid:
         if self.geometry == "stretch":
             return tuple(n / self.size for n in self.shape)
         side, voxel = max(extents), self._voxel
-        if voxel < side < self.size * voxel:  # enlarged: the centres of the outermost voxels and pixels coincide
+        # Enlarged: the centres of the outermost voxels and pixels coincide. A scan of one sample may be a single voxel.
+        if 1.5 * voxel < side < self.size * voxel:
             pitch = (side - voxel) / (self.size - 1)
         else:
             pitch = side / self.size

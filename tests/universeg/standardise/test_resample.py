@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from universeg.base.rng import rng_for
@@ -140,6 +140,8 @@ def test_the_middle_of_thick_slices_is_one_slice_and_not_a_mixture(slices, middl
 
 @settings(max_examples=100, deadline=None)
 @given(grids())
+@example(Grid((1, 1), (0.2, 0.2 + 1e-16), 16))
+@example(Grid((1, 1), (0.2, 0.2001), 128))
 def test_slices_along_a_coarse_axis_are_slices_of_the_scan(grid):
     for axis, (weights, extent) in enumerate(zip(grid.slice_weights, grid.pixel, strict=True)):
         if extent > 1.001:  # finer than the pixels: the mean over their extent
