@@ -3,12 +3,13 @@
 import errno
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import tyro
 
 from universeg.base.atomic_write import REMEDIES, WriteError
+from universeg.base.command import quiet_when_reader_ends
 
 # Stage -> the module that has a function of that name, and what the stage does. Only the named stage is imported,
 # because the workflow starts hundreds of jobs, and reading image formats needs large libraries.
@@ -42,26 +43,30 @@ STAGES: Mapping[str, tuple[str, str]] = {
 def main() -> None:
     """Run one stage. An error that the user can correct is shown as a message, not as a traceback."""
     name, *arguments = sys.argv[1:] or ["--help"]
-    if name in ("--help", "-h"):
-        sys.stdout.write(_overview())
-        return
-    if name == "--version":
-        sys.stdout.write(f"{_version()}\n")
-        return
-    if name not in STAGES:
-        sys.stderr.write(f"error: unknown stage {name!r}\n\n{_overview()}")
-        sys.exit(2)
-    # Pydantic would search all installed packages for plugins, which takes a tenth of the start of a job.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        stage = getattr(import_module(STAGES[name][0]), name)
-        tyro.cli(stage, prog=f"python -m pipeline {name}", args=arguments)
+        with quiet_when_reader_ends():
+            _run(name, arguments)
     except (ValueError, OSError, MemoryError) as error:
         sys.stderr.write(f"error: {_sentence(error)}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write(f"{name} was interrupted; run the same command again to continue\n")
         sys.exit(130)
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    if name in ("--help", "-h"):
+        sys.stdout.write(_overview())
+    elif name == "--version":
+        sys.stdout.write(f"{_version()}\n")
+    elif name in STAGES:
+        # Pydantic would search all installed packages for plugins, which takes a tenth of the start of a job.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+        stage = getattr(import_module(STAGES[name][0]), name)
+        tyro.cli(stage, prog=f"python -m pipeline {name}", args=arguments)
+    else:
+        sys.stderr.write(f"error: unknown stage {name!r}\n\n{_overview()}")
+        sys.exit(2)
 
 
 def _sentence(error: Exception) -> str:

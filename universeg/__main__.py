@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from universeg import __version__
+from universeg.base.command import quiet_when_reader_ends
 
 # Verb -> the module whose `main` runs it, and what it does. Each is also a command of its own: universeg-VERB.
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -20,6 +21,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
 }
 
 
+@quiet_when_reader_ends()
 def main(args: Sequence[str] | None = None) -> None:
     """Run one verb; without one, list them all."""
     verb, *rest = (sys.argv[1:] if args is None else args) or ["--help"]

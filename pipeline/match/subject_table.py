@@ -11,6 +11,7 @@ from pipeline.attrition import BadScan
 from pipeline.manifest.layout import Column
 from pipeline.manifest.path_pattern import composed
 from pipeline.readers.hdf5 import array_of
+from universeg.imageio.library_warnings import library_warnings
 
 TableRow = Mapping[str, str]  # part -> text of the cell
 Cells = Sequence[Sequence[str]]
@@ -76,7 +77,8 @@ def _text(data: bytes) -> str:
 def _excel(path: Path, columns: Mapping[str, Column]) -> Iterator[TableRow]:
     import pandas as pd
 
-    text = pd.read_excel(_checked_size(path), header=None, dtype=str, keep_default_na=False)
+    with library_warnings():  # about styles and links, which a table of subjects does not need
+        text = pd.read_excel(_checked_size(path), header=None, dtype=str, keep_default_na=False)
     return _rows_below_header([[_clean(str(cell)) for cell in row] for row in text.to_numpy().tolist()], columns)
 
 

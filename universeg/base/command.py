@@ -1,9 +1,37 @@
 """What all commands have in common: --version, errors as sentences instead of tracebacks, and a clean Ctrl-C."""
 
+import os
+import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from universeg import __version__
+
+READER_ENDED = 141  # exit status that shells give to a program whose reader ended first
+
+
+@contextmanager
+def quiet_when_reader_ends() -> Iterator[None]:
+    """End without a message if the program that reads standard output ends first, as in `COMMAND | head`."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_has_ended():
+            raise
+        # Python writes what is left when it ends, which would show an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_ENDED)
+
+
+def _reader_has_ended() -> bool:
+    """Whether nobody reads standard output. Other pipes can break too, such as those of worker processes."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def run_command(
@@ -23,7 +51,8 @@ def run_command(
         sys.stdout.write(f"{name} (universeg {__version__})\n")
         return
     try:
-        status = action(words)
+        with quiet_when_reader_ends():
+            status = action(words)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{name}: {error}\n")
         sys.exit(failure)

@@ -19,7 +19,11 @@ PRINTED = re.compile(
     rb"(?:Meta(?:Image|Object|Io|Command): |MET_\w+: | +ideal = |Uncompress failed|Incomplete file record"
     rb"|\w+ required and not defined|\w+ defined prior to defining"
     rb"|_?TIFF\w+: |tempfile\.tif: |libpng \w+: "
-    rb"|Corrupt JPEG data|Premature end of JPEG|JPEG datastream|Not a JPEG file|Bogus |Unsupported |Invalid JPEG)"
+    rb"|Corrupt JPEG data|Premature end of JPEG|JPEG datastream|Not a JPEG file|Bogus |Unsupported |Invalid JPEG"
+    # A function of libtiff that decompresses, such as LZWDecode, Fax3DecodeRLE and horAcc8.
+    rb"|\w*(?:Decode|Encode|Setup|Acc|Predictor|Strip|Tile|CCITT|JPEGLib)\w*: "
+    # A source file of C++, and the matrix that it then shows.
+    rb"|/\S+\.(?:hxx|cxx|txx|cpp|h|c): |(?<![^\n\r])M = \[[^\]]*\])"
     rb"[^\n]*\n?"
 )
 _one_at_a_time = RLock()  # the stream belongs to the whole process

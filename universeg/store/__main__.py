@@ -17,7 +17,7 @@ from rich.table import Table
 
 from universeg.base.command import run_command
 from universeg.store.export.from_store import export
-from universeg.store.format import SLICINGS, StoreError, area, decompress, unpack
+from universeg.store.format import SLICINGS, StoreError, Task, area, decompress, record_key, unpack
 from universeg.store.import_npz import import_npz
 from universeg.store.origin import origin_key, unpack_origin
 from universeg.store.reader import Store
@@ -37,19 +37,18 @@ def problems(store: Store) -> Iterator[str]:
         for slicing in SLICINGS
         for subject, pixels in store.areas(task, slicing).items()
     }
-    scans = set[bytes]()
+    scans, unreadable = set[bytes](), set[str]()
     for key, value in store.packed():
         try:
-            slicing, group, modality, axis, subject, *label = key.decode().split("/")
+            slicing, group, modality, axis, subject, *_ = key.decode().split("/")
         except ValueError:
             yield f"{key!r}: the name of the record is damaged; rebuild the store"
             continue
         scans.add(origin_key(group, modality, subject))
         try:
             found = _areas(store, key.decode(), value)
-            if label != (list(found) if slicing == "max" else []):
-                raise StoreError(f"{key.decode()}: the name of the record does not fit its labels; rebuild the store")
         except StoreError as error:
+            unreadable.add(key.decode())
             yield str(error)
             continue
         for name, pixels in found.items():
@@ -58,14 +57,19 @@ def problems(store: Store) -> Iterator[str]:
                 yield f"{key.decode()}: the index does not list {name} with {pixels} pixels"
     yield from _damaged_origins(store, scans)
     for slicing, task, subject in listed:
-        yield f"{task}: the index lists {subject} ({slicing}), but there is no such record"
+        # a damaged record was told once, however many tasks it has
+        if record_key(slicing, Task.parse(task), subject) not in unreadable:
+            yield f"{task}: the index lists {subject} ({slicing}), but there is no such record"
 
 
 def _areas(store: Store, key: str, value: bytes) -> dict[str, int]:
-    """The labels of a record with the areas of their masks. Raises StoreError if the record is damaged."""
+    """The labels of a record with the areas of their masks. Raises StoreError if record or key are damaged."""
     side, image, masks = unpack(value, key)
     if side != store.header["size"]:
         raise StoreError(f"{key}: side {side}, the header says {store.header['size']}")
+    slicing, _, _, _, _, *label = key.split("/")
+    if label != (list(masks) if slicing == "max" else []):
+        raise StoreError(f"{key}: the name of the record does not fit its labels; rebuild the store")
     decompress(image, side, key)
     return {label: area(decompress(block, side, key)) for label, (_, block) in masks.items()}
 

@@ -83,6 +83,16 @@ def subject_of(name: str) -> str:
     return name.split(FRAME, 1)[0]
 
 
+def record_prefix(slicing: str, task: Task) -> str:
+    """How the keys of all records of a task begin."""
+    return f"{slicing}/{task.group}/{task.modality}/{task.axis}/"
+
+
+def record_key(slicing: str, task: Task, subject: str) -> str:
+    """The key of the record with the slice of a subject for a task."""
+    return f"{record_prefix(slicing, task)}{subject}" + (f"/{task.label}" if slicing == "max" else "")
+
+
 def area(mask: Pixels) -> int:
     """Number of pixels with a coverage of at least one half."""
     return int(np.count_nonzero(mask >= HALF))

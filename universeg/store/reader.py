@@ -29,6 +29,8 @@ from universeg.store.format import (
     StoreError,
     Task,
     decompress,
+    record_key,
+    record_prefix,
     subject_of,
     unpack,
 )
@@ -106,10 +108,8 @@ class Store:
         """
         self._rows(task, slicing)  # raises for an unknown task or slicing
         wanted, side = Task.parse(task), int(self.header["size"])
-        prefix = f"{slicing}/{wanted.group}/{wanted.modality}/{wanted.axis}/"
-        suffix = f"/{wanted.label}" if slicing == "max" else ""
-        keys = {subject: f"{prefix}{subject}{suffix}" for subject in subjects}
-        self._read_ahead(prefix, keys.values())
+        keys = {subject: record_key(slicing, wanted, subject) for subject in subjects}
+        self._read_ahead(record_prefix(slicing, wanted), keys.values())
         # One array for both is faster: the allocator reuses its memory pages in the next call.
         images, masks = pixels = np.empty((2, len(subjects), side, side), np.uint8)
         first_rows = dict[str, int]()

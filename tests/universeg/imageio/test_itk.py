@@ -110,6 +110,35 @@ def test_lines_of_libraries_are_collected_and_others_appear_afterwards(capfd):
     assert capfd.readouterr().err == "\x1b[2K 80%GET /\n"
 
 
+SHOWN_BY_VNL = (
+    b"/build/vnl_svd.hxx: suspicious return value\n/build/vnl_svd.hxx: M is 2x2\nM = [ ...\n 1 0 \n 0 1\n ]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("printed", "notes"),
+    [
+        (b"LZWDecode: Not enough data\n", ["LZWDecode: Not enough data"]),
+        (b"Fax3DecodeRLE: Bad code\nFax3DecodeRLE: Bad code\n", ["Fax3DecodeRLE: Bad code"]),
+        (b"horAcc8: wrong\nJPEGLib: wrong\n", ["horAcc8: wrong", "JPEGLib: wrong"]),
+        (SHOWN_BY_VNL, ["/build/vnl_svd.hxx: suspicious value", "/build/vnl_svd.hxx: M is 2x2"]),
+    ],
+)
+def test_what_libraries_print_is_not_shown(capfd, printed, notes):
+    with printed_lines() as lines:
+        os.write(2, printed)
+    assert lines[: len(notes)] == notes
+    assert capfd.readouterr().err == ""
+
+
+def test_what_python_writes_meanwhile_is_shown(capfd):
+    written = b"ValueError: x\nuniverseg-predict: a.png: no mask\nLiTS: 3 scans\nM = 4\n/data/a.c.png: a mask\n"
+    with printed_lines() as lines:
+        os.write(2, written)
+    assert lines == []
+    assert capfd.readouterr().err.encode() == written
+
+
 def test_a_segmentation_of_slicer_may_be_smaller_than_its_image(tmp_path):
     """3D Slicer ends the grid of a segmentation where its segments end."""
     sitk.WriteImage(sitk.GetImageFromArray(np.ascontiguousarray(VOLUME.T)), str(tmp_path / "image.nrrd"))

@@ -130,7 +130,8 @@ def test_a_flipped_bit_is_found(store, tmp_path):
     damaged = Store(path)
     with pytest.raises(StoreError, match=r"mid/g/m/0/s1: the record is damaged \(checksum\)"):
         damaged.read(TASK, ["s0", "s1"])
-    assert any("mid/g/m/0/s1" in line for line in problems(damaged))
+    (told,) = problems(damaged)  # once, although the record has two labels
+    assert "mid/g/m/0/s1" in told
     run = run_module("verify", path)
     assert run.returncode == 1
     assert "mid/g/m/0/s1" in run.stdout
