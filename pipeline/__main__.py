@@ -9,7 +9,7 @@ from importlib import import_module
 import tyro
 
 from universeg.base.atomic_write import REMEDIES, WriteError
-from universeg.base.command import quiet_when_reader_ends
+from universeg.base.command import own_error_stream, quiet_when_reader_ends
 
 # Stage -> the module that has a function of that name, and what the stage does. Only the named stage is imported,
 # because the workflow starts hundreds of jobs, and reading image formats needs large libraries.
@@ -42,6 +42,7 @@ STAGES: Mapping[str, tuple[str, str]] = {
 
 def main() -> None:
     """Run one stage. An error that the user can correct is shown as a message, not as a traceback."""
+    own_error_stream()
     name, *arguments = sys.argv[1:] or ["--help"]
     try:
         with quiet_when_reader_ends():

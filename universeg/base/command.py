@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from universeg import __version__
 
+STANDARD_ERROR = 2  # the number of the stream
 READER_ENDED = 141  # exit status that shells give to a program whose reader ended first
 
 
@@ -25,6 +26,24 @@ def quiet_when_reader_ends() -> Iterator[None]:
         # Python writes what is left when it ends, which would show an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_ENDED)
+
+
+def own_error_stream() -> None:
+    """Let Python write its messages to a copy of standard error.
+
+    C libraries write to the stream itself. So what they print while they read an image can be told from messages and
+    progress bars (imageio/library_warnings).
+    """
+    if python_writes_to_standard_error():
+        sys.stderr = os.fdopen(os.dup(STANDARD_ERROR), "w", 1, sys.stderr.encoding, "backslashreplace")
+
+
+def python_writes_to_standard_error() -> bool:
+    """Whether messages of Python go to the stream of the process itself, as those of C libraries."""
+    try:
+        return sys.stderr.fileno() == STANDARD_ERROR
+    except (AttributeError, OSError, ValueError):  # there is no stream, or it was replaced by something else
+        return False
 
 
 def _reader_has_ended() -> bool:
@@ -46,6 +65,7 @@ def run_command(
     ValueError and OSError are mistakes that a person can correct: the message goes to standard error, and the exit
     status is `failure`. After Ctrl-C the exit status is 130, and the message says what `interrupted` says.
     """
+    own_error_stream()
     words = list(sys.argv[1:] if args is None else args)
     if "--version" in words:
         sys.stdout.write(f"{name} (universeg {__version__})\n")

@@ -15,7 +15,7 @@ from universeg.imageio.image import AGAIN, LPS_TO_RAS, Affine, ImageError
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
-FAILED = "exceptions were raised by all available plugins: "  # what pydicom says if packages fail
+FAILED = "exceptions were raised by all available plugins"  # what pydicom says if packages fail
 PHYSICAL = {"CT", "PT", "NM"}  # modalities whose values are physical quantities, whatever the display polarity
 
 Values = NDArray[Any]
@@ -52,7 +52,7 @@ def _undecoded(compression: str, said: str) -> ImageError:
     """The error for pixels that pydicom cannot decompress: no package is there for it, or those that are there fail."""
     if FAILED in said:
         return ImageError(
-            f"is compressed as {compression!r}, and its pixels cannot be decompressed: {said.partition(FAILED)[2]}",
+            f"is compressed as {compression!r}, and no package can decompress its pixels: they are damaged or cut off",
             remedy=AGAIN,
         )
     return ImageError(

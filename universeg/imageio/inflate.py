@@ -1,8 +1,11 @@
-"""Read a gzipped file to its end, where its checksum is, but not beyond a limit."""
+"""Read compressed data to their end, where the checksum is, but not beyond a limit."""
 
 import gzip
+import zlib
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from universeg.imageio.image import ImageError
 
@@ -25,3 +28,25 @@ def inflated(path: Path, most: int) -> bytes:
             if content.tell() > most:
                 raise ImageError(f"inflates to more than {most} bytes")
     return content.getvalue()
+
+
+def check_sum(compressed: bytes | memoryview) -> None:
+    """Raise ImageError if samples that are compressed by zlib or gzip are damaged; what follows them is ignored.
+
+    For libraries that stop when they have all samples, before the checksum.
+    """
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: either kind of header
+    try:
+        while compressed and not stream.eof:
+            stream.decompress(compressed, CHUNK)
+            compressed = stream.unconsumed_tail
+    except zlib.error as error:
+        raise ImageError(f"its compressed samples are damaged ({error})", remedy="fetch the file again") from error
+
+
+def check_strips(tags: Mapping[int, Any], file: bytes) -> None:
+    """The same for the strips or tiles of one page of a TIFF with these tags, if they are compressed by Deflate."""
+    if tags.get(259) in (8, 32946):
+        starts, sizes = (tags.get(strips) or tags.get(tiles, ()) for strips, tiles in ((273, 324), (279, 325)))
+        for start, size in zip(starts, sizes, strict=False):
+            check_sum(memoryview(file)[start : start + size])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from universeg.imageio.image import LPS_TO_RAS, Affine, ImageError, RawImage, voxel_sizes
+from universeg.imageio.inflate import check_sum
 from universeg.imageio.library_warnings import printed_lines
 
 HEADER = 1 << 16  # bytes at the start in which a header names its data file
@@ -18,6 +19,9 @@ LONGEST_FIELD = 500  # bytes of a line of a NRRD header; `key:=value` lines may 
 MOST_VOXELS = 1 << 31
 AXES = re.compile(rb"^\s*NDims\s*=\s*([^\r\n]*)", re.MULTILINE)
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+COMPRESSED = re.compile(rb"^(?:CompressedData\s*=\s*true|encoding:\s*gz(?:ip)?)\s*$", re.IGNORECASE | re.MULTILINE)
+HEADER_END = re.compile(rb"^(?:ElementDataFile\s*=[^\n]*|\r?)\n", re.IGNORECASE | re.MULTILINE)
+SKIPS = re.compile(rb"^(?:line|byte) ?skip:|^HeaderSize\s*=", re.IGNORECASE | re.MULTILINE)
 UNIT = re.compile(rb'^space units:\s*"([^"]*)"', re.MULTILINE)  # of the first axis
 MILLIMETRES = {b"um": 1e-3, b"microns": 1e-3, b"micron": 1e-3, b"cm": 10.0, b"m": 1e3}  # of other units
 DIRECTED = re.compile(rb"^(?:space:|(?:TransformMatrix|Rotation|Orientation)\s*=)", re.MULTILINE)
@@ -80,6 +84,9 @@ def _read(path: Path, kind: str, index: int | None) -> RawImage:
 
     reader = opened(path, kind)
     image = _quietly(reader.Execute)
+    with path.open("rb") as file:
+        header = file.read(HEADER)
+    _check_samples(path, header)
     values = sitk.GetArrayFromImage(image)  # z, y, x
     if index is not None and _volumes(reader) > 1:
         values = values[index] if image.GetDimension() == MOST_AXES else values[..., index]
@@ -87,8 +94,6 @@ def _read(path: Path, kind: str, index: int | None) -> RawImage:
         values = values[0]
     if values.ndim == 3 and values.shape[0] == 1 and image.GetNumberOfComponentsPerPixel() == 1:
         values = values[0]
-    with path.open("rb") as file:
-        header = file.read(HEADER)
     unit = UNIT.search(header) if kind == "nrrd" else None
     scale = MILLIMETRES.get(unit.group(1), 1.0) if unit else 1.0
     spacing = [scale * step for step in image.GetSpacing()]
@@ -115,6 +120,18 @@ def _quietly(call: Callable[[], Any]) -> Any:
     for line in lines:
         warnings.warn(line, stacklevel=2)
     return result
+
+
+def _check_samples(path: Path, header: bytes) -> None:
+    """Raise ImageError if the checksum of compressed samples is wrong, which ITK does not look at.
+
+    Samples that begin at another place than usual are not checked.
+    """
+    name = _data_file(header)
+    end = None if name else HEADER_END.search(header)
+    if COMPRESSED.search(header) and not SKIPS.search(header) and (name or end):
+        data = (path.parent / name if name else path).read_bytes()
+        check_sum(memoryview(data)[end.end() if end else 0 :])
 
 
 def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:

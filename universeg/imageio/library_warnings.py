@@ -9,17 +9,20 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from threading import RLock
 
+from universeg.base.command import STANDARD_ERROR, python_writes_to_standard_error
+
 MOST = 2  # warnings that are kept for one file: a damaged one may give hundreds
 LONGEST = 160  # characters of one
 NIBABEL = "nibabel.global"  # this logger prints by itself; those of other libraries leave it to the root logger
 MOST_PRINTED = 3  # lines of one file
-STANDARD_ERROR = 2  # the number of the stream
-# Beginnings and other marks of the lines that ITK, libtiff, libpng and libjpeg print, up to the end of the line.
+# Beginnings and other marks of the lines that ITK, libtiff, libpng and libjpeg print, up to the end of the line. For
+# programs that use this package, in which Python writes to the same stream.
 PRINTED = re.compile(
     rb"(?:Meta(?:Image|Object|Io|Command): |MET_\w+: | +ideal = |Uncompress failed|Incomplete file record"
     rb"|\w+ required and not defined|\w+ defined prior to defining"
     rb"|_?TIFF\w+: |tempfile\.tif: |libpng \w+: "
     rb"|Corrupt JPEG data|Premature end of JPEG|JPEG datastream|Not a JPEG file|Bogus |Unsupported |Invalid JPEG"
+    rb"|Improper call to JPEG"
     # A function of libtiff that decompresses, such as LZWDecode, Fax3DecodeRLE and horAcc8.
     rb"|\w*(?:Decode|Encode|Setup|Acc|Predictor|Strip|Tile|CCITT|JPEGLib)\w*: "
     # A source file of C++, and the matrix that it then shows.
@@ -55,7 +58,8 @@ def library_warnings() -> Iterator[list[str]]:
 def printed_lines() -> Iterator[list[str]]:
     """A list that holds, after the block, the first lines that C libraries printed on standard error in it.
 
-    Only the lines of PRINTED are taken. All others, such as those of another thread, appear after the block.
+    Commands give Python a stream of its own, so all lines are of C libraries. In other programs, only the lines of
+    PRINTED are taken, and all others, such as those of another thread, appear after the block.
     """
     lines = list[str]()
     with _one_at_a_time, TemporaryFile() as file:
@@ -72,11 +76,11 @@ def printed_lines() -> Iterator[list[str]]:
             os.close(screen)
             file.seek(0)
             printed = file.read()
-            found = dict.fromkeys(
-                " ".join(line.decode("utf-8", "replace").split()) for line in PRINTED.findall(printed)
-            )
-            lines += list(found)[:MOST_PRINTED]
-            if others := PRINTED.sub(b"", printed):
+            shared = python_writes_to_standard_error()
+            found = PRINTED.findall(printed) if shared else printed.splitlines()
+            distinct = dict.fromkeys(" ".join(line.decode("utf-8", "replace").split()) for line in found)
+            lines += list(filter(None, distinct))[:MOST_PRINTED]
+            if shared and (others := PRINTED.sub(b"", printed)):
                 os.write(STANDARD_ERROR, others)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from universeg.imageio.image import MOST_CHANNELS, ImageError, RawImage
-from universeg.imageio.inflate import inflated
+from universeg.imageio.inflate import check_strips, inflated
 
 BLACK_WHITE = np.array([[0] * 3, [255] * 3], np.uint8)  # the colours that the values of a one-bit picture stand for
 PLAIN = {"1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # modes whose values are numbers
@@ -138,6 +138,8 @@ def _frame(image: Image.Image, number: int, source: Any, count: int) -> Frame:
         from imagecodecs import png_decode
 
         return oriented(png_decode(_bytes(source)), orientation), None
+    if image.format == "TIFF":
+        check_strips(image.tag_v2, _bytes(source))  # type: ignore[attr-defined]
     palette = None
     if image.mode == "P":
         given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""What all commands have in common: here, what happens when nobody reads their output any more."""
+"""What all commands have in common: here, the end of who reads their output, and what C libraries print."""
 
 import subprocess
 import sys
@@ -45,3 +45,22 @@ def test_another_broken_pipe_is_an_error():
         [sys.executable, "-c", WRITES.format(action=OTHER_PIPE)], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stderr) == (1, "x: [Errno 32] a worker ended\n")
+
+
+def test_what_c_libraries_print_is_told_from_messages_of_python():
+    """A progress bar may be drawn by another thread while a library reads an image."""
+    action = """
+import os, sys
+from universeg.base.command import run_command
+from universeg.imageio.library_warnings import printed_lines
+
+def action(words):
+    with printed_lines() as lines:
+        os.write(2, b"any text of a library\\n")
+        sys.stderr.write("a bar of Python\\n")
+    sys.stdout.write(str(lines))
+
+run_command("x", action)
+"""
+    run = subprocess.run([sys.executable, "-c", action], capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("['any text of a library']", "a bar of Python\n")

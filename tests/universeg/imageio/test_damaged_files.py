@@ -4,11 +4,13 @@ import gzip
 import logging
 import tracemalloc
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from layouts import writers
 from PIL import Image
 
@@ -30,6 +32,37 @@ def test_a_metaimage_with_impossible_axes_is_refused_before_itk_ends_the_process
     (tmp_path / "a.mha").write_bytes(data)
     with pytest.raises(ImageError, match=rf"a\.mha: claims '{axes}' axes; expected 1 to 4"):
         read(tmp_path / "a.mha", "metaimage")
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".nhdr", ".mha", ".mhd", ".nii.gz"])
+def test_samples_that_do_not_fit_their_checksum_are_refused(tmp_path, ending):
+    """Most flipped bits make samples that cannot be decompressed; some change them, and only the checksum tells."""
+    path = tmp_path / f"a{ending}"
+    if ending == ".nii.gz":
+        nib.save(nib.Nifti1Image(VOLUME, AFFINE), path)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(VOLUME), str(path), True)
+    whole = read_image(path).values
+    (file,) = set(tmp_path.iterdir()) - {path} or {path}
+    data = file.read_bytes()
+    before = {".mha": b"LOCAL\n", ".nrrd": b"\n\n"}.get(ending, b"")
+    start = data.index(before) + len(before) + 10  # after both headers
+    for position in range(start, len(data), len(data) // 40):
+        file.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        with suppress(ImageError):
+            np.testing.assert_array_equal(read_image(path).values, whole, str(position))
+
+
+def test_a_tiff_whose_strip_does_not_fit_its_checksum_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(PICTURE).save(path, compression="tiff_adobe_deflate")
+    with Image.open(path) as image:
+        (start,), (size,) = (image.tag_v2[tag] for tag in (273, 279))
+    data = bytearray(path.read_bytes())
+    data[start + size - 1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=r"a\.tif: its compressed samples are damaged"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("field", [b"space: ", b"encoding: ", b"kinds: ", b"type: "])

@@ -203,9 +203,7 @@ def test_damaged_pixels_are_no_matter_of_another_package(tmp_path, capfd):
     file.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])
     file["PixelData"].is_undefined_length = True
     file.save_as(tmp_path / "a.dcm")
-    with pytest.raises(
-        ImageError, match=r"a\.dcm: is compressed as 'JPEG.*, and its pixels cannot be decompressed: \w+"
-    ):
+    with pytest.raises(ImageError, match=r"a\.dcm: is compressed as 'JPEG.*, and no package can decompress its pixels"):
         read(tmp_path / "a.dcm", "dicom")
     assert capfd.readouterr().err == ""
 
