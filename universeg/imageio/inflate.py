@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from universeg.imageio.image import ImageError
+from universeg.imageio.image import AGAIN, ImageError
 
 MAGIC = b"\x1f\x8b"  # the first bytes of every gzipped file
 CHUNK = 1 << 20  # bytes: one read of all would take the memory of the limit first
@@ -30,10 +30,10 @@ def inflated(path: Path, most: int) -> bytes:
     return content.getvalue()
 
 
-def check_sum(compressed: bytes | memoryview) -> None:
-    """Raise ImageError if samples that are compressed by zlib or gzip are damaged; what follows them is ignored.
+def check_sum(compressed: bytes | memoryview) -> bool:
+    """Raise ImageError if samples that are compressed by zlib or gzip are damaged; say whether their end is there.
 
-    For libraries that stop when they have all samples, before the checksum.
+    For libraries that stop when they have all samples, before the checksum. What follows the end is ignored.
     """
     stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: either kind of header
     try:
@@ -41,11 +41,12 @@ def check_sum(compressed: bytes | memoryview) -> None:
             stream.decompress(compressed, CHUNK)
             compressed = stream.unconsumed_tail
     except zlib.error as error:
-        raise ImageError(f"its compressed samples are damaged ({error})", remedy="fetch the file again") from error
+        raise ImageError(f"its compressed samples are damaged ({error})", remedy=AGAIN) from error
+    return stream.eof
 
 
 def check_strips(tags: Mapping[int, Any], file: bytes) -> None:
-    """The same for the strips or tiles of one page of a TIFF with these tags, if they are compressed by Deflate."""
+    """Raise ImageError if strips or tiles of a page with these tags are damaged, if they are compressed by Deflate."""
     if tags.get(259) in (8, 32946):
         starts, sizes = (tags.get(strips) or tags.get(tiles, ()) for strips, tiles in ((273, 324), (279, 325)))
         for start, size in zip(starts, sizes, strict=False):

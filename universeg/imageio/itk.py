@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from universeg.imageio.image import LPS_TO_RAS, Affine, ImageError, RawImage, voxel_sizes
+from universeg.imageio.image import AGAIN, LPS_TO_RAS, Affine, ImageError, RawImage, voxel_sizes
 from universeg.imageio.inflate import check_sum
 from universeg.imageio.library_warnings import printed_lines
 
@@ -131,7 +131,8 @@ def _check_samples(path: Path, header: bytes) -> None:
     end = None if name else HEADER_END.search(header)
     if COMPRESSED.search(header) and not SKIPS.search(header) and (name or end):
         data = (path.parent / name if name else path).read_bytes()
-        check_sum(memoryview(data)[end.end() if end else 0 :])
+        if not check_sum(memoryview(data)[end.end() if end else 0 :]):
+            raise ImageError("its compressed samples have no end", remedy=AGAIN)
 
 
 def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:
