@@ -132,5 +132,5 @@ def _painted(
         listed = ", ".join(f"{number} {name}" for number, name in sorted(names.items())[:LISTED])
         notes.append(f"its segments are {listed}" + " ..." * (len(names) > LISTED))
     if shared:
-        notes.append(f"{shared} samples are in several segments; there the smaller segment was used")
+        notes.append(f"samples in several segments: {shared}; there the smaller segment was used")
     return painted, tuple(notes)

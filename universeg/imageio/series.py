@@ -81,12 +81,25 @@ def series_in(folder: Path) -> list[Series]:
                 groups[one.uid].append(one)
     found = list[Series]()
     for uid, members in _rejoined(groups).items():
-        description = members[0].description
-        if all(one.grid for one in members):
-            found.append(Series(uid, description, tuple(one.path for one in members)))
-        else:
-            found += [Series(uid, description, (one.path,)) for one in members]
+        for part in _of_one_grid(members):
+            description, files = part[0].description, [one.path for one in part]
+            whole = all(one.grid for one in part)
+            found += [
+                Series(uid, description, tuple(some)) for some in ([files] if whole else [[one] for one in files])
+            ]
     return found
+
+
+def _of_one_grid(members: list[_Slice]) -> list[list[_Slice]]:
+    """Slices with one id; those of each folder by themselves if the folders have different grids.
+
+    Such folders are several versions of a scan, of which a program kept the id.
+    """
+    folders = defaultdict[Path, list[_Slice]](list)
+    for one in members:
+        folders[one.path.parent].append(one)
+    grids = [{one.grid for one in some} for some in folders.values()]
+    return [members] if all(some == grids[0] for some in grids) else list(folders.values())
 
 
 def _rejoined(groups: Mapping[str, list[_Slice]]) -> dict[str, list[_Slice]]:

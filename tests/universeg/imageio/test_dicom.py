@@ -10,7 +10,7 @@ from pydicom.uid import EnhancedCTImageStorage, JPEGBaseline8Bit, JPEGLosslessSV
 from universeg.imageio.formats import read
 from universeg.imageio.image import ImageError, upright, voxel_sizes
 from universeg.imageio.load import read_image
-from universeg.imageio.series import read_series_folder
+from universeg.imageio.series import read_series_folder, series_in
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 4096, (24, 20), dtype=np.uint16)
@@ -221,6 +221,19 @@ def test_a_compression_that_needs_another_package_names_it(tmp_path, monkeypatch
     monkeypatch.setattr(JPEGLosslessSV1Decoder, "_available", {})
     with pytest.raises(ImageError, match=r"JPEG Lossless.*universeg\[dicom\]"):
         read(path, "dicom")
+
+
+@pytest.mark.parametrize(("other", "count"), [(PICTURE, 1), (PICTURE.T, 2)])
+def test_folders_with_one_series_id(tmp_path, other, count):
+    """They are parts of one scan if their slices have the same size, else versions of it, each a scan of its own."""
+    for number in range(4):
+        home = tmp_path / "ab"[number // 2]
+        home.mkdir(exist_ok=True)
+        dicom(
+            home / f"{number}.dcm", (PICTURE, other)[number // 2], SeriesInstanceUID="1.2",
+            ImagePositionPatient=[0, 0, number], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        )  # fmt: skip
+    assert [len(series.files) for series in series_in(tmp_path)] == [4 // count] * count
 
 
 def test_a_tilted_gantry_is_refused_by_name(tmp_path):

@@ -104,7 +104,7 @@ def test_where_segments_overlap_the_smaller_one_is_used(tmp_path):
     large = np.ones((4, 5), np.uint8)
     labels = read_labels(seg(tmp_path / "a.dcm", [(2, 4, large), (1, 4, frame(1, 1)), (2, 6, large)]))
     assert np.argwhere(labels.values == 1).tolist() == [[1, 1, 0]]
-    assert "1 samples are in several segments; there the smaller segment was used" in labels.notes
+    assert "samples in several segments: 1; there the smaller segment was used" in labels.notes
 
 
 def test_shares_are_cut_at_half(tmp_path):
