@@ -87,6 +87,7 @@ def test_a_card_has_licence_citation_tasks_and_origin(root):
 
 
 @pytest.mark.skipif(find_spec("mlcroissant") is None, reason="mlcroissant is not installed")
+@pytest.mark.filterwarnings("ignore")
 def test_the_metadata_are_valid_croissant(root):
     import mlcroissant
 
