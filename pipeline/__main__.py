@@ -1,6 +1,7 @@
 """`python -m pipeline STAGE`: run one stage, with or without Snakemake. STAGE --help explains the stage."""
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,9 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     elif name in STAGES:
         # Pydantic would search all installed packages for plugins, which takes a tenth of the start of a job.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+        gc.disable()  # it would look through all new classes again and again, a twelfth of the start, and find nothing
         stage = getattr(import_module(STAGES[name][0]), name)
+        gc.enable()
         tyro.cli(stage, prog=f"python -m pipeline {name}", args=arguments)
     else:
         sys.stderr.write(f"error: unknown stage {name!r}\n\n{_overview()}")
