@@ -38,8 +38,14 @@ def _read(path: Path, index: int | None, offset: str | None) -> RawImage:
     image = opened(path)
     if np.prod(image.shape, dtype=float) > MOST_VOXELS:
         raise ImageError(f"claims {' x '.join(map(str, image.shape))} voxels, more than {MOST_VOXELS}")
+    least = _claimed_bytes(image, offset)
     if path.suffix.lower() != PAIR and is_gzipped(path):
-        image = type(image).from_bytes(_content(path, image, offset))
+        data = inflated(path, least + SLACK)  # to its end, where its checksum is, which nibabel does not reach
+        _check_length(len(data), least)
+        image = type(image).from_bytes(data)
+    else:
+        named = image.file_map["image"].filename  # nothing if the image was read from memory
+        _check_length(Path(named or path).stat().st_size, least)
     if index is None:
         values = np.asanyarray(image.dataobj)
     elif len(image.shape) != 4 or not 0 <= index < image.shape[3]:
@@ -164,11 +170,13 @@ def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
     return values[:, :, 0] if values.ndim == 3 and values.shape[2] == 1 else values
 
 
-def _content(path: Path, image: Any, offset: str | None) -> bytes:
-    """All bytes of a file. A compressed one is read to its end, where its checksum is, which nibabel does not reach."""
+def _claimed_bytes(image: Any, offset: str | None) -> int:
+    """How long the file with the samples must be by its header; `offset` is the field that says where they begin."""
     start = int(image.header[offset]) if offset else 0
-    least = start + image.header.get_data_dtype().itemsize * int(np.prod(image.shape))
-    data = inflated(path, least + SLACK)
-    if len(data) < least:  # nibabel would take the memory first
-        raise ImageError(f"holds {len(data)} bytes, but its header claims {least}")
-    return data
+    return start + int(image.header.get_data_dtype().itemsize) * int(np.prod(image.shape))
+
+
+def _check_length(length: int, least: int) -> None:
+    """Raise ImageError if a file is too short, for which nibabel would take the memory first."""
+    if length < least:
+        raise ImageError(f"holds {length} bytes, but its header claims {least}")
