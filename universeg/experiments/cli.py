@@ -15,6 +15,7 @@ from universeg.base.command import run_command
 from universeg.base.console import say
 from universeg.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from universeg.experiments.config import ExperimentConfig
+from universeg.experiments.networks import networks
 from universeg.experiments.nnunet import run_nnunet
 from universeg.experiments.scale import Scale
 from universeg.experiments.steps import check_networks, check_protocol, do_step, networks_of, steps_of
@@ -53,7 +54,7 @@ def _experiment(args: Sequence[str]) -> None:
     if config.name == "list":
         _list(config.numbers)
         return
-    if find_spec("matplotlib") is None:
+    if any(find_spec(package) is None for package in ("matplotlib", "scipy")):
         raise ValueError("experiments need the extra for training: pip install 'universeg[train]'")
     if config.name == "nnunet":  # its result of a task does not depend on what else is evaluated
         for line in run_nnunet(config):
@@ -98,19 +99,20 @@ def _list(scale: Scale) -> None:
     """Print every experiment, what it needs, and about how long it takes."""
     table = Table("name", "also", "what", "networks", "predictions", "time")
     for found in EXPERIMENTS.values():
-        count, needed = predictions(found, scale), len(networks_of(found, scale))
-        minutes = count * scale.seconds / 60 + needed * scale.training_minutes
+        count, needed = predictions(found, scale), networks_of(found, scale)
+        minutes = count * scale.seconds / 60 + sum(scale.minutes(networks()[name].model) for name in needed)
         time = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{math.ceil(minutes)} min"
-        table.add_row(found.name, ", ".join(found.also), found.title, str(needed), f"{count:,}", time)
+        table.add_row(found.name, ", ".join(found.also), found.title, str(len(needed)), f"{count:,}", time)
     table.add_row("nnunet", "", "the supervised upper bound in tables 1 and 5, figures 5 and 15", "", "", "")
     console = Console()
     console.print(table)
     queries = f"{scale.queries} queries of each of 16 tasks" if scale.queries else f"{PAPER_QUERIES} queries"
-    training = f"and {scale.training_minutes:g} min of training a network" if scale.training_minutes else "no training"
+    own, baseline = scale.training_minutes
+    training = f"{own:g} min of training a UniverSeg, {baseline:g} min a baseline" if own else "no training"
     say(
         console,
-        f"Time: an estimate for {queries}, {scale.seconds:g} s a prediction, {training}. Networks and scores are shared"
-        " by experiments, so all of them together take less than the sum.",
+        f"Time: an estimate for {queries}, {scale.seconds:g} s a prediction, {training}. Networks and scores are"
+        " shared by experiments, so all of them together take less than the sum.",
     )
 
 

@@ -1,7 +1,6 @@
 """The networks that experiments compare: how each is trained, and where its weights are."""
 
 import math
-import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from universeg.base.rng import rng_for
 from universeg.episodes.task_stores import HELD_OUT, TRAIN, TaskStores
-from universeg.experiments.scale import Scale
+from universeg.experiments.scale import MODEL, Scale
 
 FILE = Path(__file__).parent / "networks.toml"
 SYNTHETIC_DATASET = "Synthetic"  # the store of synthetic tasks that the workflow builds
@@ -23,7 +22,7 @@ class NetworkSpec:
     """One network of networks.toml."""
 
     name: str
-    model: str = "universeg"
+    model: str = MODEL
     support_size: int = 64
     augment: str = "paper"
     medical: bool = True
@@ -45,8 +44,7 @@ class NetworkSpec:
         """The command line of `universeg train`."""
         stores = TaskStores(paths)
         names = self.training_datasets(stores)
-        words = [*shlex.split(scale.training), "--out", str(out), "--device", device, "--model", self.model]
-        words += shlex.split(scale.universeg) if self.model == "universeg" else []
+        words = [*scale.flags(self.model), "--out", str(out), "--device", device, "--model", self.model]
         words += ["--support-size", str(scale.support_size(self.support_size)), "--augment.preset", self.augment]
         stored = SYNTHETIC_DATASET in stores.datasets(TRAIN)
         names += [SYNTHETIC_DATASET] if self.synthetic and stored else []

@@ -27,7 +27,7 @@ def result_of(config: ExperimentConfig, found: Experiment) -> Result:
     if config.scale != "full":
         table.notes.append(
             f"Scale {config.scale}, not the paper's results: N = {scale.largest} stands for 64, K = {scale.ensemble}"
-            " for 10; networks are trained for a minute or less, and a UniverSeg among them is smaller; they"
+            " for 10; networks are trained for two minutes or less, and a UniverSeg among them is smaller; they"
             f" see {scale.size} pixels, and at most {scale.queries} queries of each task."
         )
     return table, figure
