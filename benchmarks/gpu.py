@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import tyro
 
-from benchmarks import gpu_work
+from benchmarks import gpu_tasks, gpu_work
 from benchmarks.gpu_work import Case, Device, Form, Measured, measured
 from benchmarks.scaling import weak_scaling
 from universeg.base.atomic_write import atomic_write
@@ -29,6 +29,7 @@ GOALS = {
 }  # fmt: skip
 LARGEST = ("training", 64, 16)  # too large for the authors' form, and profiled
 TASKS, QUERIES, MOST_WAITING = 1500, 2000, 0.05  # a second; and the share of the time
+AT_ONCE = (1, 16, 64)  # synthetic tasks
 GROWTH = {"support": (1, 4, 16, 64), "size": (64, 128, 256), "batch": (1, 2, 4, 8)}
 
 
@@ -164,15 +165,23 @@ def synthetic(sizes: Sizes, report: Report) -> None:
     """How fast tasks are made, and how fast a whole training run is."""
     loaders = 1 if sizes.tiny else max(1, (os.cpu_count() or 1) - 1)
     entries, side, seconds = (3, 16, 0.2) if sizes.tiny else (17, 128, 4.0)
-    rate = gpu_work.tasks_per_second(loaders, entries, side, seconds)
-    on_device = gpu_work.tasks_per_second_on(sizes.device, entries, side, seconds)
+    rate = gpu_tasks.tasks_per_second(loaders, entries, side, seconds)
+    at_once = (1, 2) if sizes.tiny else AT_ONCE
+    on_device = {tasks: gpu_tasks.tasks_per_second_on(sizes.device, tasks, entries, side, seconds) for tasks in at_once}
     with tempfile.TemporaryDirectory() as folder:
-        queries, waiting = gpu_work.training_run(Path(folder), sizes.device, 0.4, loaders, sizes.tiny)
+        queries, waiting = gpu_tasks.training_run(Path(folder) / "processes", sizes.device, 0.4, loaders, sizes.tiny)
+        beside = gpu_tasks.training_run(Path(folder) / "at-once", sizes.device, 0.4, 1, sizes.tiny, at_once[1])
     report.say("\n| rate | measured | goal |\n| --- | ---: | ---: |")
     report.say(f"| synthetic tasks a second, {loaders} processes | {rate:.0f} | {TASKS} |")
-    report.say(f"| synthetic tasks a second, one process on the device | {on_device:.0f} | {TASKS} |")
+    for tasks, (mix, without) in on_device.items():
+        report.say(f"| the same, made on the device, T = {tasks} at once | {mix:.0f} | {TASKS} |")
+        report.say(f"| the same without F0 and F0-driver | {without:.0f} | {TASKS} |")
     report.say(f"| queries learnt a second, N 2 to 32, all in | {queries:.0f} | {QUERIES} |")
     report.say(f"| share of the time that training waits for data | {waiting:.0%} | {MOST_WAITING:.0%} |")
+    report.say(
+        f"| queries a second, tasks made on the device, T = {at_once[1]} at once | {beside[0]:.0f} | {QUERIES} |"
+    )
+    report.say(f"| share of the time that it waits for data | {beside[1]:.0%} | {MOST_WAITING:.0%} |")
 
 
 def default_processes(tiny: bool) -> tuple[int, ...]:

@@ -1,12 +1,9 @@
-"""What benchmarks/gpu.py measures: passes of the network in several forms, their agreement, and how long tasks take."""
+"""What benchmarks/gpu.py measures: passes of the network in several forms, and their agreement."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -19,11 +16,7 @@ from universeg.base.device import Compute
 from universeg.base.rng import seed_for
 from universeg.model import ModelConfig, UniverSeg
 from universeg.model.fast import on_gpu
-from universeg.synth import fresh_episode
-from universeg.training.augment import AugmentConfig
-from universeg.training.config import TrainConfig
 from universeg.training.gradients import Gradients, Inputs
-from universeg.training.trainer import train
 
 Form = Literal["authors", "equations", "ours"]  # tiled; ours without what is in model/fast; ours
 Precision = Literal["bf16", "tf32", "fp32"]
@@ -181,50 +174,6 @@ def agreement(case: Case, device: Device) -> tuple[float, float]:
 
 def _relative(found: Tensor, wanted: Tensor) -> float:
     return float((found.detach().double() - wanted.detach()).norm() / wanted.detach().norm())
-
-
-def tasks_per_second(processes: int, entries: int, size: int, seconds: float) -> float:
-    """Synthetic tasks of the mix `train` that so many processes make, each on one core."""
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        list(pool.map(_make_tasks, [(n, entries, size, 0.0) for n in range(processes)]))  # starts them
-        counts = list(pool.map(_make_tasks, [(n, entries, size, seconds) for n in range(processes)]))
-    return sum(count / spent for count, spent in counts)
-
-
-def tasks_per_second_on(device: Device, entries: int, size: int, seconds: float) -> float:
-    """The same for this process alone, which makes them on a device."""
-    _make_tasks((0, entries, size, 0.0), device.name)
-    made, spent = _make_tasks((0, entries, size, seconds), device.name)
-    return made / spent
-
-
-def _make_tasks(job: tuple[int, int, int, float], device: str = "cpu") -> tuple[int, float]:
-    number, entries, size, seconds = job
-    torch.set_num_threads(1)
-    began, made = time.monotonic(), 0
-    while made == 0 or time.monotonic() - began < seconds:
-        fresh_episode(number, made, entries, size, "train", device)
-        made += 1
-    return made, time.monotonic() - began
-
-
-def training_run(out: Path, device: Device, minutes: float, loaders: int, tiny: bool) -> tuple[float, float]:
-    """Queries learnt per second, and the share of time that a step waits for its data, without the first third."""
-    batch, uses = (2, 2) if tiny else (32, 2)
-    train(
-        TrainConfig(
-            out=out, synthetic=("train",), size=16 if tiny else 128, support_size=4 if tiny else 32,
-            least_support_size=2, batch_size=batch, queries_per_episode=uses, loaders=loaders, device=device.name,
-            precision="bfloat16" if device.is_gpu else "float32", model=device.config, ema=0.999, clip=1.0,
-            steps=4 if tiny else 100_000, minutes=minutes, validate_every=1_000_000, checkpoint_every=1_000_000,
-            dev_episodes=1, augment=AugmentConfig(preset="none"), quiet=True,
-        )
-    )  # fmt: skip
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    steps = [row for row in rows if "loss" in row]
-    steps = steps[len(steps) // 3 :]
-    seconds = sum(row["seconds"] for row in steps)
-    return len(steps) * batch * uses / seconds, sum(row["waited"] for row in steps) / seconds
 
 
 def profile(case: Case, device: Device, path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from statistics import median
 
 import tyro
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from universeg.synth import FAMILIES, MIXES, SynthConfig, fresh_episode, make_task
+from universeg.synth import FAMILIES, MIXES, SynthConfig, fresh_episode, fresh_scenes, make_task
 
 PAPER_IMAGES = 1000 * 100  # tasks times subjects
 CORES = 2
@@ -27,9 +29,66 @@ class Settings:
     """Pixels per side."""
     subjects: int = 20
     """Subjects per task of F0."""
+    at_once: tuple[int, ...] = ()
+    """Compare so many tasks that are made at once, for example 1 8 16, instead: processor time of a task, and tensor
+    operations of a task. Each operation is one start of a kernel or more on a GPU."""
+
+
+class Operations(TorchDispatchMode):
+    """Counts the tensor operations that compute, without those that only give another view of the same numbers."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view and "empty" not in func.name()
+        return func(*args, **(kwargs or {}))
 
 
 def main(settings: Settings) -> None:
+    if settings.at_once:
+        compare_batches(settings)
+    else:
+        compare_families(settings)
+
+
+def compare_batches(settings: Settings) -> None:
+    """One row for each family: the median over batches, measured in turn for each number of tasks at once."""
+    sizes = settings.at_once
+    print("| family | " + " | ".join(f"ms, T = {size} | operations" for size in sizes) + " |")
+    print("| --- |" + " ---: | ---: |" * len(sizes))
+    together = [name for name, family in FAMILIES.items() if family]  # on a CPU, F0 is made one after another
+    found = {}
+    for family in together:
+        for size in sizes:
+            batch(settings, family, WARM_UP, size)
+        rounds = [[batch(settings, family, number, size) for size in sizes] for number in range(settings.episodes)]
+        found[family] = [
+            [median(values) for values in zip(*column, strict=True)] for column in zip(*rounds, strict=True)
+        ]
+        _print_row(family, found[family])
+    weights = {name: weight for name, weight in MIXES["train"].items() if name in together}
+    means = [
+        [sum(weights[name] * found[name][n][kind] for name in weights) / sum(weights.values()) for kind in range(2)]
+        for n in range(len(sizes))
+    ]
+    _print_row("mix `train` without F0 and F0-driver", means)
+
+
+def _print_row(name: str, columns: list[list[float]]) -> None:
+    print(f"| {name} | " + " | ".join(f"{ms:.0f} | {count:.0f}" for ms, count in columns) + " |", flush=True)
+
+
+def batch(settings: Settings, family: str, number: int, tasks: int) -> tuple[float, float]:
+    """Milliseconds and operations per task of a batch."""
+    start = time.process_time()
+    fresh_scenes(0, number * tasks, tasks, settings.entries, settings.size, family)
+    spent = time.process_time() - start
+    with Operations() as operations:
+        fresh_scenes(0, number * tasks, tasks, 2, 32, family)
+    return 1000 * spent / tasks, operations.count / tasks
+
+
+def compare_families(settings: Settings) -> None:
     print("| family | ms per image | relative to the paper's task as stored |\n| --- | ---: | ---: |")
     stored_times = [stored_task(settings, WARM_UP)]
     ratios = {}

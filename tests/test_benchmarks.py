@@ -21,7 +21,13 @@ def test_everything_is_measured_small(tmp_path, monkeypatch):
     report = (tmp_path / "report.md").read_text()
     rows = [line for line in report.splitlines() if line.startswith("|")]
     assert sum("inference" in row for row in rows) == 4
-    for words in ("synthetic tasks a second", "queries learnt a second", "waits for data", "ms per step"):
+    for words in (
+        "synthetic tasks a second",
+        "T = 2 at once",
+        "queries learnt a second",
+        "waits for data",
+        "ms per step",
+    ):
         assert any(words in row for row in rows), words
     assert "DIFFERENT" not in report
     assert "Self CPU" in (tmp_path / "profile.txt").read_text()

@@ -1,5 +1,8 @@
 """Make episodes of new synthetic tasks during training."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 import torch
 
@@ -7,10 +10,14 @@ from universeg.base.rng import rng_for
 from universeg.synth.config import SUBJECTS, TASKS, SynthConfig
 from universeg.synth.make_task import task_streams
 from universeg.synth.mixes import FAMILIES, Families, drawn_family
-from universeg.synth.paper.f0 import f0
+from universeg.synth.paper.f0 import f0, f0_tasks
 from universeg.synth.paper.noise import REFERENCE_CANVAS
-from universeg.synth.scene.candidates import some_labels
+from universeg.synth.scene.candidates import labels_of_tasks, some_labels
 from universeg.synth.task import Pixels, RandomStreams, one_thread
+
+F0_AT_ONCE = {"cuda": 16}  # tasks; more need much memory. On other devices one after another is faster.
+
+L = TypeVar("L")
 
 
 def fresh_episode(
@@ -40,8 +47,7 @@ def fresh_scene(
 
     The first label is that of `fresh_episode`. More labels cost little, because most of the time is for the images.
     """
-    if entries < 1 or size < 16 or size % 2:
-        raise ValueError(f"expected entries >= 1 and an even size >= 16, got {entries} entries of size {size}")
+    _check(entries, size)
     rng = rng_for("fresh", seed, number)
     name = drawn_family(families, rng)
     family = FAMILIES[name]
@@ -51,7 +57,49 @@ def fresh_scene(
         else:
             streams = RandomStreams(("fresh", name, seed, number), torch.device(device))
             made = some_labels(family, streams, entries, size, most_labels)
-    return *made, f"Synthetic/{name}/synth/{number}/0"
+    return *made, _key(name, number)
+
+
+def fresh_scenes(
+    seed: int,
+    number: int,
+    tasks: int,
+    entries: int,
+    size: int,
+    families: Families = "all",
+    device: str | torch.device = "cpu",
+    most_labels: int = 1,
+) -> list[tuple[Pixels, list[Pixels], str]]:
+    """Tasks `number` to `number + tasks - 1`, each as `fresh_scene` returns it, made at once; all of one family.
+
+    Each tensor operation is done once for all of them, which suits a GPU; on a CPU, one after another is faster. The
+    tasks share what decides how they are computed (the family, numbers of parts, types of texture); all else is drawn
+    for each. The result depends only on the arguments, but it is not the same on a GPU as on a CPU. With one task it is
+    that of `fresh_scene`. Raises ValueError as `fresh_episode`, and for no tasks.
+    """
+    if tasks < 1:
+        raise ValueError(f"expected at least one task, got {tasks}")
+    _check(entries, size)
+    if tasks == 1:
+        return [fresh_scene(seed, number, entries, size, families, device, most_labels)]
+    name = drawn_family(families, rng_for("fresh batch", seed, number, tasks))
+    family, numbers = FAMILIES[name], range(number, number + tasks)
+    with one_thread(), torch.inference_mode():
+        if family is None:
+            made = _f0_at_once(name, seed, numbers, entries, size, torch.device(device), most_labels)
+        else:
+            streams = RandomStreams(("fresh batch", name, seed, number, tasks), torch.device(device))
+            made = labels_of_tasks(family, streams, tasks, entries, size, most_labels)
+    return [(*task, _key(name, one)) for task, one in zip(made, numbers, strict=True)]
+
+
+def _check(entries: int, size: int) -> None:
+    if entries < 1 or size < 16 or size % 2:
+        raise ValueError(f"expected entries >= 1 and an even size >= 16, got {entries} entries of size {size}")
+
+
+def _key(family: str, number: int) -> str:
+    return f"Synthetic/{family}/synth/{number}/0"
 
 
 def _f0_labels(
@@ -63,18 +111,62 @@ def _f0_labels(
     256. The subjects of an episode are drawn without replacement, so that each of them can be the query. F0-driver has
     a new task for each attempt, on a canvas of the size of the episode, which is faster.
     """
+    config = _f0_config(name, size)
     for attempt in range(100):
-        if name == "F0":
-            task, config = int(rng.integers(TASKS)), SynthConfig(canvas=size * max(1, REFERENCE_CANVAS // size))
-            subjects = rng.permutation(max(SUBJECTS, entries))[:entries].tolist()
-            streams = task_streams(config, seed, task, device)
-        else:
-            config, subjects = SynthConfig.of(name, canvas=size), range(entries)
-            streams = RandomStreams(("fresh", name, seed, int(rng.integers(2**62)), attempt), device)
+        streams, subjects = _drawn_subjects(config, seed, entries, rng, device, attempt)
         made = f0(streams, config, subjects, size)
         names = [label for label, masks in made.labels.items() if (masks > 127).any((1, 2)).all()]
         if names:
-            first = int(rng.integers(len(names)))
-            chosen = (names[first:] + names[:first])[:most]
+            chosen = _some_of(names, rng, most)
             return made.images, [(made.labels[label] > 127).astype(np.uint8) for label in chosen]
     raise AssertionError(f"{name}, seed {seed}: no shape is large enough in all of {entries} subjects")
+
+
+def _f0_at_once(
+    name: str, seed: int, numbers: Sequence[int], entries: int, size: int, device: torch.device, most: int
+) -> list[tuple[Pixels, list[Pixels]]]:
+    """As `_f0_labels`, for several tasks. They are the same tasks, but those of F0-driver share their number of shapes.
+
+    On a CPU they are made one after another, which is faster there. A task without a label is drawn again by itself.
+    """
+    rngs = [rng_for("fresh", seed, number) for number in numbers]
+    for rng in rngs:
+        drawn_family(name, rng)  # as `fresh_scene` does before
+    made, config = list[tuple[Pixels, list[Pixels]]](), _f0_config(name, size)
+    at_once = F0_AT_ONCE.get(device.type, 1)
+    for some in (rngs[first : first + at_once] for first in range(0, len(rngs), at_once)):
+        if len(some) == 1:
+            made.append(_f0_labels(name, seed, entries, size, some[0], device, most))
+            continue
+        drawn = [_drawn_subjects(config, seed, entries, rng, device, 0) for rng in some]
+        images, masks, fits = f0_tasks([streams for streams, _ in drawn], config, [own for _, own in drawn], size)
+        for task, (those, rng) in enumerate(zip(fits.tolist(), some, strict=True)):
+            if not any(those):
+                made.append(_f0_labels(name, seed, entries, size, rng, device, most))
+                continue
+            chosen = _some_of(np.flatnonzero(those).tolist(), rng, most)
+            made.append((images[task].cpu().numpy(), list(masks[task, chosen].byte().cpu().numpy())))
+    return made
+
+
+def _f0_config(name: str, size: int) -> SynthConfig:
+    if name == "F0":
+        return SynthConfig(canvas=size * max(1, REFERENCE_CANVAS // size))
+    return SynthConfig.of(name, canvas=size)
+
+
+def _drawn_subjects(
+    config: SynthConfig, seed: int, entries: int, rng: np.random.Generator, device: torch.device, attempt: int
+) -> tuple[RandomStreams, Sequence[int]]:
+    """A random task, and which of its subjects an episode has."""
+    if config.family == "F0":
+        task, subjects = int(rng.integers(TASKS)), rng.permutation(max(SUBJECTS, entries))[:entries].tolist()
+        return task_streams(config, seed, task, device), subjects
+    prefix = "fresh", config.family, seed, int(rng.integers(2**62)), attempt
+    return RandomStreams(prefix, device), range(entries)
+
+
+def _some_of(labels: list[L], rng: np.random.Generator, most: int) -> list[L]:
+    """Up to `most` of the labels, from a random one on."""
+    first = int(rng.integers(len(labels)))
+    return (labels[first:] + labels[:first])[:most]

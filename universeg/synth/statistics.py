@@ -67,9 +67,9 @@ def measure(task: SynthTask) -> Iterator[LabelMeasures]:
         yield LabelMeasures(
             area=float(np.median(masks.mean((1, 2)))),
             components=median(int(connected_components(mask, connectivity=2).max()) for mask in masks),
-            width=width(inside) / masks.shape[-1],
+            width=float(width(inside)) / masks.shape[-1],
             contrast=visibility(pictures, inside),
-            agreement=agreement(inside),
+            agreement=float(agreement(inside)),
         )
 
 

@@ -58,6 +58,10 @@ class TrainConfig:
     tasks_per_scene: int = 1
     """Make this many episodes of each synthetic scene, each with another label of the same images. An episode of
     --batch-size then counts as many times. Useful if a GPU waits for data. Only without --stores."""
+    tasks_at_once: int = 1
+    """Make this many synthetic tasks of a step at once, for example 16. All are of one family, and they share what
+    decides how they are computed, such as their number of parts. Useful on a GPU: with --loaders 1 they are made on the
+    GPU that trains. On a CPU this is slower. It must divide --batch-size. Only without --stores."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: Annotated[NetworkName, arg(name="model")] = "universeg"
     """The network: universeg (as published; --model.* changes it), paper (as in the paper's text), or one of the
@@ -121,6 +125,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         at_least(self, 1, "steps", "support_size", "batch_size", "queries_per_episode", "tasks_per_scene", "loaders")
+        at_least(self, 1, "tasks_at_once")
         at_least(self, 1, "validate_every", "dev_episodes", "checkpoint_every", "keep_checkpoints")
         at_least(self, 0, "minutes", "learning_rate", "least_support_size", "size", "warmup", "clip", "cross_entropy")
         at_least(self, 0, "patience", "small_steps", "cooldown")
@@ -135,8 +140,14 @@ class TrainConfig:
                 f"queries_per_episode must be 1 with --stores, got {self.queries_per_episode}: a support set from"
                 " stores can contain a subject twice, so a query from it could be in its own support set"
             )
-        if self.stores and (self.tasks_per_scene > 1 or self.small_steps):
-            raise ValueError("tasks_per_scene and small_steps are for synthetic tasks alone, without --stores")
+        if self.stores and (self.tasks_per_scene > 1 or self.tasks_at_once > 1 or self.small_steps):
+            raise ValueError(
+                "tasks_per_scene, tasks_at_once and small_steps are for synthetic tasks alone, without --stores"
+            )
+        if self.batch_size % self.tasks_at_once:
+            raise ValueError(
+                f"batch_size must be a multiple of tasks_at_once ({self.tasks_at_once}), got {self.batch_size}"
+            )
         if self.cooldown and (self.cooldown > 1 or not self.minutes or self.schedule != "constant"):
             raise ValueError(
                 "cooldown is a part of --minutes, from 0 to 1, of a constant schedule;"

@@ -35,12 +35,14 @@ class Ranks:
         gpus = name == "cuda" or (name == "auto" and torch.cuda.is_available())
         return f"cuda:{self.local_rank}" if gpus and self.world_size > 1 else name
 
-    def items(self, batch_size: int) -> range:
+    def items(self, batch_size: int, tasks_at_once: int = 1) -> range:
         """The items of a batch that this process handles; raises ValueError if they cannot be divided evenly."""
-        if batch_size % self.world_size:
+        share = self.world_size * tasks_at_once
+        if batch_size % share:
+            times = f" times tasks_at_once, {tasks_at_once}" if tasks_at_once > 1 else ""
             raise ValueError(
-                f"batch_size must be a multiple of the number of processes, {self.world_size}, got {batch_size};"
-                f" try --batch-size {self.world_size}"
+                f"batch_size must be a multiple of the number of processes, {self.world_size}{times}, got {batch_size};"
+                f" try --batch-size {share}"
             )
         return range(self.rank, batch_size, self.world_size)
 

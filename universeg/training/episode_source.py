@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+import torch
 
 from universeg.base.rng import rng_for, seed_for
 from universeg.episodes.episode import Batch, LoadedEpisode
@@ -13,22 +15,28 @@ from universeg.episodes.overlaps import Overlap, overlaps
 from universeg.episodes.sampling import Sampler, Tasks, dev_episodes, support_size_of, training_tasks
 from universeg.episodes.task_stores import TaskStores
 from universeg.store import Pixels, Store, Task
-from universeg.synth import fresh_scene, weights_of
+from universeg.synth import fresh_scene, fresh_scenes, weights_of
 from universeg.training.config import TrainConfig
 
 SIZE = 128  # default pixels per side of synthetic tasks, if there are no stores
 NO_TASKS = Tasks({}, ())
+CPU = torch.device("cpu")
 
 
 class EpisodeSource:
     """The training episode of every (step, item) of a run, and its validation episodes."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
+        """`device` is where `config.tasks_at_once` tasks are made, if it is a GPU and there is one loader."""
         if not config.stores and not config.synthetic:
             raise ValueError("there is nothing to train on: give --stores DIR or --synthetic FAMILY, or both")
         self._config, copies = config, config.copy_stores
         self._families = family_weights(config.synthetic)
         self._stores = TaskStores(config.stores, config.size, copies) if config.stores else None
+        here = config.tasks_at_once > 1 and config.loaders == 1 and device.type == "cuda"
+        self._device = device if here else CPU
+        beside = torch.cuda.Stream(self._device) if self._device != CPU else None  # type: ignore[no-untyped-call]
+        self._stream: Any = beside  # so that tasks do not wait for training
         self.size = self._stores.size if self._stores else config.size or SIZE
         self._dev_stores = TaskStores(config.dev_stores, self.size, copies) if config.dev_stores else None
         self.tasks, self.overlaps = self._training()
@@ -53,7 +61,9 @@ class EpisodeSource:
         pools, synthetic = self.tasks.pools, self._config.synthetic
         datasets = len({Task.parse(key).dataset for key in pools})
         what = [f"{len(pools)} tasks of {datasets} datasets"] if pools else []
-        what += [f"synthetic tasks of {', '.join(synthetic)}"] if synthetic else []
+        at_once = self._config.tasks_at_once
+        made = f", {at_once} at once made on {self._device}," if at_once > 1 else ""
+        what += [f"synthetic tasks of {', '.join(synthetic)}{made}"] if synthetic else []
         lines = [f"{' and '.join(what)} at {self.size} pixels, {where}"]
         lines += [f"left out: {line}" for line in self.tasks.left_out]
         lines += [
@@ -70,6 +80,32 @@ class EpisodeSource:
         least = config.least_support_size or config.support_size
         return support_size_of(config.seed, step, least, config.support_size)
 
+    def draw_all(self, step: int, items: Sequence[int], support_size: int) -> list[LoadedEpisode]:
+        """The episodes of several items of a step, `tasks_per_scene` of each; `tasks_at_once` tasks are made at once.
+
+        They depend on the arguments, the seed and the tasks alone, and, if they are made on a GPU, on its type.
+        """
+        if self._config.tasks_at_once == 1:
+            return [episode for item in items for episode in self.draw(step, item, support_size)]
+        groups = self._config.batch_size // self._config.tasks_at_once
+        made = {group: self._made_at_once(step, group, support_size) for group in sorted({n % groups for n in items})}
+        return [episode for item in items for episode in made[item % groups][item // groups]]
+
+    def _made_at_once(self, step: int, group: int, support_size: int) -> list[list[LoadedEpisode]]:
+        """The episodes of one group of items of a step, for each item."""
+        config = self._config
+        first = step * config.batch_size + group * config.tasks_at_once
+        with torch.cuda.stream(self._stream):  # for None this does nothing
+            scenes = fresh_scenes(
+                config.seed, first, config.tasks_at_once, 1 + support_size, self._side(step), self._families,
+                self._device, most_labels=config.tasks_per_scene,
+            )  # fmt: skip
+        return [_episodes(scene, config.tasks_per_scene) for scene in scenes]
+
+    def _side(self, step: int) -> int:
+        """Pixels per side of the synthetic tasks of a step."""
+        return self.size // 2 if step <= self._config.small_steps else self.size
+
     def draw(self, step: int, item: int, support_size: int) -> list[LoadedEpisode]:
         """The episodes of an item of a step, `tasks_per_scene` of them.
 
@@ -78,9 +114,8 @@ class EpisodeSource:
         config = self._config
         if self._stores and not self._is_synthetic(step, item):
             return [self._stores.load(self._sampler.episode(step, item, support_size))]
-        size = self.size // 2 if step <= config.small_steps else self.size
-        number = step * config.batch_size + item
-        return synthetic_episodes(config.seed, number, support_size, size, self._families, config.tasks_per_scene)
+        number, count = step * config.batch_size + item, config.tasks_per_scene
+        return synthetic_episodes(config.seed, number, support_size, self._side(step), self._families, count)
 
     def _is_synthetic(self, step: int, item: int) -> bool:
         share = self._config.synthetic_share if self._config.synthetic else 0
@@ -142,14 +177,18 @@ def synthetic_episodes(
 
     Each has another label. If the scene has fewer labels, they are used again with another query.
     """
-    images, labels, key = fresh_scene(seed, number, 1 + support_size, size, families, most_labels=count)
+    return _episodes(fresh_scene(seed, number, 1 + support_size, size, families, most_labels=count), count)
+
+
+def _episodes(scene: tuple[Pixels, list[Pixels], str], count: int) -> list[LoadedEpisode]:
+    images, labels, key = scene
     task = Task.parse(key)
     task = replace(task, dataset=_dataset_of_family(task.group))
     episodes = []
     for which in range(count):
         query, label = divmod(which, len(labels))
         pixels = Batch(_as_query(images, query), _as_query(labels[label], query))
-        episodes.append(LoadedEpisode(task.key, str(number), pixels))
+        episodes.append(LoadedEpisode(task.key, task.label, pixels))
     return episodes
 
 

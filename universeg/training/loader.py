@@ -51,7 +51,7 @@ class StepLoader:
     def __call__(self, step: int, support_size: int = 0) -> list[LoadedEpisode]:
         """The episodes of a step; `support_size` 0 means the N that is drawn for the step."""
         size = support_size or self.source.support_size(step)
-        return [episode for item in self.items for episode in self.source.draw(step, item, size)]
+        return self.source.draw_all(step, self.items, size)
 
 
 def load_steps(load: StepLoader, config: TrainConfig, steps: Iterable[int]) -> Generator[list[LoadedEpisode]]:

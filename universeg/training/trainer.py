@@ -55,9 +55,9 @@ class Trainer:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         self.ranks = Ranks.of_torchrun()
-        self.items = self.ranks.items(config.batch_size)
+        self.items = self.ranks.items(config.batch_size, config.tasks_at_once)
         self.compute = Compute.chosen(self.ranks.device(config.device), config.precision)
-        self.source = EpisodeSource(config)
+        self.source = EpisodeSource(config, self.compute.device)
         self.load = StepLoader(self.source, self.items)
         self.augmentation = Augmentation(config.augment.rows)
         digests = {"data": self.source.tasks.digest(), "dev": self.source.dev_digest}

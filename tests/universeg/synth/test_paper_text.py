@@ -11,7 +11,7 @@ from pipeline.config import Config
 from pipeline.manifest.schema import load_manifest
 from universeg.synth import SynthConfig, fresh_episode, make_task
 from universeg.synth.config import SUBJECTS, TASKS
-from universeg.synth.paper.appearance import Palette, draw_palette, rendered
+from universeg.synth.paper.appearance import Palette, draw_look, draw_palette, rendered
 from universeg.synth.task import RandomStreams
 
 CPU = torch.device("cpu")
@@ -114,7 +114,7 @@ def test_an_episode_of_f0_has_at_most_16_labels_from_a_thousand_tasks(monkeypatc
 def test_perlin_noise_is_smooth_and_as_strong_as_configured() -> None:
     maps = torch.zeros(200, 64, 64, dtype=torch.uint8)
     flat = Palette(np.zeros(1), np.zeros(1), (0, 0), black=0, perlin_points=(4, 8), perlin_sd=0.3)
-    images = rendered(RandomStreams(("perlin",), CPU), flat, maps, range(200))
+    images = rendered(draw_look(RandomStreams(("perlin",), CPU), flat, 64, range(200)), maps)
     # A corner is a grid point of both grids: normal numbers, sd uniform in [0, 0.3], so a variance of 0.03 each.
     assert images[:, 0, 0].square().mean().sqrt().item() == pytest.approx(0.06**0.5, rel=0.2)
     steps = (images[:, 1:] - images[:, :-1]).abs().mean()

@@ -82,6 +82,10 @@ def test_items_are_divided_evenly():
     message = "batch_size must be a multiple of the number of processes, 2, got 3; try --batch-size 2"
     with pytest.raises(ValueError, match=message):
         Ranks(0, 2).items(3)
+    assert list(Ranks(1, 2).items(8, tasks_at_once=4)) == [1, 3, 5, 7]
+    message = "number of processes, 2 times tasks_at_once, 3, got 8; try --batch-size 6"
+    with pytest.raises(ValueError, match=message):
+        Ranks(0, 2).items(8, tasks_at_once=3)
 
 
 def test_without_torchrun_there_is_one_process():

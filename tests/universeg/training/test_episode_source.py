@@ -1,13 +1,16 @@
 """The source of training episodes and of validation episodes."""
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from universeg.synth import MIXES
+from universeg.synth import MIXES, fresh_scenes
+from universeg.training import episode_source
 from universeg.training.config import TrainConfig
 from universeg.training.episode_source import EpisodeSource, family_weights
 
@@ -74,10 +77,78 @@ def test_a_scene_with_too_few_labels_shows_them_again_with_another_query(config)
         np.testing.assert_array_equal(np.roll(first, -1, 1), again)
 
 
+def test_tasks_that_are_made_at_once_depend_on_the_step_and_not_on_who_makes_them(config):
+    families = ("nested", "layers", "chain", "bands", "mesh")
+    made = config(stores=(), synthetic=families, size=32, batch_size=6, tasks_at_once=2, tasks_per_scene=2)
+    source = EpisodeSource(made)
+    whole = source.draw_all(3, range(6), 4)
+    assert len(whole) == 12
+    assert all(episode.pixels.images.shape == (1, 5, 1, 32, 32) for episode in whole)
+    numbers = [int(episode.query) for episode in whole[::2]]
+    assert sorted(numbers) == list(range(18, 24)), "as without tasks_at_once"
+    datasets = [episode.task.split("/")[0] for episode in whole[::2]]
+    assert datasets[:3] == datasets[3:], "items 0 and 3 are made at once, and so on"
+    assert len(set(datasets)) > 1
+    for label in range(0, 12, 2):  # two labels of the same images, or the same label with another query
+        assert whole[label].task == whole[label + 1].task
+        assert not np.array_equal(whole[label].pixels.masks, whole[label + 1].pixels.masks)
+    parts = [EpisodeSource(made).draw_all(3, range(first, 6, 3), 4) for first in range(3)]
+    for item in range(6):
+        for label in range(2):
+            one, other = whole[2 * item + label], parts[item % 3][2 * (item // 3) + label]
+            np.testing.assert_array_equal(one.pixels.images, other.pixels.images)
+            np.testing.assert_array_equal(one.pixels.masks, other.pixels.masks)
+    others = source.draw_all(4, range(6), 4) + EpisodeSource(replace(made, seed=1)).draw_all(3, range(6), 4)
+    seen = {episode.pixels.images.tobytes() for episode in whole}
+    assert not any(episode.pixels.images.tobytes() in seen for episode in others)
+
+
+@pytest.mark.parametrize(
+    ("device", "fields", "where"),
+    [
+        ("cuda", {"tasks_at_once": 2}, "cuda"),
+        ("cuda", {"tasks_at_once": 2, "loaders": 2}, "cpu"),
+        ("cpu", {"tasks_at_once": 2}, "cpu"),
+        ("mps", {"tasks_at_once": 2}, "cpu"),
+    ],
+)
+def test_tasks_are_made_at_once_on_the_gpu_of_training_if_there_is_one_loader(
+    config, monkeypatch, device, fields, where
+):
+    def made_here(*arguments, **options):
+        return fresh_scenes(*arguments[:6], **options)
+
+    calls = []
+    monkeypatch.setattr(
+        episode_source, "fresh_scenes", lambda *all, **more: calls.append(all) or made_here(*all, **more)
+    )
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: f"a stream of {device}")
+    streams = []
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: streams.append(stream) or nullcontext())
+    made = config(stores=(), synthetic=("bands",), batch_size=4, **fields)
+    source = EpisodeSource(made, torch.device(device))
+    source.draw_all(1, range(4), 2)
+    assert source.told("on a device")[0] == (
+        f"synthetic tasks of bands, 2 at once made on {where}, at 16 pixels, on a device"
+    )
+    assert [call[6].type for call in calls] == [where, where]
+    assert streams == [f"a stream of {where}" if where == "cuda" else None] * 2
+
+
+def test_one_task_at_once_is_the_default(config):
+    source = EpisodeSource(config(stores=(), synthetic=("nested", "layers"), size=32, batch_size=3))
+    for item, episode in enumerate(source.draw_all(2, range(3), 2)):
+        np.testing.assert_array_equal(episode.pixels.images, source.draw(2, item, 2)[0].pixels.images)
+
+
 def test_the_first_steps_can_have_small_images(config):
     source = EpisodeSource(config(stores=(), synthetic=("nested",), size=32, small_steps=4))
     sides = [source.draw(step, 0, 1)[0].pixels.images.shape[-1] for step in (1, 4, 5)]
     assert sides == [16, 16, 32]
+    at_once = EpisodeSource(
+        config(stores=(), synthetic=("nested",), size=32, small_steps=4, batch_size=2, tasks_at_once=2)
+    )
+    assert [at_once.draw_all(step, range(2), 1)[0].pixels.images.shape[-1] for step in (4, 5)] == [16, 32]
     assert source.dev[0]().pixels.images.shape[-1] == 32, "validation has the full size"
 
 

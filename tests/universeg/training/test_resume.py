@@ -76,6 +76,20 @@ def test_a_run_continues_bit_for_bit_wherever_it_was_killed(everything, tmp_path
         assert_same_result(killed, everything)
 
 
+def test_a_run_with_tasks_made_at_once_continues_bit_for_bit(everything, tmp_path):
+    whole = replace(
+        everything, stores=(), synthetic=("nested", "bands"), steps=4, schedule="constant", batch_size=4,
+        tasks_at_once=2, dev_episodes=1, validate_every=2,
+    )  # fmt: skip
+    train(whole)
+    stopped = replace(whole, out=tmp_path / "stopped")
+    train(replace(stopped, steps=2))
+    train(stopped)
+    assert_same_result(stopped, whole)
+    with pytest.raises(ValueError, match=r"another run[\s\S]*tasks_at_once: was 2, is 4"):
+        train(replace(stopped, tasks_at_once=4, steps=5))
+
+
 @pytest.mark.weekly
 def test_a_run_that_gets_sigkill_leaves_no_process_and_continues_bit_for_bit(everything, tmp_path):
     """The same with a real signal to a real process with two loader processes, after its first checkpoint."""

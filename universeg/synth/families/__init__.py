@@ -7,7 +7,9 @@ the check that they can be learnt are common to all families; `scene/candidates.
 To add a family:
 
 1. Write one file here, with one public function. `mosaic.py` is a short example. Which random numbers a function draws
-   must depend only on numbers of the task, not on those of a subject.
+   must depend only on `integer`, `chance` and `choice`. Other numbers are tensors in a batch of tasks, in which each
+   task has its own: use `cos`, `sin` and `at_most` of `scene/numbers.py` for them, no `if`, and `with_dims` where they
+   are combined with tensors that are not (M, H, W).
 2. Add its line to `FAMILIES` in `mixes.py`, and its weight to `TRAIN` if networks shall be trained on it.
 3. Add the expected ranges of its labels to `BANDS` in `statistics.py`. `python -m universeg.synth statistics NAME`
    shows the measured values, and `python -m universeg.synth sheet --family NAME --out NAME.jpg` draws examples.

@@ -31,7 +31,7 @@ def chain(draws: Draws) -> Scene:
     row = ((distance / half_width).abs() ** power + (offset / height).abs() ** power < 1) & _is_present(draws, number)
     gaps = ((distance / (draws.uniform(0.6, 1) * width)).abs() < 1) & ~row & (offset.abs() > 0.9 * height)
     strip = ((distance - draws.uniform(1.3, 2.2) * width) / (draws.uniform(0.15, 0.5) * width)).abs() < 1
-    first = draws.integer(11, 10 + int(count))
+    first = draws.whole_number(11, 10 + count)
     parts = {
         "row": row,
         "one": row & (number == first),

@@ -4,12 +4,13 @@ Its parts share their intensities with other organs more often than in other fam
 their place, their shape and what lies around them.
 """
 
-from math import cos, pi, sin
+from math import pi
 
 from torch import Tensor
 
 from universeg.synth.families.organs import POSE, organ
 from universeg.synth.scene.appearance import rendered
+from universeg.synth.scene.numbers import Number, cos, sin
 from universeg.synth.scene.pose import anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -39,7 +40,7 @@ def inner(draws: Draws) -> Scene:
     return Scene(images, parts, body if draws.chance(0.4) else None)
 
 
-def _nested_parts(draws: Draws, x: Tensor, y: Tensor, size: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _nested_parts(draws: Draws, x: Tensor, y: Tensor, size: Number) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Masks (M, H, W) of the whole, of its core, of the neighbour outside it, and of a sac that holds all of them."""
     angle, distance = draws.uniform(0, 2 * pi), draws.uniform(0, 0.5) * size
     shift_sd = draws.log_uniform(0.02, 0.15)
@@ -51,7 +52,7 @@ def _nested_parts(draws: Draws, x: Tensor, y: Tensor, size: float) -> tuple[Tens
     whole = level < 0
     core = level < -draws.log_uniform(0.15, 0.5) * draws.normal_each(0.15).exp()
     side, gap = draws.uniform(0, 2 * pi) + draws.normal_each(0.2), draws.uniform(0.6, 1.2) * radius
-    beside = across - gap * side.cos(), along - gap * side.sin()
+    beside = across - gap * cos(side), along - gap * sin(side)
     other = outline_level(*beside, draw_outline(draws, radius * draws.uniform(0.6, 1.1), (0.02, 0.2), 2))
     wall = draws.uniform(0.1, 0.4)
     sac = (level < wall) | (other < wall)

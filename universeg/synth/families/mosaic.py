@@ -1,11 +1,12 @@
 """Family `mosaic`: polygons and frames with straight edges, on a background that straight lines divide."""
 
-from math import cos, pi, sin
+from math import pi
 
 import torch
 from torch import Tensor
 
 from universeg.synth.scene.appearance import rendered
+from universeg.synth.scene.numbers import Number, cos, sin
 from universeg.synth.scene.pose import anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -34,7 +35,7 @@ def mosaic(draws: Draws) -> Scene:
     return Scene(rendered(draws, kinds, cuts + 11, cuts + 1), parts)
 
 
-def _polygon(draws: Draws, x: Tensor, y: Tensor, radius: float) -> Tensor:
+def _polygon(draws: Draws, x: Tensor, y: Tensor, radius: Number) -> Tensor:
     """The level (M, H, W) of a convex polygon with three to seven sides, negative inside."""
     shift_sd = draws.log_uniform(0.02, 0.3)
     x, y = (place - draws.uniform(-0.7, 0.7) - draws.normal_each(shift_sd) for place in (x, y))

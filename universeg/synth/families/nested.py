@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from universeg.synth.scene.appearance import rendered
+from universeg.synth.scene.numbers import Number, at_most, cos, sin
 from universeg.synth.scene.pose import anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -37,9 +38,9 @@ def nested(draws: Draws) -> Scene:
     return Scene(rendered(draws, kinds, n_background + 6, n_background, few_tissues=0.5), parts)
 
 
-def _crowd(draws: Draws, kinds: Tensor, n_background: int, x: Tensor, y: Tensor, radius: float) -> None:
+def _crowd(draws: Draws, kinds: Tensor, n_background: int, x: Tensor, y: Tensor, radius: Number) -> None:
     """Add many round cells that may touch the body, like red blood cells around a white one."""
-    size, pale_centres = min(0.4, radius * draws.log_uniform(0.4, 1.1)), draws.chance(0.4)
+    size, pale_centres = at_most(radius * draws.log_uniform(0.4, 1.1), 0.4), draws.chance(0.4)
     kind = draws.choice((n_background, n_background, n_background + 3))
     for _ in range(draws.integer(6, 20)):
         across, along = (place - draws.uniform_each(-1.6, 1.6) for place in (x, y))
@@ -66,26 +67,24 @@ def _ring(draws: Draws, body: Tensor) -> Tensor:
     return body < -draws.log_uniform(0.12, 0.6) * draws.normal_each(0.15).exp()
 
 
-def _lobes(draws: Draws, x: Tensor, y: Tensor, radius: float) -> Tensor:
+def _lobes(draws: Draws, x: Tensor, y: Tensor, radius: Number) -> Tensor:
     """A core of one to four lobes around a point near the centre. Subjects differ in position, angle and number."""
     count = draws.integer(1, 4)
     centre = [draws.uniform(-0.3, 0.3) * radius + draws.normal_each(0.1 * radius) for _ in range(2)]
     rotation = draws.uniform_each(-pi, pi) if draws.chance(0.6) else draws.uniform(-pi, pi) + draws.normal_each(0.2)
     lobes = torch.zeros_like(x, dtype=torch.bool)
-    distance = 0.0 if count == 1 else draws.uniform(0.25, 0.5) * radius
+    distance: Number = 0.0 if count == 1 else draws.uniform(0.25, 0.5) * radius
     size = draws.uniform(0.35, 0.8) if count == 1 else draws.uniform(0.25, 0.45)
     arc = draws.uniform(pi, 2 * pi)
     for n in range(count):
         angle = rotation + arc * n / count + draws.normal_each(0.15)
         outline = draw_outline(draws, size * draws.uniform(0.8, 1.2) * radius, (0.02, 0.15))
-        lobe = (
-            outline_level(x - centre[0] - distance * angle.cos(), y - centre[1] - distance * angle.sin(), outline) < 0
-        )
+        lobe = outline_level(x - centre[0] - distance * cos(angle), y - centre[1] - distance * sin(angle), outline) < 0
         lobes |= lobe & (draws.chance_each(0.8) if n else True)
     return lobes
 
 
-def _clump(draws: Draws, kinds: Tensor, kind: int, x: Tensor, y: Tensor, radius: float) -> Tensor:
+def _clump(draws: Draws, kinds: Tensor, kind: int, x: Tensor, y: Tensor, radius: Number) -> Tensor:
     """A clump of cells, as in an embryo."""
     clump = torch.zeros_like(x, dtype=torch.bool)
     reach, size = draws.uniform(0.3, 0.6) * radius, draws.uniform(0.2, 0.4) * radius
@@ -98,9 +97,9 @@ def _clump(draws: Draws, kinds: Tensor, kind: int, x: Tensor, y: Tensor, radius:
     return clump
 
 
-def _crescent(draws: Draws, x: Tensor, y: Tensor, radius: float) -> Tensor:
+def _crescent(draws: Draws, x: Tensor, y: Tensor, radius: Number) -> Tensor:
     """A shape that the body covers in part."""
     angle = draws.uniform(0, 2 * pi) + draws.normal_each(0.15)
     distance = draws.uniform(0.5, 1.1) * radius
     outline = draw_outline(draws, radius * draws.uniform(0.7, 1.2), (0.02, 0.15))
-    return outline_level(x - distance * angle.cos(), y - distance * angle.sin(), outline) < 0
+    return outline_level(x - distance * cos(angle), y - distance * sin(angle), outline) < 0

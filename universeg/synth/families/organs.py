@@ -1,11 +1,12 @@
 """Family `organs`: a slice through a body, with organs at the same position in each subject."""
 
-from math import cos, pi, sin
+from math import pi
 
 from torch import Tensor
 
 from universeg.synth.scene.appearance import rendered
 from universeg.synth.scene.fields import blurred
+from universeg.synth.scene.numbers import Number, cos, sign, sin, where
 from universeg.synth.scene.pose import Pose, anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -51,13 +52,13 @@ def organs(draws: Draws) -> Scene:
     return Scene(images, parts | {"body": body}, body if black_outside else None)
 
 
-def organ(draws: Draws, x: Tensor, y: Tensor, size: float, radius: float) -> Tensor:
+def organ(draws: Draws, x: Tensor, y: Tensor, size: Number, radius: Number) -> Tensor:
     """A mask (M, H, W) of one organ, or of a pair."""
     angle, distance = draws.uniform(0, 2 * pi), draws.uniform(0, 0.75) ** 0.7 * size
     shift_sd = draws.log_uniform(0.01, 0.08)
     centre = distance * cos(angle), distance * sin(angle)
-    if abs(centre[0]) > radius and draws.chance(0.35):
-        x = x.abs() * (1 if centre[0] > 0 else -1)  # a second organ on the other side
+    pair = draws.chance_where(abs(centre[0]) > radius, 0.35)
+    x = where(pair, lambda: x.abs() * sign(centre[0]), x)  # a second organ on the other side
     across, along = x - centre[0] - draws.normal_each(shift_sd), y - centre[1] - draws.normal_each(shift_sd)
     outline = draw_outline(draws, radius * size, (0.02, 0.3), 2.5)
     scale = draws.normal_each(draws.log_uniform(0.03, 0.2)).exp()
@@ -68,4 +69,4 @@ def organ(draws: Draws, x: Tensor, y: Tensor, size: float, radius: float) -> Ten
 def _organ_core(draws: Draws, mask: Tensor) -> Tensor:
     """The inside of an organ, without its wall."""
     wall = draws.log_uniform(1.5, 4) * draws.size / 128
-    return blurred(mask.float(), wall) > 0.85
+    return blurred(draws, mask.float(), wall) > 0.85

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from universeg.synth.scene.appearance import rendered
 from universeg.synth.scene.fields import smooth_noise
+from universeg.synth.scene.numbers import with_dims
 from universeg.synth.scene.pose import Pose, anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -24,7 +25,7 @@ def packing(draws: Draws) -> Scene:
     x, y = anatomy_coordinates(draws, POSE)
     positions = (x / 2 + 0.5) * steps + draws.uniform_each(0, 9), (y / 2 + 0.5) * steps + draws.uniform_each(0, 9)
     level, second, other_type, core = _nearest(draws, steps, *positions)
-    roughness = draws.log_uniform(0.01, 0.25) * smooth_noise(draws, min(2 * steps, 40), draws.subjects)
+    roughness = draws.log_uniform(0.01, 0.25) * smooth_noise(draws, min(2 * steps, 40))
     touching = draws.chance(0.3)
     if touching:
         wall = draws.log_uniform(0.06, 0.3)
@@ -49,7 +50,9 @@ def _nearest(draws: Draws, steps: int, x: Tensor, y: Tensor) -> tuple[Tensor, Te
     mean_radius, variation = draws.uniform(0.3, 0.5), draws.log_uniform(0.02, 0.25)
     other = draws.chance_each(draws.uniform(0.2, 0.6), period**2)
     relative_size = draws.choice([1.0, 1.0, 1.25, 0.7])
-    radius = mean_radius * draws.normal_each(variation, period**2).exp() * torch.where(other, relative_size, 1)
+    radius = (
+        with_dims(mean_radius, 4) * draws.normal_each(variation, period**2).exp() * torch.where(other, relative_size, 1)
+    )
     radius = radius.clamp(0.15, 0.68).masked_fill(draws.chance_each(draws.uniform(0, 0.4), period**2), 0.02)
     nucleus_shift = draws.normal_each(draws.log_uniform(0.02, 0.25), 2, period**2)
     nucleus_size = draws.uniform(0.25, 0.75)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from universeg.synth.scene.fields import blurred, shared_noise, smooth_noise
+from universeg.synth.scene.numbers import Number
 from universeg.synth.scene.pose import Pose, anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -27,8 +28,8 @@ def projection(draws: Draws) -> Scene:
     uneven = draws.log_uniform(0.02, 0.2) * shared_noise(draws, draws.integer(2, 8), 1, draws.uniform(0.2, 1))[:, 0]
     depth = depth + uneven
     images = 1 - (-depth.clamp(min=0)).exp()
-    images = blurred(images, draws.log_uniform(0.3, 1.2) * draws.size / 128)
-    fine = draws.log_uniform(0.003, 0.03) * smooth_noise(draws, draws.integer(20, 50), draws.subjects)
+    images = blurred(draws, images, draws.log_uniform(0.3, 1.2) * draws.size / 128)
+    fine = draws.log_uniform(0.003, 0.03) * smooth_noise(draws, draws.integer(20, 50))
     return Scene(images + fine, parts)
 
 
@@ -96,9 +97,9 @@ def _shape(
     draws: Draws,
     x: Tensor,
     y: Tensor,
-    across: tuple[float, float],
-    along: tuple[float, float],
-    radius: float,
+    across: tuple[Number, Number],
+    along: tuple[Number, Number],
+    radius: Number,
     aspect: float = 1.6,
 ) -> Tensor:
     """The level (M, H, W) of a shape; `across` and `along` are the ranges of its centre along x and y."""

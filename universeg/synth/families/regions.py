@@ -5,6 +5,7 @@ from torch.nn.functional import grid_sample
 
 from universeg.synth.scene.appearance import rendered
 from universeg.synth.scene.fields import from_control_points, index_of_largest, smooth_noise
+from universeg.synth.scene.numbers import with_dims
 from universeg.synth.scene.pose import Pose, anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
@@ -21,10 +22,11 @@ def regions(draws: Draws) -> Scene:
     """
     count = draws.integer(4, 12)
     x, y = anatomy_coordinates(draws, POSE)
-    grid = draws.tensor(draws.task_rng.standard_normal((1, count, *[draws.integer(3, 8) + 3] * 2)))
+    grid = draws.tensor(draws.normal_table(count, *[draws.integer(3, 8) + 3] * 2))
     common = from_control_points(grid, draws.size).expand(draws.subjects, -1, -1, -1)
     fields = grid_sample(common, torch.stack([x, y], -1) / EXTENT, padding_mode="reflection", align_corners=False)
-    fields = fields + draws.log_uniform(0.02, 0.4) * smooth_noise(draws, draws.integer(4, 9), draws.subjects, count)
+    own = with_dims(draws.log_uniform(0.02, 0.4), 4)
+    fields = fields + own * smooth_noise(draws, draws.integer(4, 9), count)
     kinds = index_of_largest(fields)
     parts = {f"region {n + 1}": kinds == n for n in range(count)}
     if draws.chance(0.5):

@@ -27,7 +27,7 @@ def vessels(draws: Draws) -> Scene:
     Each subject shows a part of one of several trees, so that only the appearance identifies them.
     """
     growth = draw_growth(draws)
-    forest = draws.once(lambda own: grow_forest(own, growth))
+    forest = draws.shared.once(lambda own: grow_forest(own, growth))
     x, y = anatomy_coordinates(draws, POSE)
     x = mirrored(draws, x)
     which = draws.subject_rng.integers(0, TREES, draws.subjects)
@@ -43,7 +43,7 @@ def vessels(draws: Draws) -> Scene:
     if draws.chance(0.35):  # a second system of vessels with the opposite contrast, which may be out of focus
         other_lines, other_thickness = sample_trees(forest, (which + 1) % TREES, -y, x)
         blur = draws.uniform(0, 2) * draws.size / 128
-        other_lines = blurred(other_lines, blur) if draws.chance(0.5) else other_lines
+        other_lines = blurred(draws, other_lines, blur) if draws.chance(0.5) else other_lines
         images = images - line_contrast(draws, strength * draws.uniform(0.3, 1), other_lines, other_thickness)
     parts["tree"] = lines > draws.uniform(0.3, 0.55)
     if growth.radius > 1 and draws.chance(0.4):
@@ -58,8 +58,8 @@ def _with_disc(draws: Draws, images: Tensor, x: Tensor, y: Tensor, centres: np.n
     size = draws.log_uniform(0.07, 0.2)
     level = outline_level(x - column, y - row, draw_outline(draws, size, (0.01, 0.08), 1.3))
     disc = level < 0
-    soft = blurred(disc.float(), draws.uniform(0.5, 2) * draws.size / 128)
-    cup = blurred((level < -draws.uniform(0.3, 0.7)).float(), draws.uniform(0.5, 1.5) * draws.size / 128)
+    soft = blurred(draws, disc.float(), draws.uniform(0.5, 2) * draws.size / 128)
+    cup = blurred(draws, (level < -draws.uniform(0.3, 0.7)).float(), draws.uniform(0.5, 1.5) * draws.size / 128)
     sign = 1 if draws.chance(0.75) else -1
     images = images + sign * (draws.log_uniform(0.03, 0.4) * soft + draws.log_uniform(0.01, 0.25) * cup)
     distance = draws.uniform(0.4, 0.8)

@@ -38,20 +38,30 @@ def draw_palette(streams: RandomStreams, config: SynthConfig, shapes: int) -> Pa
     return Palette(means, np.clip(means + drift, 0, 1), noise_sd, config.black_background, points, perlin_sd)
 
 
-def rendered(streams: RandomStreams, palette: Palette, maps: Tensor, subjects: Sequence[int]) -> Tensor:
-    """Images (B, H, W) of shape maps (B, H, W): at each pixel the mean of its shape plus noise."""
+@dataclass(frozen=True)
+class Look:
+    """Parameters of B subjects."""
+
+    means: Tensor  # (B, shapes)
+    sds: Tensor  # (B, shapes) of the noise
+    noise: Tensor  # (B, H, W) standard normal numbers
+    perlin: Sequence[Tensor]  # grids (B, 1, n, n) of the Perlin noise; none if there is no such noise
+
+
+def draw_look(streams: RandomStreams, palette: Palette, side: int, subjects: Sequence[int]) -> Look:
+    """The look of these subjects of a task, on a canvas with `side` pixels."""
     drawn = [_subject(streams.rng("appearance", s), palette) for s in subjects]
     means, sds = (streams.tensor(rows) for rows in zip(*drawn, strict=True))
-    noise = torch.stack([streams.noise(maps.shape[-1], "noise", s) for s in subjects])
-    images = _per_shape(means, maps) + _per_shape(sds, maps) * noise
-    return images + _perlin(streams, palette, subjects, maps.shape[-1]) if palette.perlin_points else images
-
-
-def _perlin(streams: RandomStreams, palette: Palette, subjects: Sequence[int], side: int) -> Tensor:
-    """Smooth noise (B, side, side) of several scales, different in each subject."""
+    noise = torch.stack([streams.noise(side, "noise", s) for s in subjects])
     shapes = [(1, points, points) for points in palette.perlin_points]
-    grids = [draw_grids(streams.rng("perlin", subject), shapes, palette.perlin_sd) for subject in subjects]
-    return smooth_noise([streams.tensor(level) for level in zip(*grids, strict=True)], (side, side))[:, 0]
+    grids = [draw_grids(streams.rng("perlin", s), shapes, palette.perlin_sd) for s in subjects] if shapes else []
+    return Look(means, sds, noise, [streams.tensor(level) for level in zip(*grids, strict=True)])
+
+
+def rendered(look: Look, maps: Tensor) -> Tensor:
+    """Images (B, H, W) of shape maps (B, H, W): at each pixel the mean of its shape plus noise."""
+    images = _per_shape(look.means, maps) + _per_shape(look.sds, maps) * look.noise
+    return images + smooth_noise(look.perlin, (maps.shape[-2], maps.shape[-1]))[:, 0] if look.perlin else images
 
 
 def _subject(rng: np.random.Generator, palette: Palette) -> tuple[PerShape, PerShape]:
@@ -65,6 +75,8 @@ def _subject(rng: np.random.Generator, palette: Palette) -> tuple[PerShape, PerS
 
 def _per_shape(table: Tensor, maps: Tensor) -> Tensor:
     """At each pixel of maps (B, H, W) the entry of its shape in a table (B, shapes)."""
+    if len(maps) > 1:  # on a GPU; on a CPU, which has one subject at a time, the other form is faster
+        return table.gather(1, maps.flatten(1).long()).view(maps.shape)
     return torch.stack(
         [row.index_select(0, at.flatten().int()).view(at.shape) for row, at in zip(table, maps, strict=True)]
     )

@@ -24,6 +24,14 @@ class Degradation:
     gamma_sd: float  # of the logarithm of gamma
 
 
+@dataclass(frozen=True)
+class Flaws:
+    """Parameters of B subjects."""
+
+    bias: Tensor  # (B, 1, n, n) grid of the logarithm of the bias field
+    gamma: Tensor  # (B, 1, 1) exponent
+
+
 def draw_degradation(streams: RandomStreams, config: SynthConfig) -> Degradation:
     """The degradation of one task. As in the driver, the blur is the same for all subjects and differs by axis."""
     rng = streams.rng("degradation")
@@ -43,15 +51,30 @@ def blur(n: int, sd: float, device: torch.device) -> Tensor:
     return weights / kernel.sum()
 
 
-def degraded(streams: RandomStreams, degradation: Degradation, images: Tensor, subjects: Sequence[int]) -> Tensor:
-    """Pictures (B, H, W) in [0, 1] from images (B, H, W) of any range."""
+def draw_flaws(streams: RandomStreams, degradation: Degradation, subjects: Sequence[int]) -> Flaws:
+    """The bias field and gamma of these subjects of a task."""
     rngs = [streams.rng("degradation", s) for s in subjects]
     shape = (1, degradation.bias_points, degradation.bias_points)
     bias = [draw_grids(rng, [shape], degradation.bias_sd)[0] for rng in rngs]
     gamma = streams.tensor([rng.normal(0, degradation.gamma_sd, (1, 1)) for rng in rngs]).exp()
-    blurred = degradation.blur_rows @ images @ degradation.blur_columns.T
-    gain = smooth_noise([streams.tensor(bias)], (images.shape[1], images.shape[2]))[:, 0].exp()
-    return _rescaled((blurred * gain).clamp(min=0)) ** gamma  # the driver also clips at 255, which never happens
+    return Flaws(streams.tensor(bias), gamma)
+
+
+def degraded(degradations: Sequence[Degradation], flaws: Flaws, images: Tensor) -> Tensor:
+    """Pictures (B, H, W) in [0, 1] from images (B, H, W) of any range: the subjects of one task after another."""
+    gain = smooth_noise([flaws.bias], (images.shape[1], images.shape[2]))[:, 0].exp()
+    # the driver also clips at 255, which never happens
+    return _rescaled((_blurred(degradations, images) * gain).clamp(min=0)) ** flaws.gamma
+
+
+def _blurred(degradations: Sequence[Degradation], images: Tensor) -> Tensor:
+    if len(degradations) == 1:
+        return degradations[0].blur_rows @ images @ degradations[0].blur_columns.T
+    rows, columns = (
+        torch.stack(matrices)[:, None]
+        for matrices in zip(*((d.blur_rows, d.blur_columns) for d in degradations), strict=True)
+    )
+    return (rows @ images.view(len(degradations), -1, *images.shape[1:]) @ columns.mT).flatten(0, 1)
 
 
 def _rescaled(images: Tensor) -> Tensor:

@@ -9,10 +9,8 @@ from torch import Tensor
 
 from universeg.synth.task import Pixels
 
-Counts = NDArray[np.int64]
 
-
-def coverage(maps: Tensor, shapes: int, size: int) -> tuple[Pixels, Counts]:
+def coverage(maps: Tensor, shapes: int, size: int) -> tuple[Tensor, Tensor]:
     """Coverage (shapes, B, size, size), 0..255, of shape maps (B, H, H) uint8, and each shape's area (shapes, B).
 
     Areas are in pixels of the canvas. H must be a multiple of `size`. The coverage equals that of
@@ -26,7 +24,7 @@ def coverage(maps: Tensor, shapes: int, size: int) -> tuple[Pixels, Counts]:
     inside = torch.bincount(at.flatten(), minlength=shapes * batch * size * size)
     inside = inside.view(shapes, batch, size, size)
     pixels = (inside * (255 / ratio**2)).round().byte()
-    return pixels.cpu().numpy(), inside.sum((2, 3)).cpu().numpy()
+    return pixels, inside.sum((2, 3))
 
 
 def shape_name(shape: int) -> str:

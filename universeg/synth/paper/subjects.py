@@ -12,13 +12,18 @@ from universeg.synth.task import RandomStreams
 STEPS = 5  # squarings in the integration of a velocity
 
 
-def deformations(streams: RandomStreams, config: SynthConfig, subjects: Sequence[int]) -> Tensor:
-    """Displacements (B, 2, H, W) in pixels, from random velocities at half resolution, as in the driver."""
+def draw_velocities(streams: RandomStreams, config: SynthConfig, subjects: Sequence[int]) -> list[Tensor]:
+    """Grids (B, 2, n, n) of random velocities, one for each spacing."""
     max_sd = streams.rng("velocity").uniform(*config.velocity_sd) * config.canvas / REFERENCE_CANVAS
     shapes = [(2, n, n) for n in grid_points(config.velocity_spacings)]
     grids = [draw_grids(streams.rng("velocity", s), shapes, max_sd / 2) for s in subjects]
+    return [streams.tensor(level) for level in zip(*grids, strict=True)]
+
+
+def deformations(velocities: Sequence[Tensor], config: SynthConfig) -> Tensor:
+    """Displacements (B, 2, H, W) in pixels, from velocities at half resolution, as in the driver."""
     half = config.canvas // 2
-    velocity = smooth_noise([streams.tensor(level) for level in zip(*grids, strict=True)], (half, half))
+    velocity = smooth_noise(velocities, (half, half))
     return smooth_noise([2 * integrated(velocity)], (config.canvas, config.canvas))
 
 

@@ -15,12 +15,18 @@ def warped(images: Tensor, displacement: Tensor) -> Tensor:
 
 
 def warped_labels(labels: Tensor, displacement: Tensor) -> Tensor:
-    """Maps (B, H, W): the label map (H, W) at the pixel nearest to each pixel plus its displacement; outside, 0."""
-    height, width = labels.shape
+    """Maps (B, H, W): the label map at the pixel nearest to each pixel plus its displacement; outside, 0.
+
+    Label maps are (T, H, W). Each is that of the next B / T displacements.
+    """
+    height, width = labels.shape[-2:]
     framed = pad(labels, (1, 1, 1, 1))
     column, row = (_targets(displacement) + 1).round().unbind(1)
-    # float32 holds these indices exactly up to a canvas of 4094 pixels
+    # float32 holds these indices of one map exactly up to a canvas of 4094 pixels
     at = (row.clamp(0, height + 1) * (width + 2) + column.clamp(0, width + 1)).int()
+    if len(labels) > 1:
+        of = torch.arange(len(labels), device=at.device, dtype=at.dtype) * framed[0].numel()
+        at = at + of.repeat_interleave(len(at) // len(labels))[:, None, None]
     return framed.flatten().index_select(0, at.flatten()).view(at.shape)
 
 

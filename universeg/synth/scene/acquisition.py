@@ -11,9 +11,7 @@ from universeg.synth.scene.scene import Scene
 
 def acquired(draws: Draws, scene: Scene) -> tuple[Tensor, Tensor | None]:
     """Pictures (M, H, W) in [0, 1] of a scene, and the mask of the field of view; None if there is no border."""
-    images = (
-        scene.images * (draws.log_uniform(0.01, 0.35) * smooth_noise(draws, draws.integer(1, 4), draws.subjects)).exp()
-    )
+    images = scene.images * (draws.log_uniform(0.01, 0.35) * smooth_noise(draws, draws.integer(1, 4))).exp()
     images = _blurred_and_downsampled(draws, _noisy(draws, images))
     images = _with_other_contrast(draws, _rescaled(images))
     inverted = draws.chance(0.4)
@@ -24,14 +22,14 @@ def acquired(draws: Draws, scene: Scene) -> tuple[Tensor, Tensor | None]:
 
 def _noisy(draws: Draws, images: Tensor) -> Tensor:
     """Images with Gaussian noise, speckle or Rician noise."""
-    noise = draws.noise(*images.shape)
+    noise = draws.noise_each(*images.shape[1:])
     if draws.chance(0.3):  # coarse noise
-        noise = blurred(noise, sd := draws.log_uniform(0.4, 1.5)) * (1 + 3 * sd)
+        noise = blurred(draws, noise, sd := draws.log_uniform(0.4, 1.5)) * (1 + 3 * sd)
     if draws.chance(0.15):  # speckle, as in ultrasound
         return images * (1 + draws.uniform(0.1, 0.5) * noise)
     level = draws.log_uniform(0.003, 0.12) * draws.normal_each(0.3).exp()
     if draws.chance(0.1):  # Rician noise, as in MR
-        return ((images + level * noise).square() + (level * draws.noise(*images.shape)).square()).sqrt()
+        return ((images + level * noise).square() + (level * draws.noise_each(*images.shape[1:])).square()).sqrt()
     return images + level * noise
 
 
@@ -39,7 +37,7 @@ def _blurred_and_downsampled(draws: Draws, images: Tensor) -> Tensor:
     """Blurred, and in some tasks sampled at a lower resolution."""
     scale = draws.size / 128
     if draws.chance(0.5):
-        images = blurred(images, draws.log_uniform(0.2, 1.2) * scale, draws.log_uniform(0.2, 1.2) * scale)
+        images = blurred(draws, images, draws.log_uniform(0.2, 1.2) * scale, draws.log_uniform(0.2, 1.2) * scale)
     if draws.chance(0.15):
         factor = draws.choice([(2, 2), (2, 2), (2, 1), (1, 2), (4, 1), (1, 4), (3, 3)])
         small = avg_pool2d(images[:, None], factor, ceil_mode=True)
@@ -59,7 +57,7 @@ def _rescaled(images: Tensor) -> Tensor:
 
 def _with_other_contrast(draws: Draws, images: Tensor) -> Tensor:
     """Gamma correction, and in some tasks a reduced range of intensities."""
-    gamma = (draws.task_rng.normal(0, 0.4) + draws.normal_each(0.08)).exp()
+    gamma = (draws.normal(0.4) + draws.normal_each(0.08)).exp()
     images = images**gamma
     if draws.chance(0.2):
         low, width = draws.uniform(0, 0.5) + draws.normal_each(0.03), draws.uniform(0.3, 0.9)
@@ -88,6 +86,6 @@ def _cropped(draws: Draws, images: Tensor, visible: Tensor) -> Tensor:
     """Black outside the field of view, rarely another intensity. The rim may be brighter or darker."""
     outside = 0.0 if draws.chance(0.85) else draws.uniform(0, 1)
     if draws.chance(0.25):
-        inside = blurred(visible.float(), draws.uniform(0.6, 1.5) * draws.size / 128)
+        inside = blurred(draws, visible.float(), draws.uniform(0.6, 1.5) * draws.size / 128)
         images = (images + draws.uniform(-0.3, 0.6) * 4 * inside * (1 - inside)).clamp(0, 1)
     return torch.where(visible, images, outside)

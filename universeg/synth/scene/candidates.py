@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, cycle, islice, repeat
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from universeg.synth.scene.acquisition import acquired
+from universeg.synth.scene.batch_draws import BatchDraws
 from universeg.synth.scene.label_rules import derived_labels
-from universeg.synth.scene.learnable import why_not_learnable
+from universeg.synth.scene.learnable import learnable, why_not_learnable
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Family
 from universeg.synth.task import Pixels, RandomStreams, SynthTask
 
 BATCH_PIXELS = 20 * 128**2  # pixels per block of subjects; more do not fit into the processor's cache
 MAX_SCENES = 50  # far more than any family needs to get a label that can be learnt
+REPLACED = 0.25  # of the tasks of a batch, at most
+LAST = 1e6  # more than any random number
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,44 @@ def some_labels(
         if found:
             return candidate.images, found
     raise AssertionError("unreachable: candidates() ends with an error")
+
+
+def labels_of_tasks(
+    family: Family, streams: RandomStreams, tasks: int, subjects: int, size: int, most: int
+) -> list[tuple[Pixels, list[Pixels]]]:
+    """As `some_labels`, for several tasks that are made at once.
+
+    Tasks without a label that can be learnt are left out. If more than a quarter of them are, more tasks are made.
+    Those that are then missing are replaced by others: with further labels of the same images if there are any, and
+    with the subjects in another order.
+    """
+    made = list[tuple[Pixels, list[Pixels]]]()
+    for attempt in range(MAX_SCENES):
+        draws = BatchDraws((*streams.prefix, attempt), tasks, subjects, size, streams.device)
+        made += [task for task in _made_at_once(family, draws, 2 * most) if task[1]]
+        if len(made) >= tasks * (1 - REPLACED):
+            others = map(_other_task, cycle(made), repeat(most))
+            return [(images, labels[:most]) for images, labels in islice(chain(made, others), tasks)]
+    raise AssertionError(f"{streams.prefix}: too few of {MAX_SCENES * tasks} tasks have a label that can be learnt")
+
+
+def _other_task(task: tuple[Pixels, list[Pixels]], most: int) -> tuple[Pixels, list[Pixels]]:
+    """The images of a task in another order, with the labels after the first `most` ones if there are any."""
+    images, labels = task
+    return np.roll(images, 1, 0), [np.roll(masks, 1, 0) for masks in labels[most:] or labels]
+
+
+def _made_at_once(family: Family, draws: BatchDraws, most: int) -> list[tuple[Pixels, list[Pixels]]]:
+    """The images of each task, and up to `most` of its labels that can be learnt; there may be none."""
+    candidate = _block(family, draws)
+    pictures = candidate.pictures.view(draws.tasks, -1, draws.size, draws.size)
+    masks = torch.stack(list(candidate.masks.values())).view(-1, *pictures.shape)
+    fits = learnable(pictures, masks)  # (L, T)
+    order = (draws.noise(len(fits)).T + LAST * ~fits).argsort(0)[:most]  # random; those that fit come first
+    chosen = masks[order, torch.arange(draws.tasks, device=draws.device)]
+    counts = fits.sum(0).tolist()  # from here on the results are transferred from the device
+    images, labels = candidate.images.reshape(pictures.shape), chosen.byte().cpu().numpy()
+    return [(images[task], list(labels[:count, task])) for task, count in enumerate(counts)]
 
 
 def all_labels(family: Family, streams: RandomStreams, subjects: int, size: int) -> SynthTask:

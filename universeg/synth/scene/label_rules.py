@@ -1,11 +1,12 @@
 """Which labels a task offers, given the parts of its anatomy."""
 
 from collections.abc import Callable, Mapping
-from math import cos, pi, sin
+from math import pi
 
 from torch import Tensor
 from torch.nn.functional import pad
 
+from universeg.synth.scene.numbers import cos, sin
 from universeg.synth.scene.random_draws import Draws
 
 
@@ -43,12 +44,13 @@ def _side(draws: Draws, masks: Tensor) -> Tensor:
 
 
 def edge(masks: Tensor, reach: int) -> Tensor:
-    """The pixels of masks (M, H, W) within `reach` pixels (city-block distance) of a pixel outside the mask.
+    """The pixels of masks (..., H, W) within `reach` pixels (city-block distance) of a pixel outside the mask.
 
     The border of the image is no edge.
     """
     core = masks
     for _ in range(reach):
         framed = pad(core, (1, 1, 1, 1), value=True)
-        core = core & framed[:, :-2, 1:-1] & framed[:, 2:, 1:-1] & framed[:, 1:-1, :-2] & framed[:, 1:-1, 2:]
+        core = core & framed[..., :-2, 1:-1] & framed[..., 2:, 1:-1]
+        core = core & framed[..., 1:-1, :-2] & framed[..., 1:-1, 2:]
     return masks & ~core

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin
+from functools import lru_cache
+from math import pi
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from universeg.synth.scene.fields import index_of_largest, shared_noise
+from universeg.synth.scene.numbers import Number, cos, plus, sin, with_dims
 from universeg.synth.scene.random_draws import Draws
 
 ANGLES = 512
@@ -19,12 +22,12 @@ class Outline:
     """A star-convex shape: for each subject the radius at each angle."""
 
     radii: Tensor  # (M, ANGLES), from -pi to pi
-    aspect: float  # of width to height, before the rotation
-    angle: float  # of the rotation
+    aspect: Number  # of width to height, before the rotation
+    angle: Number  # of the rotation
 
 
 def draw_outline(
-    draws: Draws, radius: float, waves: tuple[float, float] = (0.02, 0.25), aspect: float = 1.6
+    draws: Draws, radius: Number, waves: tuple[float, float] = (0.02, 0.25), aspect: float = 1.6
 ) -> Outline:
     """An outline with a mean radius of `radius`; subjects differ a little.
 
@@ -32,20 +35,27 @@ def draw_outline(
     width to height.
     """
     count = draws.integer(3, 6)
-    common = draws.task_rng.standard_normal((1, 2 * count)) * draws.log_uniform(*waves)
-    differences = draws.subject_rng.standard_normal((draws.subjects, 2 * count)) * draws.log_uniform(0.005, 0.06)
-    theta = np.linspace(-pi, pi, ANGLES, endpoint=False)
-    orders = np.arange(2, count + 2)[:, None]  # of a Fourier series in the angle
-    series = np.concatenate([np.cos(orders * theta), np.sin(orders * theta)]) / np.tile(orders - 1, (2, 1))
-    radii = radius * np.maximum(1 + (common + differences) @ series, 0.2)
+    common = draws.normal_table(2 * count) * with_dims(draws.log_uniform(*waves), 2)
+    differences = draws.normal_table_each(2 * count) * with_dims(draws.log_uniform(0.005, 0.06), 2)
+    series = draws.constant(_series, count)
+    radii = with_dims(radius, 2) * (1 + (common + differences) @ series).clip(0.2)
     return Outline(draws.tensor(radii), draws.log_uniform(1 / aspect, aspect), draws.uniform(0, pi))
+
+
+@lru_cache(16)
+def _series(count: int) -> NDArray[np.float64]:
+    """Waves (2 * count, ANGLES): the Fourier series in the angle of an outline, from order 2."""
+    theta = np.linspace(-pi, pi, ANGLES, endpoint=False)
+    orders = np.arange(2, count + 2)[:, None]
+    series = np.concatenate([np.cos(orders * theta), np.sin(orders * theta)])
+    return series / np.tile(orders - 1, (2, 1))
 
 
 def outline_level(x: Tensor, y: Tensor, outline: Outline) -> Tensor:
     """The level of an outline around the origin, at coordinates x and y (M, H, W)."""
     c, s, stretch = cos(outline.angle), sin(outline.angle), outline.aspect**0.5
-    across = torch.add(x * (c * stretch), y, alpha=s * stretch)
-    along = torch.sub(y * (c / stretch), x, alpha=s / stretch)
+    across = plus(x * (c * stretch), y, s * stretch)
+    along = plus(y * (c / stretch), x, -s / stretch)
     at = torch.atan2(along, across).add_(pi).mul_(ANGLES / (2 * pi)).long().clamp_(max=ANGLES - 1)
     radii = outline.radii.gather(1, at.flatten(1)).view_as(across)
     return torch.hypot(across, along).div_(radii).sub_(1)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from universeg.synth.scene.appearance import rendered
 from universeg.synth.scene.fields import blurred, shared_noise, smooth_noise
+from universeg.synth.scene.numbers import Number
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.shapes import background
 
@@ -16,32 +17,32 @@ def low_contrast_background(draws: Draws) -> Tensor:
     kinds, count = background(draws, 4)
     images = rendered(draws, kinds, count, count)
     if draws.chance(0.7):
-        images = blurred(images, draws.log_uniform(0.5, 8) * draws.size / 128)
+        images = blurred(draws, images, draws.log_uniform(0.5, 8) * draws.size / 128)
     images = 0.5 + draws.log_uniform(0.08, 0.7) * (images - 0.5)
     shading = shared_noise(draws, draws.integer(1, 3), 1, draws.uniform(0.2, 1))[:, 0]
-    fine = smooth_noise(draws, draws.integer(12, 50), draws.subjects)
+    fine = smooth_noise(draws, draws.integer(12, 50))
     return images + draws.log_uniform(0.02, 0.3) * shading + draws.log_uniform(0.003, 0.04) * fine
 
 
-def line_contrast(draws: Draws, strength: float, lines: Tensor, thickness: Tensor) -> Tensor:
+def line_contrast(draws: Draws, strength: Number, lines: Tensor, thickness: Tensor) -> Tensor:
     """The intensity (M, H, W) that lines add to an image. `lines` is their coverage, `thickness` 0 to 1.
 
     Thin lines add less, the contrast varies along the lines, and in some tasks thick ones have a reflex in the middle.
     """
-    variation = (draws.uniform(0.1, 0.6) * smooth_noise(draws, draws.integer(3, 6), draws.subjects)).exp()
+    variation = (draws.uniform(0.1, 0.6) * smooth_noise(draws, draws.integer(3, 6))).exp()
     thin_share = draws.uniform(0.2, 0.8)
     profile = lines * thin_share + (1 - thin_share) * thickness
     if draws.chance(0.25):
-        profile = profile - draws.uniform(0.3, 0.7) * (blurred(thickness, 0.7) - 0.45).clamp(min=0)
+        profile = profile - draws.uniform(0.3, 0.7) * (blurred(draws, thickness, 0.7) - 0.45).clamp(min=0)
     amplitude = strength * draws.normal_each(0.2).exp() * variation
-    return amplitude * blurred(profile, draws.log_uniform(0.2, 0.8) * draws.size / 128)
+    return amplitude * blurred(draws, profile, draws.log_uniform(0.2, 0.8) * draws.size / 128)
 
 
 def spots(draws: Draws) -> Tensor:
     """The intensity (M, H, W) of small bright or dark spots, like lesions or dust. Half of the tasks have none."""
     amount = draws.choice([0.0, 0.0, 0.02, 0.06])
-    noise = smooth_noise(draws, draws.integer(15, 40), draws.subjects)
-    mask = blurred((noise > 3 - 12 * amount).float(), draws.log_uniform(0.3, 1))
+    noise = smooth_noise(draws, draws.integer(15, 40))
+    mask = blurred(draws, (noise > 3 - 12 * amount).float(), draws.log_uniform(0.3, 1))
     return draws.uniform(-0.25, 0.25) * mask if amount else torch.zeros_like(noise)
 
 

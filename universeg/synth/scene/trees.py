@@ -42,16 +42,17 @@ class Forest:
 
 
 def draw_growth(draws: Draws) -> Growth:
-    """Growth parameters for one task."""
+    """Growth parameters for one task, or for all tasks of a batch."""
+    draws = draws.shared
     origin = draws.choice(["disc", "disc", "border", "scattered", "parallel"])
     return Growth(
         origin=origin,
         roots=draws.integer(4, 9),
-        radius=draws.log_uniform(0.4, 1.6) * (draws.size / 128) ** 0.6,
-        wiggle=draws.log_uniform(0.012, 0.09),
-        curl=draws.log_uniform(0.001, 0.012),
-        branching=draws.log_uniform(0.01, 0.04) * 128 / draws.size,
-        decay=draws.uniform(0.0005, 0.004) * 128 / draws.size,
+        radius=float(draws.log_uniform(0.4, 1.6)) * (draws.size / 128) ** 0.6,
+        wiggle=float(draws.log_uniform(0.012, 0.09)),
+        curl=float(draws.log_uniform(0.001, 0.012)),
+        branching=float(draws.log_uniform(0.01, 0.04)) * 128 / draws.size,
+        decay=float(draws.uniform(0.0005, 0.004)) * 128 / draws.size,
     )
 
 
@@ -60,7 +61,9 @@ def grow_forest(draws: Draws, growth: Growth) -> Forest:
     rng = draws.task_rng
     side = int(POINTS_PER_PIXEL * EXTENT * draws.size) // 2 * 2
     step = 1.3 * 2 * EXTENT / side
-    discs = np.tile([draws.uniform(-0.6, 0.6), draws.uniform(-0.4, 0.4)], (TREES, 1)) + rng.normal(0, 0.08, (TREES, 2))
+    discs = np.tile([float(draws.uniform(-0.6, 0.6)), float(draws.uniform(-0.4, 0.4))], (TREES, 1)) + rng.normal(
+        0, 0.08, (TREES, 2)
+    )
     x, y, heading, radius = _roots(rng, growth, discs)
     curl = rng.normal(0, growth.curl, (TREES, MAX_BRANCHES))
     n_branches = np.full(TREES, growth.roots)
