@@ -6,12 +6,12 @@ python -m benchmarks.simulated_user data/stores --tasks 'BUS-BRA/*' 'WBC-CV/*cyt
 import json
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from time import process_time
 from typing import Annotated, Any, Literal
 
-import matplotlib as mpl
 import numpy as np
 import torch
 import tyro
@@ -58,7 +58,11 @@ def main(
     A folder is at most `images` middle slices of the dev and test splits. The user draws FIRST masks. The tool segments
     all others and ranks them; the user replaces the mask that the tool ranks first by the correct one, and so on, up to
     `most`. `adapt` also adapts the network after 6, 12 and 24 images. After a kill, the same command continues.
+
+    The curves need matplotlib: pip install 'universeg[train]'
     """
+    if find_spec("matplotlib") is None:  # before hours of work
+        raise SystemExit("the curves need matplotlib: pip install 'universeg[train]'")
     torch.set_num_threads(1)
     found = dict[str, dict[str, Rows]]()
     for store in map(Store, sorted(stores.glob("*.lmdb"))):
@@ -178,8 +182,10 @@ def _reached(rows: Rows, goal: float) -> str:
 
 def _draw(found: Mapping[str, Mapping[str, Rows]], path: Path) -> None:
     """Mean Dice of the folder by corrected images, one panel for each task."""
-    mpl.use("Agg")
+    import matplotlib as mpl
     from matplotlib import pyplot
+
+    mpl.use("Agg")
 
     figure, axes = pyplot.subplots(1, len(found), figsize=(4.6 * len(found), 3.9), layout="constrained", squeeze=False)
     for axis, (task, ways) in zip(axes[0], found.items(), strict=True):

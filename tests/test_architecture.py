@@ -71,7 +71,8 @@ TORCH_FREE = [
     *(f"universeg.base.{file}" for file in ("atomic_write", "command", "contact_sheet", "lookup", "rng")),
     *(f"universeg.prediction.{file}" for file in ("examples", "labels", "label_files", "overlay")),
     *(f"universeg.prediction.{file}" for file in ("pairing", "preprocess", "queries", "results", "settings")),
-    *(f"universeg.prediction.{file}" for file in ("cli", "config")),  # so that --help is quick
+    # So that --help and refusals are quick, and runs with nothing left to do.
+    *(f"universeg.prediction.{file}" for file in ("cli", "config", "inputs", "report.finished")),
     "universeg.model.registry",
     "universeg.prediction.task_pack.cli",
     "universeg.app.cli",

@@ -5,6 +5,7 @@ A result, or a message that names the file. Anything else is a failure, which `j
 
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -190,6 +191,9 @@ def _query(folder: Path) -> bool:
     """The good query is segmented; the damaged one too, or its message names it."""
     status, told, report = _predict(folder, "all")
     results = {Path(result["image"]).name.split(".")[0]: result for result in report.get("results", [])}
+    if "damaged" not in results and re.search(r"not read in .*: damaged\.\w+ \(", told):  # it became no image
+        results["damaged"] = {"image": "damaged", "error": told}
+        status = 1
     if set(results) != {"damaged", "good"} or results["good"]["error"]:
         raise Unexpected(f"queries are lost: {sorted(results)}, {told[-500:]}")
     damaged = results["damaged"]

@@ -10,7 +10,6 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from universeg.app.config import AppConfig
-from universeg.app.desk import Desk
 from universeg.app.security import Gate
 from universeg.base.command import run_command
 from universeg.prediction.report.result import NOTICE
@@ -48,6 +47,7 @@ def _serve(args: Sequence[str]) -> None:
     try:
         import uvicorn
 
+        from universeg.app.desk import Desk
         from universeg.app.server import make_server
     except ModuleNotFoundError as error:
         raise ValueError(f"this needs the extra app ({error.name} is missing): pip install 'universeg[app]'") from error

@@ -27,6 +27,7 @@ from universeg.evaluation.supports import chosen_episodes
 from universeg.evaluation.tables import show
 
 NAME = "universeg-evaluate"
+EXTRA = ("matplotlib", "scipy")  # packages for figures, and to compare networks
 
 HELP = f"""Segment images of held-out datasets and report the Dice score.
 
@@ -56,8 +57,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _evaluate(args: Sequence[str]) -> None:
     config = tyro.cli(EvaluateConfig, prog=NAME, description=HELP, args=args, config=(FlagCreatePairsOff,))
-    if find_spec("matplotlib") is None:
-        raise ValueError("evaluation needs matplotlib: pip install 'universeg[train]'")
+    if missing := [package for package in EXTRA if find_spec(package) is None]:
+        raise ValueError(f"evaluation needs {' and '.join(missing)}: pip install 'universeg[train]'")
     from universeg.evaluation.metrics_report import write_metrics
     from universeg.evaluation.report import write_report  # these import matplotlib
 

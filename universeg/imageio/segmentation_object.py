@@ -1,6 +1,7 @@
 """DICOM segmentation objects (SEG), through highdicom: label maps that refer to the slices of a series."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from universeg.imageio.image import ImageError
 from universeg.imageio.series import is_dicom
 
 MAKER = "universeg"
+MISSING = "--format seg needs another package, highdicom: pip install 'universeg[dicom-seg]'"
 LONGEST_NAME = 64  # characters of a segment's name in DICOM
 
 
@@ -58,7 +60,6 @@ def write_segmentation_object(
 
 def check_source(file: Path) -> None:
     """Raise ImageError, before any work is done, if no SEG can refer to the series of this file."""
-    _highdicom()
     if not is_dicom(file):
         raise ImageError("is not DICOM", str(file), "--format seg is for the slices of a DICOM series")
     with failures_named(file, "dicom"):
@@ -71,12 +72,18 @@ def check_source(file: Path) -> None:
         )
 
 
+def require_highdicom() -> None:
+    """Raise ImageError, which says what to install, if highdicom is missing. Does not load it."""
+    if find_spec("highdicom") is None:
+        raise ImageError(MISSING)
+
+
 def _highdicom() -> Any:
     try:
         import highdicom
         import highdicom.seg
     except ImportError as error:
-        raise ImageError("--format seg needs another package: pip install 'universeg[dicom-seg]'") from error
+        raise ImageError(MISSING) from error
     return highdicom
 
 

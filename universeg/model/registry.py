@@ -44,8 +44,11 @@ def registry() -> Mapping[str, Weights]:
 
 
 def weights_path(name: str | Path) -> Path:
-    """The file of weights with this name; anything else is taken for a path."""
-    return registry()[str(name)].path() if str(name) in registry() else Path(name)
+    """The file of weights with this name; anything else is taken for a path. Raises ValueError if there is no file."""
+    path = registry()[str(name)].path() if str(name) in registry() else Path(name)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; give a .safetensors that universeg-train wrote, or a published .pt")
+    return path
 
 
 def _fetched(weights: Weights) -> Path:

@@ -40,12 +40,18 @@ def _in_order(data: bytes) -> bytes:
 
 
 def trained_size(path: str | Path) -> int | None:
-    """Pixels per side of the training images of a `.safetensors` file; None if the file does not say it."""
+    """Pixels per side of the training images of a `.safetensors` file; None if the file does not say it.
+
+    Raises ValueError if the file is no .safetensors file.
+    """
     path = weights_path(path)
     if path.suffix != ".safetensors":
         return None
-    with safe_open(path, "pt") as file:
-        size = (file.metadata() or {}).get("size", "")
+    try:
+        with safe_open(path, "pt") as file:
+            size = (file.metadata() or {}).get("size", "")
+    except SafetensorError as error:
+        raise _unreadable(path, error) from error
     return int(size) if size.isdecimal() else None
 
 
@@ -58,8 +64,6 @@ def load_model(path: str | Path = DEFAULT) -> Network:
     architecture; the message has the file and what to do.
     """
     path = weights_path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; give a .safetensors that universeg-train wrote, or a published .pt")
     model, tensors = _safetensors(path) if path.suffix == ".safetensors" else _published(path)
     _check(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
@@ -72,7 +76,7 @@ def _safetensors(path: Path) -> tuple[Network, dict[str, Tensor]]:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a readable .safetensors file ({error}); copy or train it again") from error
+        raise _unreadable(path, error) from error
     if header.get("format") != FORMAT:
         raise ValueError(
             f"{path}: expected the format {FORMAT} in its header, got {header.get('format')};"
@@ -85,6 +89,10 @@ def _safetensors(path: Path) -> tuple[Network, dict[str, Tensor]]:
         return UniverSeg(ModelConfig(**{**fields, "widths": tuple(fields["widths"])})), tensors
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: its header has no network of this version ({error!r}); train again") from error
+
+
+def _unreadable(path: Path, error: SafetensorError) -> ValueError:
+    return ValueError(f"{path} is not a readable .safetensors file ({error}); copy or train it again")
 
 
 def _published(path: Path) -> tuple[Network, dict[str, Tensor]]:

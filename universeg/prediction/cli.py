@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 import tyro
+from rich.console import Console
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes
 
 from universeg.base.command import run_command
@@ -55,9 +56,19 @@ def _predict(args: Sequence[str]) -> int:
         assert config is not None, "only the default is, and it is not used then"
         if task is not None and config.support != task.support:
             raise ValueError("give --task or --support, not both: a task pack has its own examples")
-        from universeg.prediction.run import run  # needs torch, which --help and mistakes in flags do not
+        from universeg.prediction.inputs import find_inputs  # --help does without what reads images
 
-        failed = [result for result in run(config) if result.error]
+        console = Console(stderr=True)
+        inputs = find_inputs(config, console)
+        finished = inputs.finished()
+        if finished:
+            from universeg.prediction.report.finished import tell_finished
+
+            tell_finished(config, finished, console)
+            return 0
+        from universeg.prediction.run import run  # needs torch, which takes long to load
+
+        failed = [result for result in run(inputs, console) if result.error]
     for result in failed:
         sys.stderr.write(f"universeg-predict: not segmented: {result.error}\n")
     return 1 if failed else 0

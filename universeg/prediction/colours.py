@@ -29,7 +29,8 @@ def in_grey(image: LoadedImage, channel: str) -> LoadedImage:
     notes = image.notes
     tint = None
     if has_colour(image.values):
-        notes = (*notes, f"the network sees grey: of its colours the {channel} (see --channel)")
+        seen = channel if channel == "luminance" else f"{channel} channel"
+        notes = (*notes, f"the picture has colours, and the network sees only its {seen}; --channel chooses another")
         tint = _tint(image.values)
     return replace(image, values=grey(image.values, channel), notes=notes, tint=tint)
 

@@ -75,7 +75,7 @@ def improved(
         path = output / "adapted.safetensors"
         save_adapted(found.adapted, path, size)
         say(console, f"the adapted weights are saved; to use them again: --weights {path}")
-        say(console, "what is said below about the expected Dice is of the weights before they were adapted")
+        say(console, "the expected Dice below was measured with the weights before they were adapted")
     return found
 
 

@@ -21,7 +21,10 @@ LEAST_SHARE = 0.1  # of the non-zero pixels of a mask that a chosen label should
 MOST_LABELS = 64  # distinct values of masks; more are the grey levels of an image, or numbers of single objects
 MOST_SLICES = 256  # of a support volume that are stored: evenly spaced, so one is always near
 LOOKED_AT = 5  # masks that are read to find the plane of a task's volumes
+VOID = 255  # what some label maps have where nobody labelled; beside small values it is probably no structure
 LISTED = 8  # values that a message lists
+
+MOST_PROBLEMS = 20  # lines that a message has
 
 Values = NDArray[np.generic]
 
@@ -73,9 +76,13 @@ def load_examples(
         except (ValueError, OSError) as error:
             problems.append(f"  {error}")
     if problems:
-        raise ImageError("\n".join(["the support set cannot be used:", *problems]))
-    if len({entry.axis for entry in prepared}) > 1:
-        raise ImageError("the support set mixes pictures and volumes; use one kind")
+        more = [f"  and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        raise ImageError("\n".join(["the support set cannot be used:", *problems[:MOST_PROBLEMS], *more]))
+    pictures, volumes = ([one.name for one in prepared if (one.axis is None) == flat] for flat in (True, False))
+    if pictures and volumes:
+        raise ImageError(
+            f"the support set has pictures ({_first(pictures)}) and volumes ({_first(volumes)}); use one kind"
+        )
     if settings.axis is not None and plane is None:
         plane = Plane(settings.axis, "as --axis says")
     return _with_labels(prepared, values, settings, known or {}, None if prepared[0].axis is None else plane)
@@ -148,6 +155,12 @@ def _with_labels(
             f"the support masks have {len(found)} distinct values ({_some(values)});"
             " if each value is one object, use --merge-labels"
         )
+    others = found - {VOID}
+    if VOID in found - known.keys() and others and max(others) <= MOST_LABELS:
+        notes.append(
+            f"the value {VOID} of the masks is taken as a structure; if it marks what nobody labelled, set it to 0,"
+            " or choose one structure with --label"
+        )
     if known and not settings.merge_labels and (unnamed := found - known.keys()):
         notes.append(f"the list of names has no name for {_some([unnamed])}; check it, or the masks")
     return Examples(tuple(prepared), labels_of(found or {1}, known), plane, tuple(notes))
@@ -169,6 +182,10 @@ def _marked(image: PreparedImage) -> NDArray[np.bool_]:
 def plane_name(plane: Plane) -> str:
     """For messages: "axial (--axis 2)"."""
     return f"{PLANES[plane.axis]} (--axis {plane.axis})"
+
+
+def _first(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _some(values: Iterable[set[int]]) -> str:

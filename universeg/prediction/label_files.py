@@ -21,16 +21,21 @@ ITKSNAP_HEAD = "# ITK-SNAP label descriptions: index, red, green, blue, opacity,
 EXAMPLE = 'expected nnU-Net\'s dataset.json, a table of ITK-SNAP or 3D Slicer, or lines like "1 liver"'
 
 
+def labels_file(folder: Path, given: Path | None) -> Path | None:
+    """The file with names and colours: the `given` one, or the first of BESIDE that is in the support folder."""
+    return given or next((folder / name for name in BESIDE if (folder / name).is_file()), None)
+
+
 def known_labels(folder: Path, given: Path | None) -> dict[int, Label]:
-    """Names and colours by value: of the `given` file, or of the first of BESIDE in the support folder."""
-    if given is not None:
-        return read_labels_file(given)
-    beside = [folder / name for name in BESIDE if (folder / name).is_file()]
-    return read_labels_file(beside[0]) if beside else {}
+    """Names and colours by value, of the file that `labels_file` finds."""
+    path = labels_file(folder, given)
+    return {} if path is None else read_labels_file(path)
 
 
 def read_labels_file(path: Path) -> dict[int, Label]:
     """Names and colours by value, without 0. Raises ImageError, which names the file, if it has none."""
+    if not path.is_file():
+        raise ImageError("no such file", str(path), EXAMPLE)
     if path.stat().st_size > LARGEST:
         raise ImageError("is too large for a list of names", str(path), EXAMPLE)
     text = path.read_text(encoding="utf-8-sig", errors="replace")

@@ -14,9 +14,10 @@ IMAGE_FOLDERS = ("images", "imagesTr", "image", "img", "imgs")
 MASK_FOLDERS = ("masks", "labels", "labelsTr", "mask", "label", "segmentations", "annotations", "groundtruth", "gt")
 TWINS = (".bmp", ".jpg", ".jpeg", ".tif", ".tiff")  # an image whose mask is the .png of the same name
 REMEDY = (
-    "Give each image its mask. Known layouts: folders images/ and masks/ (or labels/, or imagesTr/ and labelsTr/) with"
-    " the same names; side by side x.png and x_mask.png (also mask_x, _seg, _label, _gt); x.bmp and x.png; masks/ with"
-    " one folder for each structure; or say where the masks are: --support-masks DIR, or --support-masks '*_manual.png'"
+    "Give each image its mask, or take it out of the folder. Known layouts: folders images/ and masks/ (or labels/, or"
+    " imagesTr/ and labelsTr/) with the same names; side by side x.png and x_mask.png (also mask_x, _seg, _label, _gt);"
+    " x.bmp and x.png; masks/ with one folder for each structure; or say where the masks are: --support-masks DIR, or"
+    " --support-masks '*_manual.png'"
 )
 LISTED = 12  # files or pairs that a message lists
 
@@ -47,7 +48,8 @@ def find_pairs(folder: Path, masks: str | None = None, warn: Callable[[str], Non
     left out: where the person says where masks are, those of other images may lie there too.
     """
     if not folder.is_dir():
-        raise ImageError(f"{folder}: no such folder; the support set is a folder of images and their masks")
+        what = "is a file" if folder.is_file() else "no such folder"
+        raise ImageError(f"{folder}: {what}; the support set is a folder of images and their masks")
     found = [_given(folder, masks)] if masks is not None else _layouts(folder)
     if len(found) > 1:
         names = "; ".join(layout.name for layout in found)
@@ -204,10 +206,10 @@ def _checked(folder: Path, found: Matches, warn: Callable[[str], None] | None) -
     if warn is None or not found.masks:
         problems += [f"  {names([path])}: no image" for path in found.no_image]
     elif found.no_image:
-        warn(f"{len(found.no_image)} masks have no image and are left out: {names(found.no_image)}")
+        warn(f"masks without an image are left out: {names(found.no_image)}")
     problems += [f"  {names(some)} with {names(masks)}: which image and which mask?" for some, masks in found.unclear]
     if problems:
-        made = [f"  ({len(found.masks)} others pair up)"] if found.masks else []
+        made = [f"  (pairs found: {len(found.masks)})"] if found.masks else []
         raise ImageError("\n".join([f"{folder}: images and masks do not pair up:", *problems, *made, REMEDY]))
     pairs = [Pair(image, tuple(masks)) for image, masks in sorted(found.masks.items())]
     if not found.sure and warn is None:
@@ -218,8 +220,14 @@ def _checked(folder: Path, found: Matches, warn: Callable[[str], None] | None) -
                 [
                     f"{folder}: only the numbers in the names say which mask belongs to which image:",
                     *shown,
-                    "If these pairs are right, say where the masks are: --support-masks DIR",
+                    f"If these pairs are right, say where the masks are: --support-masks {_place(pairs[0])}",
                 ]
             )
         )
     return pairs
+
+
+def _place(pair: Pair) -> str:
+    """What --support-masks can be: the folder of the masks, or a pattern if the images are in it too."""
+    folder = pair.masks[0].parent
+    return str(folder) if folder != pair.image.parent else f"'{folder}/*PART_OF_THEIR_NAMES*'"

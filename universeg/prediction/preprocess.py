@@ -58,6 +58,13 @@ class PreparedImage:
         return np.array([np.ptp(image) < LEAST_LEVELS for image in self.images])
 
     @property
+    def region(self) -> NDArray[np.bool_]:
+        """Where the image lies in the network's square: (S, S). The rest is padding. A strip has at least one line."""
+        shares = (self.grid.mask_weights[axis].sum(axis=1) for axis in self.plane_axes)
+        first, second = (share >= min(0.5, share.max()) for share in shares)
+        return np.asarray(first[:, None] & second[None])
+
+    @property
     def plane_axes(self) -> tuple[int, int]:
         """The two axes of the image that a slice has."""
         first, second = (k for k in range(len(self.grid.shape)) if k != self.axis)
@@ -125,7 +132,7 @@ def _limits(scan: LoadedImage, settings: Settings) -> tuple[float, float]:
     try:
         ends = limits(raw, settings.intensity, settings.window)
     except FlatImage as error:
-        raise FlatImage(f"{scan.where}: {error}; check the file and the intensity rule") from error
+        raise FlatImage(f"{scan.where}: {error}; check the file, or choose another --intensity or --window") from error
     spread = int(raw.max()) - int(raw.min()) if raw.dtype.kind in "iu" else None
     sums = np.zeros(2)
     for part in _parts(raw):

@@ -1,5 +1,6 @@
 """What a person's path to segment means: files, frames of files, folders of images, and DICOM series. No torch here."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,10 @@ class Query:
     def frames(self, only: int | None = None) -> list[int | None]:
         """The frames of the file; [None] for a file of one image. Raises ImageError if there is no frame `only`."""
         count = 1 if self.series is not None else frame_count(self.path)
+        if only is not None and count == 1:
+            raise ImageError("is a single image, without frames", str(self.path), "leave out --frame")
         if only is not None and not 0 <= only < count:
-            raise ImageError(f"has {count} frames, numbered from 0; frame {only} is wanted", str(self.path))
+            raise ImageError(f"has no frame {only}; its frames are 0 to {count - 1}", str(self.path))
         if count == 1:
             return [None]
         return [only] if only is not None else list(range(count))
@@ -72,6 +75,7 @@ def find_queries(paths: Sequence[Path]) -> list[Query]:
     found = list[Query]()
     for path in paths:
         found += _in_folder(path) if path.is_dir() else [Query(path, stem(path))]
+    found = list({(query.path, query.files): query for query in found}.values())  # as in `--images new new/*.png`
     missing = [str(query.path) for query in found if not query.path.exists()]
     if missing:
         raise ImageError(f"no such file: {', '.join(missing)}")
@@ -83,20 +87,26 @@ def find_queries(paths: Sequence[Path]) -> list[Query]:
         ", ".join(str(query.path) for query in found if query.name == name) for name, n in names.items() if n > 1
     )
     if clashes:
-        raise ImageError(f"results are named after the images, and these share a name: {clashes}; run them separately")
+        raise ImageError(
+            f"results are named after the images, and these share a name: {clashes};"
+            " segment them in separate runs, each with its own --output"
+        )
     return found
 
 
-def left_out(paths: Sequence[Path], queries: Sequence[Query]) -> list[str]:
+def left_out(paths: Sequence[Path], queries: Sequence[Query], own: Sequence[Path] = ()) -> list[str]:
     """For each folder among the paths, a sentence on the entries directly in it that look like images but are not read.
 
-    These are broken links, folders that are named like files, and files of unknown formats. Text and files that belong
-    to another one of the same name, as .raw to .mhd, are not told.
+    These are broken links, folders with images, folders that are named like files, and files of unknown formats. Text
+    and files that belong to another one of the same name, as .raw to .mhd, are not told, nor are the folders `own`.
     """
     read, names = {file for query in queries for file in (query.path, *query.files)}, {query.name for query in queries}
+    read |= {parent for query in queries for parent in query.path.parents}
+    known_folders = {os.path.realpath(path) for path in own}
     sentences = list[str]()
     for folder in filter(Path.is_dir, paths):
         aside = [path for path in sorted(folder.iterdir()) if path not in read and not path.name.startswith(".")]
+        aside = [path for path in aside if os.path.realpath(path) not in known_folders]
         reasons = [f"{path.name} ({reason})" for path in aside if (reason := _why_not_read(path, names))]
         if reasons:
             more = f" and {len(reasons) - LISTED} more" if len(reasons) > LISTED else ""
@@ -108,9 +118,11 @@ def left_out(paths: Sequence[Path], queries: Sequence[Query]) -> list[str]:
 def _why_not_read(path: Path, names: set[str]) -> str:
     """The reason; empty for what nobody would take for an image."""
     if path.is_dir():
-        return "a folder" if ending_of(path.name) else ""
+        return "a folder" if ending_of(path.name) else "a folder with images" if images_in(path) else ""
     if not path.exists():
         return "a link to nothing"
+    if is_dicom(path):
+        return "" if path.name.upper() == "DICOMDIR" else "DICOM without an image, as a segmentation or a report"
     if ending_of(path.name) or path.suffix.lower() in NO_IMAGES or path.stem in names:
         return ""
     return "an unknown format"
@@ -122,13 +134,18 @@ def _in_folder(folder: Path) -> list[Query]:
     masks = [file.name for file in inside if is_mask_name(stem(file)) and bare(stem(file)) in names - {stem(file)}]
     if masks and len(inside) > 1:
         raise ImageError(
-            f"{folder}: {', '.join(masks)} look like masks of other images in this folder; list the images one by one"
+            f"{folder}: holds what look like masks of its images: {', '.join(masks[:LISTED])}; move them to another"
+            " folder, or name the images one by one"
         )
     found = [Query(path, stem(path)) for path in inside]
     if holds_dicom(folder) or not inside:
         found += _series(folder)
     if not found:
-        raise ImageError(f"{folder}: no images found (looked for {', '.join(ENDINGS)}, and DICOM files in its folders)")
+        inner = [str(path) for path in sorted(folder.iterdir()) if path.is_dir() and images_in(path)]
+        hint = f"; to segment those in its folders: --images {' '.join(inner[:LISTED])}" if inner else ""
+        raise ImageError(
+            f"{folder}: no images found (looked for {', '.join(ENDINGS)}, and DICOM files in its folders){hint}"
+        )
     return found
 
 

@@ -24,14 +24,22 @@ def digest(parts: Iterable[str | Path]) -> str:
     return whole.hexdigest()
 
 
-def earlier_results(output: Path) -> dict[str, Result]:
-    """The finished results of the report in the output folder, by their digests; none if it cannot be read."""
+def earlier_report(output: Path) -> dict[str, Any]:
+    """The report in the output folder; empty if there is none, or if it cannot be read."""
     path = output / "report.json"
     if not path.is_file() or path.stat().st_size > LARGEST:
         return {}
     try:
-        entries: Any = json.loads(path.read_text(encoding="utf-8"))["results"]
-        results = [_result(entry) for entry in entries]
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def earlier_results(report: Mapping[str, Any]) -> dict[str, Result]:
+    """The finished results of a report, by their digests; none if they cannot be read."""
+    try:
+        results = [_result(entry) for entry in report["results"]]
     except (ValueError, KeyError, TypeError):  # of another version, or not a report: everything is done again
         return {}
     return {result.digest: result for result in results if result.error is None and _is_whole(result)}

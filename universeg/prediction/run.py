@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,18 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from universeg import __version__
-from universeg.base.console import say
-from universeg.imageio.image import ImageError, LoadedImage
+from universeg.base.console import say, warn
+from universeg.imageio.image import LoadedImage
 from universeg.imageio.load import read_colours
 from universeg.imageio.segmentation_object import check_source
-from universeg.model.registry import weights_path
+from universeg.imageio.write import format_like
 from universeg.prediction.check.query_doctor import QueryDoctor, answer_findings
 from universeg.prediction.check.show import summary
-from universeg.prediction.config import PredictConfig
+from universeg.prediction.inputs import Inputs
 from universeg.prediction.label_files import write_label_files
 from universeg.prediction.overlay import ExamplePanels, overlay
-from universeg.prediction.pairing import Pair, find_pairs
 from universeg.prediction.preprocess import preprocess
-from universeg.prediction.queries import Query, find_queries, left_out
+from universeg.prediction.queries import Query
 from universeg.prediction.report.check_report import show_check
 from universeg.prediction.report.csv_file import write_csv
 from universeg.prediction.report.html import Page, write_html
@@ -35,40 +33,32 @@ from universeg.prediction.report.preview import picture_preview, volume_preview,
 from universeg.prediction.report.result import Result
 from universeg.prediction.report.table import show
 from universeg.prediction.results import result_labels, write_result
-from universeg.prediction.resume import digest, earlier_results
 from universeg.prediction.segmentation import Segmentation, what_stays_empty
 from universeg.prediction.task import Task, prepared_task, progress_on
 from universeg.prediction.task_pack.use import with_pack_names
 from universeg.standardise.normalise import limits
 
+LOOKED_AT = (10, 20, 50)  # images, after which they are compared with the examples as a whole, as at the end
 REPORT_EVERY = 10.0  # seconds between updates of report.json, so that a killed run can continue
 
 
-def run(config: PredictConfig) -> list[Result]:
+def run(inputs: Inputs, console: Console) -> list[Result]:
     """Segment every query and write the results. A query that cannot be used gets an `error`; the others continue.
 
-    With `config.checks.check`, only the examples are checked. Raises ValueError or OSError if nothing can be done: no
-    usable support set, weights or output folder.
+    With `checks.check`, only the examples are checked. Raises ValueError or OSError if nothing can be done: no usable
+    support set or weights.
     """
-    if not config.images and not config.checks.check:
-        raise ValueError("give at least one image to segment: --images FILE; or --check, to check the examples only")
-    console = Console(stderr=True)
-    pairs = find_pairs(config.support, config.support_masks, lambda line: _warn(console, "support", [line]))
-    queries = [] if config.checks.check else find_queries(config.images)
-    _warn(console, "images", left_out(config.images, queries))
-    _keep_apart(config, pairs, queries)
-    for pair in pairs if config.verbose else []:
-        say(console, f"pair: {pair.image} with {', '.join(map(str, pair.masks))}")
-    task = prepared_task(config, pairs, console)
+    config = inputs.config
+    task = prepared_task(config, inputs.pairs, console)
     if config.checks.check:
         show_check(task.config, task.checkup, task.segmenter.examples.labels)
         return []
-    _warn(console, "support", task.warnings)
+    warn(console, "support", task.warnings)
     if task.checkup.estimate is not None and not config.quiet:
         say(console, summary(task.checkup.estimate))
-    work = _Work(task, console)
+    work = _Work(inputs, task, console)
     try:
-        work.all(queries)
+        work.all(inputs.queries)
     finally:  # also after Ctrl-C: what is finished is kept
         work.write(whole=True)
     if config.json:
@@ -81,15 +71,12 @@ def run(config: PredictConfig) -> list[Result]:
 class _Work:
     """All queries of one run, and what has been done of them."""
 
-    def __init__(self, task: Task, console: Console) -> None:
-        self.config, self.pairs, self.segmenter, self.console = task.config, task.pairs, task.segmenter, console
+    def __init__(self, inputs: Inputs, task: Task, console: Console) -> None:
+        self.inputs, self.config, self.segmenter, self.console = inputs, task.config, task.segmenter, console
         self.common, self.checkup = task.warnings, task.checkup
         self.doctor = QueryDoctor(task.segmenter.examples.images)
         self.panels = ExamplePanels(task.segmenter.examples.images)
         self.results = list[Result]()
-        files = _support_files(task.pairs)
-        self.task = digest([*map(str, _told(task.config)), weights_path(task.config.weights), *files])
-        self.earlier = {} if task.config.overwrite else earlier_results(task.config.output)
         self.told = set[str]()
         self.written = time.monotonic()
 
@@ -99,6 +86,8 @@ class _Work:
             for query in queries:
                 self.results.append(self.one(query, progress))
                 progress.advance(bar)
+                if len(self.doctor.seen) in LOOKED_AT or query is queries[-1]:
+                    self._look_at_all()
                 if time.monotonic() - self.written > REPORT_EVERY:
                     self.write()
 
@@ -106,9 +95,9 @@ class _Work:
         """The result of one query, made now or by an earlier run; or why there is none."""
         began = time.monotonic()
         try:
-            of_input = digest([self.task, str(query.path), *query.files])
-            if of_input in self.earlier:
-                return self.earlier[of_input]
+            of_input = self.inputs.digest_of(query)
+            if of_input in self.inputs.earlier:
+                return self.inputs.earlier[of_input]
             result = replace(self._segmented(query, progress), digest=of_input)
         except (ValueError, OSError, MemoryError) as error:
             about = (
@@ -117,16 +106,26 @@ class _Work:
             return Result(str(query.path), error=about)
         new = [warning for warning in result.warnings if warning not in self.told]
         self.told |= {*new}
-        _warn(self.console, query.path.name, new)
+        warn(self.console, query.name if query.series is not None else query.path.name, new)
         if self.config.verbose:
             say(self.console, f"{query.path}: {time.monotonic() - began:.1f} s")
         return replace(result, warnings=(*self.common, *result.warnings))
+
+    def _look_at_all(self) -> None:
+        """Say once what is odd about the images as a whole."""
+        found = [str(one) for one in self.doctor.together() if str(one) not in self.common]
+        warn(self.console, "images", found)
+        self.common = (*self.common, *found)
+        self.results = [
+            result if result.error else replace(result, warnings=tuple(dict.fromkeys([*found, *result.warnings])))
+            for result in self.results
+        ]
 
     @property
     def report(self) -> dict[str, Any]:
         """What report.json holds."""
         config, labels = self.config, self.segmenter.examples.labels
-        report = report_of(config.weights, config.settings, self.pairs, self.results, labels, self.checkup)
+        report = report_of(config.weights, config.settings, self.inputs.pairs, self.results, labels, self.checkup)
         return dict(with_pack_names(report, config))
 
     def write(self, whole: bool = False) -> None:
@@ -150,6 +149,7 @@ class _Work:
         numbers, bar = query.frames(config.frame), progress.add_task(f"  {query.path.name}", visible=False)
         for frame in numbers:
             scan = query.load(frame, config.settings.channel)
+            format_like(scan, len(numbers), "auto" if config.format == "seg" else config.format)  # or ends the work
             prepared = preprocess(scan, config.settings)
             found += [str(finding) for finding in self.doctor.findings(prepared) if str(finding) not in found]
             slices = len(numbers) * len(prepared.images)
@@ -192,42 +192,3 @@ class _Work:
             return picture_preview(own.values, numbers, colours)
         ends = limits(scan.values, self.config.settings.intensity, self.config.settings.window)
         return volume_preview(scan.values, numbers, axis, scan.spacing, ends, colours)
-
-
-def _keep_apart(config: PredictConfig, pairs: Sequence[Pair], queries: Sequence[Query]) -> None:
-    """Refuse to write into an input folder, where a result could replace a person's own file or be taken for one."""
-    output = config.output.resolve()
-    files = [path for query in queries for path in query.files] + [*_support_files(pairs)]
-    folders = {path.resolve().parent for path in files} | {config.support.resolve()}
-    folders |= {path.resolve() for path in config.images if path.is_dir()}
-    if output in folders or config.support.resolve() in output.parents:
-        raise ImageError(f"{config.output}: is the folder of the input images or masks; choose another for the results")
-
-
-def _support_files(pairs: Sequence[Pair]) -> Iterator[Path]:
-    for pair in pairs:
-        for path in (pair.image, *pair.masks):
-            yield from sorted(path.iterdir()) if path.is_dir() else [path]
-
-
-def _told(config: PredictConfig) -> list[object]:
-    """All that a result depends on beside files."""
-    settings = asdict(replace(config.settings, device="auto")) | asdict(config.effort) | asdict(config.cleaning)
-    names = config.labels.read_text(errors="replace") if config.labels else ""
-    return [
-        __version__,
-        settings,
-        asdict(config.checks),
-        config.save_uncertainty,
-        config.save_consistency,
-        config.format,
-        config.frame,
-        config.save_probabilities,
-        names,
-    ]
-
-
-def _warn(console: Console, name: str, found: Sequence[str]) -> None:
-    """Warnings are shown even when quiet."""
-    for warning in found:
-        say(console, f"warning: {name}: {warning}")

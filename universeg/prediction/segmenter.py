@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from universeg.base.rng import rng_for
 from universeg.imageio.image import ImageError
+from universeg.prediction.ensemble import check_ensemble, draws
 from universeg.prediction.examples import Examples
 from universeg.prediction.planes import nearest_slices
 from universeg.prediction.preprocess import PreparedImage
@@ -137,23 +137,6 @@ class Segmenter:
             )
         if first.axis != query.axis:
             raise ImageError(f"{query.name}: its slices lie along axis {query.axis}, those of the support {first.axis}")
-
-
-def draws(count: int, settings: Settings) -> list[NDArray[np.intp]]:
-    """For each member of the ensemble, the indices of the support images that it sees; the same for every query."""
-    if count <= settings.support_size:
-        return [np.arange(count)]
-    generators = (rng_for("predict", "support", settings.seed, member) for member in range(settings.ensemble))
-    return [np.sort(rng.choice(count, settings.support_size, replace=False)) for rng in generators]
-
-
-def check_ensemble(count: int, settings: Settings) -> None:
-    """Raise ImageError for an ensemble whose members would all be the same."""
-    if settings.ensemble > 1 and count <= settings.support_size:
-        raise ImageError(
-            f"an ensemble needs more support images ({count}) than --support-size ({settings.support_size});"
-            " make --support-size smaller, or leave out --ensemble"
-        )
 
 
 def _kind(entry: PreparedImage) -> str:

@@ -78,14 +78,20 @@ def resized(mask: LoadedImage, shape: tuple[int, ...]) -> LoadedImage:
     return replace(mask, values=mask.values[np.ix_(rows, columns)])
 
 
+def _remedy(image: LoadedImage, mask: LoadedImage) -> str:
+    """What to do about a mask of another shape."""
+    if not image.is_volume and mask.values.shape == image.values.shape[::-1]:
+        return " the mask is turned or transposed; save it as its image is"
+    fix = ", or use universeg predict --fix, which resizes it" if is_resized(image, mask) else ""
+    return f" save the mask at the size of its image{fix}"
+
+
 def check_pair(image: LoadedImage, mask: LoadedImage) -> None:
     """Raise ImageError unless image and mask are on one grid."""
     if image.values.shape != mask.values.shape:
         raise ImageError(
             f"{image.where} has shape {image.values.shape} and its mask {mask.where} {mask.values.shape};"
-            " save the mask at the size of its image"
-            + ", or use universeg predict --fix, which resizes it"
-            * is_resized(image, mask)
+            + _remedy(image, mask)
         )
     if grid_distance(image, mask) > SAME_GRID:
         raise ImageError(

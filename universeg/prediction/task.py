@@ -18,14 +18,14 @@ from universeg.prediction.check.reading import Checked, fixed, read_examples
 from universeg.prediction.check.support_doctor import support_findings
 from universeg.prediction.check.trial_doctor import trial_findings
 from universeg.prediction.config import PredictConfig
-from universeg.prediction.doubts import how_volumes_are_used
+from universeg.prediction.doubts import how_volumes_are_used, without_effect
 from universeg.prediction.effort import improved, with_detail
 from universeg.prediction.examples import Examples, load_examples
 from universeg.prediction.label_files import known_labels
 from universeg.prediction.labels import Label, colour
 from universeg.prediction.pairing import Pair
 from universeg.prediction.predict import as_trained, ready
-from universeg.prediction.segmenter import Segmenter, check_ensemble
+from universeg.prediction.segmenter import Segmenter
 from universeg.prediction.settings import Channel, Settings
 
 STARTED = Processors.now()
@@ -51,14 +51,16 @@ def prepared_task(config: PredictConfig, pairs: Sequence[Pair], console: Console
 
     Raises ValueError or OSError if the examples or the weights cannot be used.
     """
-    check_ensemble(len(pairs), config.settings)  # refuses an impossible ensemble before the work begins
     size = as_trained(config.settings, config.weights).size
     config = replace(config, settings=with_detail(replace(config.settings, size=size), config.effort))
     network = ready(config.weights, config.settings.device)
+    given = config.settings
     if config.settings.channel == "best":
         config = replace(config, settings=_with_best_channel(network, config, pairs, console))
     read = read_examples(_sources(pairs), lambda sources: _examples(config, pairs, sources), config.checks.fix)
     examples, quiet = read.examples, config.quiet or config.json
+    for line in without_effect(given, config.save_consistency, examples):
+        say(console, f"warning: {line}")
     if examples.plane is not None:
         config = replace(config, settings=replace(config.settings, axis=examples.plane.axis))
     for line in [] if config.quiet else how_volumes_are_used(examples):

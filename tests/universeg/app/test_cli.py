@@ -1,5 +1,6 @@
 """The command: what it says, and what it needs."""
 
+import subprocess
 import sys
 
 import pytest
@@ -33,11 +34,16 @@ def test_mistakes_are_sentences(args, message, capsys, tmp_path, monkeypatch):
     assert message in capsys.readouterr().err
 
 
-def test_without_the_extra_it_is_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(SystemExit):
-        main([str(write_pictures(tmp_path, 1))])
-    assert "pip install 'universeg[app]'" in capsys.readouterr().err
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "filelock"])
+def test_without_the_extra_the_help_is_shown_and_the_extra_is_named(tmp_path, package):
+    write_pictures(tmp_path, 1)
+    code = "import sys; sys.modules[sys.argv.pop(1)] = None; from universeg.app.cli import main; main()"
+    command = [sys.executable, "-c", code, package]
+    helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False)
+    assert helped.returncode == 0, helped.stderr
+    refused = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert refused.stderr.startswith(f"universeg-app: this needs the extra app ({package}")
+    assert refused.stderr.endswith("is missing): pip install 'universeg[app]'\n")
 
 
 def test_a_taken_port_is_said_if_no_other_is_free(monkeypatch):

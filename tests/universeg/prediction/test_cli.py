@@ -12,8 +12,8 @@ import universeg
 from universeg.imageio.image import ImageError
 from universeg.model import ModelConfig, UniverSeg, save_model
 from universeg.prediction.cli import main
+from universeg.prediction.ensemble import check_ensemble, draws
 from universeg.prediction.predict import predict
-from universeg.prediction.segmenter import check_ensemble, draws
 from universeg.prediction.settings import Settings
 
 RNG = np.random.default_rng(1)
@@ -232,11 +232,15 @@ def test_warnings_are_told_and_reported(people, stand_in, capsys):
         (("--ensemble", "2"), "make --support-size smaller, or leave out --ensemble"),
         (("-w", "gone.safetensors"), "gone.safetensors: no such file"),
         (("-s", "gone"), "gone: no such folder"),
+        (("-s", "w.safetensors"), "w.safetensors: is a file; the support set is a folder"),
+        (("--frame", "1", "-i", "new/a.png"), "new/a.png: is a single image, without frames; leave out --frame"),
+        (("-w", "junk.safetensors"), "junk.safetensors is not a readable .safetensors file"),
         (("--device", "nonsense"), "try --device cpu"),
         (("--size", "33"), "multiples of 2"),
     ],
 )
 def test_errors_are_one_message_and_status_1(people, capsys, more, message):
+    (people / "junk.safetensors").write_text("junk")
     with pytest.raises(SystemExit) as exit_:
         command(*more)
     assert exit_.value.code == 1
@@ -250,6 +254,25 @@ def test_pictures_and_volumes_do_not_mix(people, stand_in, capsys):
     with pytest.raises(SystemExit):
         command(images="v.nii.gz")
     assert "v.nii.gz: the image is a volume, the support images are pictures" in capsys.readouterr().err
+
+
+def test_a_support_set_of_pictures_and_volumes_is_refused_with_names(people, capsys):
+    values = example((40, 60))[0][..., None] * np.ones((1, 1, 8), np.uint8)
+    nib.save(nib.Nifti1Image(values, np.eye(4)), people / "support/v.nii.gz")
+    nib.save(nib.Nifti1Image((values > 130).astype(np.uint8), np.eye(4)), people / "support/v_mask.nii.gz")
+    for number in range(5):
+        (people / f"support/{number}.png").rename(people / f"support/{number}_mask.png")
+    with pytest.raises(SystemExit):
+        command()
+    said = "the support set has pictures (support/0.bmp and 4 more) and volumes (support/v.nii.gz); use one kind"
+    assert said in capsys.readouterr().err
+
+
+def test_a_mask_that_is_transposed_says_so():
+    images, masks = examples(3)
+    masks[1] = masks[1].T
+    with pytest.raises(ImageError, match=r"support mask 2 \(60, 40\); the mask is turned or transposed; save it as"):
+        predict(example()[0], images, masks, MeanMask(), SMALL)
 
 
 def test_help_teaches(capsys):

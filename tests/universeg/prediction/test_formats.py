@@ -149,7 +149,7 @@ def test_a_frame_that_is_not_there(place, capsys):
     writers.nifti(place / "q.nii.gz", np.stack([ball()[0]] * 2, -1))
     with pytest.raises(SystemExit):
         segment("q.nii.gz", "vols", "--frame", "2")
-    assert "q.nii.gz: has 2 frames, numbered from 0; frame 2 is wanted" in capsys.readouterr().err
+    assert "q.nii.gz: has no frame 2; its frames are 0 to 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp", ".gif", ".ppm", ".tif"])

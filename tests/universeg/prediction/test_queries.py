@@ -27,7 +27,7 @@ def test_queries_are_files_and_folders(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["a.png", "a_mask.png"], "a_mask.png look like masks of other images"),
+        (["a.png", "a_mask.png"], "holds what look like masks of its images: a_mask.png; move them"),
         (["a.png", "a.bmp"], r"share a name: .*a\.bmp, .*a\.png"),
         (["a.txt"], "no images found"),
     ],
@@ -85,7 +85,26 @@ def test_reports_and_segmentations_among_dicom_files_are_left_out(tmp_path, kind
         del other.Rows, other.Columns, other.PixelData
     other.file_meta.MediaStorageSOPClassUID = other.SOPClassUID = kind
     other.save_as(tmp_path / "0.dcm")
-    assert [query.name for query in find_queries([tmp_path])] == ["1"]
+    (found,) = find_queries([tmp_path])
+    assert found.name == "1"
+    (told,) = left_out([tmp_path], [found])
+    assert "0.dcm (DICOM without an image, as a segmentation or a report)" in told
+
+
+def test_an_image_that_is_named_twice_is_segmented_once(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    found = find_queries([tmp_path, tmp_path / "b.png", tmp_path / "b.png"])
+    assert [query.name for query in found] == ["a", "b"]
+
+
+def test_images_in_inner_folders_alone_are_named_in_the_message(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").touch()
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(ImageError, match=rf"to segment those in its folders: --images {tmp_path}/a {tmp_path}/b$"):
+        find_queries([tmp_path])
 
 
 def test_what_looks_like_an_image_but_is_not_read_is_told(tmp_path):
@@ -97,5 +116,11 @@ def test_what_looks_like_an_image_but_is_not_read_is_told(tmp_path):
     [told] = left_out([tmp_path, tmp_path / "a.png"], find_queries([tmp_path]))
     entries = "c.webp (an unknown format), case.nii.gz (a folder), gone.png (a link to nothing), loop.png (a link"
     assert entries in told
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/x.png").touch()
+    [told] = left_out([tmp_path], find_queries([tmp_path]))
+    assert "more (a folder with images)" in told
+    [told] = left_out([tmp_path], find_queries([tmp_path]), [tmp_path / "more"])
+    assert "more" not in told, "a folder of results or examples is not told"
     assert ".png, " in told.rpartition("formats: ")[2]
     assert not any(name in told.partition(";")[0] for name in ("a.csv", "b.raw", ".hidden"))

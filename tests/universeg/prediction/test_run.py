@@ -98,6 +98,39 @@ def test_a_value_that_the_list_of_names_lacks_is_told(place, network, capsys):
     assert "has no name" not in capsys.readouterr().err
 
 
+def test_a_value_that_may_mark_what_nobody_labelled_is_told(place, network, capsys):
+    for path in (place / "support/masks").iterdir():
+        Image.fromarray(scene(values=(1, 255))[1]).save(path)
+    said = "the value 255 of the masks is taken as a structure; if it marks what nobody labelled, set it to 0"
+    command("-q")
+    assert said in capsys.readouterr().err
+    (place / "names.txt").write_text("1 left lung\n255 heart\n")
+    command("-q", "--labels", "names.txt")
+    command("-q", "--label", "1")
+    assert said not in capsys.readouterr().err
+
+
+def test_flags_that_change_nothing_are_told(place, network, capsys):
+    command("-q", "--axis", "1", "--propagate", "--channel", "red")
+    told = capsys.readouterr().err
+    assert "warning: --axis, --propagate: no effect, since the examples are pictures\n" in told
+    assert "warning: --channel red: no effect, since the examples are grey\n" in told
+    command("-q", "--size", "48")
+    assert "no effect" not in capsys.readouterr().err
+
+
+def test_a_format_that_cannot_hold_the_image_is_told_before_the_work(place, network, capsys):
+    for number in range(2):
+        image, mask = solid(seed=number)
+        volume(place / f"vols/imagesTr/{number}.nii.gz", image)
+        volume(place / f"vols/labelsTr/{number}.nii.gz", mask)
+    volume(place / "q.nii.gz", solid(seed=9)[0])
+    with pytest.raises(SystemExit):
+        command("-q", "--format", "png", images="q.nii.gz", support="vols")
+    assert "q.nii.gz: is a volume, which png cannot hold; use --format nifti" in capsys.readouterr().err
+    assert not network.shown
+
+
 @pytest.mark.slow
 def test_one_value_of_several_and_all_values_as_one(place, network):
     truth = scene()[1]
@@ -204,7 +237,8 @@ def test_colours_are_told_once_and_a_channel_can_be_chosen(place, network, capsy
         Image.fromarray(np.dstack([noise, grey, noise])).save(path)
     command("-q")
     told = capsys.readouterr().err
-    assert told.count("the network sees grey: of its colours the luminance") == 2, "once for examples, once for images"
+    said = "the picture has colours, and the network sees only its luminance; --channel chooses another"
+    assert told.count(said) == 2, "once for examples, once for images"
     command("-q", "--channel", "green")
     assert report()["settings"]["channel"] == "green"
 
@@ -253,7 +287,9 @@ def test_thick_slices_say_the_plane(place, network, capsys):
     assert agreement.min() < 0.6 < agreement.max() == 1
     assert agreement[6].mean() > agreement[2].mean(), "neighbours differ most where the structure begins"
     command("--axis", "2", images="q.nii.gz", support="vols", output="out2")
-    assert "slices are axial (--axis 2): as --axis says" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "slices are axial (--axis 2): as --axis says" in told
+    assert "no effect" not in told
 
 
 def test_propagation_shows_each_confident_slice_to_the_next(place, network):

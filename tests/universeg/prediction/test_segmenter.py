@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from universeg.imageio.image import LoadedImage
-from universeg.prediction.check.support_doctor import region_of
 from universeg.prediction.examples import load_examples
 from universeg.prediction.preprocess import preprocess
 from universeg.prediction.segmentation import winners
@@ -79,4 +78,4 @@ def test_a_mask_that_covers_part_of_its_volume_is_0_elsewhere():
 @pytest.mark.parametrize("shape", [(400, 1), (1, 400)])
 def test_a_strip_narrower_than_a_pixel_of_the_network_lies_somewhere(shape):
     image = preprocess(LoadedImage(RNG.random(shape), (1.0, 1.0)), SMALL)
-    assert region_of(image).any()
+    assert image.region.any()

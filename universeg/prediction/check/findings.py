@@ -6,7 +6,7 @@ from typing import Literal
 
 LISTED = 6  # names that a message lists
 
-Action = Literal["swap", "resize", "invert", "fill", "leave out"]
+Action = Literal["swap", "resize", "invert", "fill", "turn", "leave out"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Fix:
 
     action: Action
     examples: tuple[int, ...]  # numbers of the examples, from 0
+    turn: int = 0  # of masks: index in likeness.TURNS
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.says}; {self.remedy}" if self.remedy else self.says
+
+
+def about(name: str, says: str) -> str:
+    """The sentence with the name of an example before it; an image to segment has no name here."""
+    return f"{name}: {says}" if name else says
 
 
 def listed(names: Iterable[str]) -> str:

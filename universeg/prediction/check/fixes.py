@@ -9,7 +9,7 @@ from universeg.imageio.image import ImageError, LoadedImage
 from universeg.prediction.check.findings import Finding, Fix, count_of
 from universeg.prediction.check.leave_one_out import labels_of
 from universeg.prediction.check.mask_shape import filled, is_outline
-from universeg.prediction.check.support_doctor import region_of
+from universeg.prediction.check.mask_turn import turned
 from universeg.prediction.examples import MOST_LABELS, Examples
 from universeg.prediction.sources import ImageSource, MaskSource, is_resized, loaded_image, loaded_labels, resized
 
@@ -86,10 +86,12 @@ def fixed_examples(examples: Examples, findings: Sequence[Finding]) -> Examples:
                 images.pop(at, None)
             elif fix.action == "invert" and at in images:
                 image, value = images[at], examples.labels[0].value
-                outside = (labels_of(image) == 0) & region_of(image)
+                outside = (labels_of(image) == 0) & image.region
                 images[at] = replace(
                     image, labels=outside.astype(labels_of(image).dtype) * labels_of(image).dtype.type(value)
                 )
+            elif fix.action == "turn" and at in images:
+                images[at] = replace(images[at], labels=turned(labels_of(images[at]), fix.turn))
     return replace(examples, images=tuple(images.values()))
 
 
@@ -97,7 +99,8 @@ def _one_file(mask: MaskSource) -> ImageSource:
     if isinstance(mask, Sequence) and not isinstance(mask, str):
         if len(mask) != 1:
             raise ImageError(
-                "images and masks are exchanged, and some images have several masks; exchange them yourself"
+                "images and masks are exchanged, and some images have several masks, which --fix cannot exchange;"
+                " exchange the files"
             )
         return mask[0]
     return mask

@@ -132,10 +132,10 @@ def edge_fit(images: Sequence[Grey], masks: Sequence[Mask]) -> Floats:
 
     A mask that belongs to an image follows its edges, whatever the structure looks like.
     """
-    strengths = [_edge_ranks(image) for image in images]
-    borders = [_border(mask) for mask in masks]
+    strengths = [edge_ranks(image) for image in images]
+    borders = [border(mask) for mask in masks]
     return np.array(
-        [[float(strength[border].mean()) if border.any() else 0.5 for border in borders] for strength in strengths]
+        [[float(strength[line].mean()) if line.any() else 0.5 for line in borders] for strength in strengths]
     )
 
 
@@ -231,7 +231,7 @@ def _texture(image: Grey) -> Floats:
     return shares
 
 
-def _edge_ranks(image: Grey) -> Floats:
+def edge_ranks(image: Grey) -> Floats:
     """The rank of each pixel's gradient in the image, from 0 to 1."""
     strength = np.hypot(*np.gradient(_box(image))).ravel()
     ranks = np.empty(strength.size)
@@ -239,8 +239,9 @@ def _edge_ranks(image: Grey) -> Floats:
     return ranks.reshape(image.shape)
 
 
-def _border(mask: Mask) -> Mask:
-    border = np.zeros_like(mask)
-    border[:, 1:] |= mask[:, 1:] != mask[:, :-1]
-    border[1:] |= mask[1:] != mask[:-1]
-    return border
+def border(mask: Mask) -> Mask:
+    """The pixels at the border of a mask (S, S)."""
+    line = np.zeros_like(mask)
+    line[:, 1:] |= mask[:, 1:] != mask[:, :-1]
+    line[1:] |= mask[1:] != mask[:-1]
+    return line

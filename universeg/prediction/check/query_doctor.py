@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from universeg.prediction.check import likeness
 from universeg.prediction.check.findings import Finding, listed
+from universeg.prediction.check.framing import framing_findings
 from universeg.prediction.check.leave_one_out import labels_of
 from universeg.prediction.check.support_doctor import image_findings, look_of, middle
+from universeg.prediction.check.zoom import Views, zoom_findings
 from universeg.prediction.preprocess import PreparedImage
 
 INVERTED = -0.3  # below this mean correlation with the support, the contrast is probably inverted
@@ -27,6 +29,7 @@ class QueryDoctor:
         self.support = support
         self.planes = [middle(image) for image in support]
         self.looks = [look_of(image) for image in support]
+        self.seen = dict[str, Views]()  # of each image with the contrast of the examples, by name; of a film one frame
 
     def findings(self, query: PreparedImage) -> list[Finding]:
         """What is probably wrong with an image, found before it is segmented."""
@@ -40,15 +43,26 @@ class QueryDoctor:
             found.append(Finding(f"{says}, so its result says nothing about new images"))
         if query.two_levels:
             found.append(Finding("this image has only two intensities", "check that it is not a mask"))
-        odd = [] if same else [*self._format(query), *self._colours(query)]
+        framing = framing_findings("", query, self.support)
+        odd = [] if same else [*self._format(query), *framing, *self._colours(query)]
+        look = look_of(query)
         if not odd and not same:
-            odd = image_findings("this image", look_of(query), self.looks, query.axis is not None)
+            odd = image_findings("", look, self.looks, query.axis is not None)
         odd = odd[:1]
         like = float(np.mean([_correlation(plane, other) for other in self.planes]))
         if not odd and like < INVERTED:
             says = f"the contrast looks inverted relative to the support set (mean correlation {like:.2f})"
             odd = [Finding(says, "check whether dark and bright are exchanged")]
+        inverted = like < INVERTED or likeness.contrast_is_inverted(look, self.looks)
+        views = None if same or inverted else _views(query)
+        if views is not None:
+            self.seen.setdefault(query.name, views)
         return [*found, *odd]
+
+    def together(self) -> list[Finding]:
+        """What is probably wrong with the images so far as a whole."""
+        own = [views for image in self.support if (views := _views(image)) is not None]
+        return zoom_findings([*self.seen.values()], own)
 
     def _format(self, query: PreparedImage) -> list[Finding]:
         """Of a picture: whether it is upright where all examples lie on their side, or the reverse."""
@@ -92,6 +106,10 @@ def answer_findings(winners: NDArray[np.uint8], support: Sequence[PreparedImage]
         what = "larger" if size > usual else "smaller"
         return [_size(size, f"{np.exp(off):.1f} times {what} than is usual in the examples ({usual:.2%})")]
     return []
+
+
+def _views(image: PreparedImage) -> Views | None:
+    return Views.of(middle(image), image.region)
 
 
 def _size(size: float, beside: str) -> Finding:

@@ -15,6 +15,7 @@ DONE = {
     "resize": "resized the mask to the size of its image",
     "invert": "exchanged inside and outside",
     "fill": "filled the outlines",
+    "turn": "turned or mirrored the masks",
     "leave out": "left out copies",
 }
 

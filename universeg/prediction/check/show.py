@@ -14,7 +14,6 @@ from universeg.base.contact_sheet import Panel, outlined, sheet
 from universeg.prediction.check.checkup import Checkup
 from universeg.prediction.check.findings import Finding
 from universeg.prediction.check.leave_one_out import Estimate, Trial, labels_of
-from universeg.prediction.check.support_doctor import region_of
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 SIDE, IN_A_ROW, MOST = 180, 6, 36  # of the picture: pixels of a panel, panels in a row, panels
@@ -89,7 +88,7 @@ def example_picture(trial: Trial, side: int = SIDE) -> Image.Image:
     """An example with the outlines of its mask, and of what the others make of it."""
     masks = labels_of(trial.query) != 0
     row = int(masks.sum(axis=(1, 2)).argmax())
-    region = region_of(trial.query)
+    region = trial.query.region
     grey = _upright(trial, trial.query.images[row], region)
     mask, answer = (_upright(trial, marks[row], region) for marks in (masks, trial.winners != 0))
     return outlined(grey, {"mask": mask, "answer": answer}, side)

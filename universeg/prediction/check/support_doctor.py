@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from universeg.base.rng import rng_for
 from universeg.imageio.image import ImageError
 from universeg.prediction.check import likeness
-from universeg.prediction.check.findings import Finding, Fix, count_of, listed
+from universeg.prediction.check.findings import Finding, Fix, about, count_of, listed
+from universeg.prediction.check.framing import framing_of_examples
 from universeg.prediction.check.leave_one_out import central, labels_of
 from universeg.prediction.check.mask_shape import Coverage, Mask
+from universeg.prediction.check.mask_turn import mask_turn
+from universeg.prediction.check.two_contrasts import two_contrasts
 from universeg.prediction.examples import Examples
 from universeg.prediction.preprocess import PreparedImage
 
@@ -26,7 +29,8 @@ LEAST_FOR_UNLIKE = 6  # other images, to say that one is unlike them: fewer say 
 def support_findings(examples: Examples) -> list[Finding]:
     """What is probably wrong, the worst first; raises ImageError if all masks are empty or full."""
     _refuse_full(examples)
-    found = [*_empty(examples), *_inverted(examples), *_orders(examples), *_odd_images(examples), *_copies(examples)]
+    found = [*_empty(examples), *_inverted(examples), *(_turned(examples) or _orders(examples))]
+    found += [*framing_of_examples(examples.images), *_odd_images(examples), *_copies(examples)]
     found += [Finding(note) for note in examples.notes]
     if len(examples.images) == 1:
         found.append(Finding("a single example cannot be checked, and results vary with it", "label a few more images"))
@@ -45,16 +49,9 @@ def _notes(examples: Examples) -> list[Finding]:
     ]
 
 
-def region_of(image: PreparedImage) -> Mask:
-    """Where the image lies in the network's square: (S, S). The rest is padding. A strip has at least one line."""
-    shares = (image.grid.mask_weights[axis].sum(axis=1) for axis in image.plane_axes)
-    first, second = (share >= min(0.5, share.max()) for share in shares)
-    return np.asarray(first[:, None] & second[None])
-
-
 def look_of(image: PreparedImage) -> likeness.Look:
     """What is compared of a picture, or of the middle slice of a volume."""
-    return likeness.Look.of(middle(image), region_of(image))
+    return likeness.Look.of(middle(image), image.region)
 
 
 def middle(image: PreparedImage) -> NDArray[np.uint8]:
@@ -112,7 +109,7 @@ def _inverted(examples: Examples) -> list[Finding]:
     """Masks that mark the outside. Of several structures, none is checked: one may be the background."""
     if len(examples.labels) > 1:
         return []
-    coverages = [Coverage.of(central_mask(image), region_of(image)) for image in examples.images]
+    coverages = [Coverage.of(central_mask(image), image.region) for image in examples.images]
     inverted = [
         at for at, coverage in enumerate(coverages) if coverage.looks_inverted and coverage.share <= MOST_MARKED
     ]
@@ -126,6 +123,19 @@ def _inverted(examples: Examples) -> list[Finding]:
     why = f"they mark {share:.0%} of the image and nearly all of its border{beside}"
     remedy = "exchange inside and outside in these masks (0 is outside)"
     return [Finding(f"{says}: {why}", remedy, Fix("invert", tuple(inverted)))]
+
+
+def _turned(examples: Examples) -> list[Finding]:
+    """Masks that lie on their images only after all of them are turned or mirrored."""
+    images = examples.images
+    masks, regions = [central_mask(image) for image in images], [image.region for image in images]
+    turn = mask_turn([central(image) for image in images], masks, regions)
+    if not turn:
+        return []
+    says = "the masks do not lie on what they mark: they look turned or mirrored against their images"
+    if images[0].axis is None:
+        says += f"; {likeness.TURNS[turn]} they follow the edges much better"
+    return [Finding(says, "save the masks as the images are", Fix("turn", tuple(range(len(images))), turn))]
 
 
 def _orders(examples: Examples) -> list[Finding]:
@@ -165,11 +175,14 @@ def masks_follow_edges(examples: Examples) -> bool:
 
 def _odd_images(examples: Examples) -> list[Finding]:
     """Images whose grey levels, texture or orientation differ from those of all others."""
-    images = examples.images
+    images, found = examples.images, list[Finding]()
     if len(images) < LEAST_FOR_LIKENESS:
         return []
     looks = [look_of(image) for image in images]
-    found = list[Finding]()
+    if few := two_contrasts(looks):
+        names = listed(_short(images[at]) for at in few)
+        says = f"the examples are of two kinds, with dark and bright exchanged: {names} against the other"
+        return [Finding(f"{says} {len(images) - len(few)}", "use examples of the kind of the images to segment")]
     for at, image in enumerate(images):
         found += image_findings(_short(image), looks[at], looks[:at] + looks[at + 1 :], image.axis is not None)
     kinds = Counter(one.remedy for one in found)
@@ -178,25 +191,25 @@ def _odd_images(examples: Examples) -> list[Finding]:
 
 
 def image_findings(name: str, look: likeness.Look, others: Sequence[likeness.Look], volume: bool) -> list[Finding]:
-    """What differs between an image and all others; at most one finding.
+    """What differs between an image and all others; at most one finding. The name is empty for an image to segment.
 
     Of a slice of a volume up and left depend on the program that shows it, so no turn is named.
     """
     if likeness.contrast_is_inverted(look, others):
         remedy = "invert its grey levels, or use examples of its kind"
-        return [Finding(f"{name}: dark and bright look exchanged against the examples", remedy)]
+        return [Finding(about(name, "dark and bright look exchanged against the examples"), remedy)]
     turned = likeness.turn(look, others)
     if turned:
-        says = f"{name}: looks turned or mirrored"
+        says = "looks turned or mirrored"
         says += " against the examples" if volume else f"; {likeness.TURNS[turned]} it is much more like the examples"
-        return [Finding(says, "save it in the orientation of the examples")]
+        return [Finding(about(name, says), "save it in the orientation of the examples")]
     if likeness.lies_across(look, others):
-        says = f"{name}: looks turned by 90 degrees; its edges run across those of the examples"
-        return [Finding(says, "save it in the orientation of the examples")]
+        says = "looks turned by 90 degrees; its edges run across those of the examples"
+        return [Finding(about(name, says), "save it in the orientation of the examples")]
     far = likeness.unlikeness(look, others)
     if len(others) >= LEAST_FOR_UNLIKE and far > likeness.UNLIKE:
-        says = f"{name}: its grey levels and texture are unlike the examples ({far:.1f}; usual is below 2)"
-        return [Finding(says, "use examples of the same device, stain, contrast and zoom")]
+        says = f"its grey levels and texture are unlike the examples ({far:.1f}; usual is below 2)"
+        return [Finding(about(name, says), "use examples of the same device, stain, contrast and zoom")]
     return []
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from universeg.prediction.check.findings import Finding, Fix
 from universeg.prediction.check.leave_one_out import Estimate, Trial, labels_of
-from universeg.prediction.check.support_doctor import region_of
 
 LEAST_TRIALS = 4  # to say that one disagrees with the others
 LEAST_DROP = 25.0  # Dice below the median of the others, for an example that disagrees
@@ -27,7 +26,8 @@ def trial_findings(estimate: Estimate) -> list[Finding]:
 
 
 def _finding(trial: Trial, usual: float) -> Finding:
-    turned = inverted_dice(trial) if len(trial.of_labels) == 1 else 0.0
+    marked = bool((labels_of(trial.query) != 0).any())  # inverted, an empty mask would mark everything
+    turned = inverted_dice(trial) if len(trial.of_labels) == 1 and marked else 0.0
     name = Path(trial.name).name
     drop = f"Dice {trial.dice:.0f} where the others have {usual:.0f}"
     if turned > trial.dice + BETTER:
@@ -42,6 +42,6 @@ def _finding(trial: Trial, usual: float) -> Finding:
 def inverted_dice(trial: Trial) -> float:
     """Dice of the answer with the outside of the mask, 0..100."""
     answer = trial.winners != 0
-    outside = (labels_of(trial.query) == 0) & region_of(trial.query)
+    outside = (labels_of(trial.query) == 0) & trial.query.region
     total = np.count_nonzero(answer) + np.count_nonzero(outside)
     return 200 * np.count_nonzero(answer & outside) / total if total else 0.0

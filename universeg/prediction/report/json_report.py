@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from universeg import __version__
 from universeg.base.atomic_write import atomic_write
 from universeg.base.file_digest import sha256_of
 from universeg.model.registry import weights_path
 from universeg.prediction.check.checkup import Checkup
+from universeg.prediction.ensemble import draws
 from universeg.prediction.labels import Label
 from universeg.prediction.pairing import Pair
 from universeg.prediction.report.result import NOTICE, Result
-from universeg.prediction.segmenter import draws
 from universeg.prediction.settings import Settings
 
 
@@ -34,6 +33,11 @@ def as_json(report: Mapping[str, Any]) -> str:
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
+def with_results(report: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
+    """An earlier report, with these of its results."""
+    return {**report, "results": [_entry(result) for result in results]}
+
+
 def report_of(
     weights: Path,
     settings: Settings,
@@ -43,6 +47,8 @@ def report_of(
     checkup: Checkup | None = None,
 ) -> dict[str, Any]:
     """What report.json holds."""
+    import torch  # takes long to load, and reports are also read where nothing is segmented
+
     members = draws(len(pairs), settings)
     return {
         "notice": NOTICE,

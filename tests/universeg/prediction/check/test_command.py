@@ -9,6 +9,7 @@ from bright_ellipses import picture
 from PIL import Image
 
 from universeg.model import ModelConfig, UniverSeg, save_model
+from universeg.prediction.check.findings import Finding
 from universeg.prediction.cli import main
 
 
@@ -99,6 +100,38 @@ def test_without_confidence_nothing_is_expected(folder):
     report = json.loads((folder / "out/report.json").read_text())
     assert report["check"]["expected_dice"] is None
     assert report["results"][0]["expected_dice"] is None
+
+
+def test_what_is_wrong_with_all_images_together_is_told_once(folder, capsys, monkeypatch):
+    for number in range(20, 31):
+        Image.fromarray(picture(number)[0]).save(f"new/{number}.png")
+    (folder / "new/a.png").unlink()
+    asked = []
+
+    def another_zoom(images, examples):
+        asked.append((len(images), len(examples)))
+        return [Finding("it is another zoom", "crop them")]
+
+    monkeypatch.setattr("universeg.prediction.check.query_doctor.zoom_findings", another_zoom)
+    command("-i", "new", "-q")
+    assert asked == [(10, 6), (11, 6)], "early, and at the end"
+    assert capsys.readouterr().err.count("warning: images: it is another zoom; crop them\n") == 1
+    results = json.loads((folder / "out/report.json").read_text())["results"]
+    assert [sum("another zoom" in one for one in result["warnings"]) for result in results] == [1] * 11
+
+
+def test_turned_masks_are_told_and_turned_on_request(folder, capsys):
+    for path in folder.glob("support/*_mask.png"):
+        with Image.open(path) as mask:
+            turned = mask.transpose(Image.Transpose.ROTATE_90)
+        turned.save(path)
+    command("-i", "new", "-q")
+    said = "they look turned or mirrored against their images; turned by 90 degrees clockwise they follow the edges"
+    assert said in capsys.readouterr().err
+    command("--check", "--fix")
+    told = capsys.readouterr().out
+    assert "fixed: turned or mirrored the masks: all examples" in told
+    assert "Nothing looks wrong with the examples" in told
 
 
 def test_an_inverted_mask_is_told_and_fixed_on_request(folder, capsys):

@@ -64,6 +64,19 @@ def test_an_example_with_inverted_grey_levels():
     assert any("0.png: dark and bright look exchanged" in line for line in told(negative(first), *others))
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_examples_of_two_contrasts_are_named_by_the_smaller_kind(count):
+    images = good().images
+    mixed = [negative(image) for image in images[:count]] + list(images[count:])
+    names = ", ".join(f"{number}.png" for number in range(count))
+    assert [line for line in told(*mixed) if "dark and bright" in line] == [
+        f"the examples are of two kinds, with dark and bright exchanged: {names} against the other {8 - count};"
+        " use examples of the kind of the images to segment"
+    ]
+    three = [negative(image) for image in images[:2]] + list(images[2:4])
+    assert not any("two kinds" in line for line in told(*three)), "too few to say"
+
+
 def test_the_same_image_twice():
     images = good().images
     finding = support_findings(examples_of(*images, replace(images[2], name="again.png")))[0]
@@ -105,6 +118,13 @@ def test_queries():
     assert "check that it is not a mask" in lines(prepared(picture(20)[1] * np.uint8(255)))
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE)).astype(np.uint8)
     assert "unlike the examples" in lines(prepared(noise))
+
+
+def test_examples_and_inverted_images_do_not_count_for_all_together():
+    doctor = QueryDoctor(good().images)
+    for query in (example(20), example(20), example(21), negative(example(22)), example(3)):
+        doctor.findings(query)
+    assert [*doctor.seen] == ["folder/20.png", "folder/21.png"], "and of the frames of a film only the first"
 
 
 def test_a_picture_that_stands_where_all_examples_lie():

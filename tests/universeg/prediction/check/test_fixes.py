@@ -115,5 +115,5 @@ def test_no_fix_removes_the_last_example():
 def test_a_swap_of_several_masks_of_one_image_is_refused(folder):
     sources = folder()
     several = Sources(sources.images, tuple([mask, mask] for mask in sources.masks))
-    with pytest.raises(ImageError, match="exchange them yourself"):
+    with pytest.raises(ImageError, match="exchange the files"):
         fixed_sources(several, [Finding("x", fix=Fix("swap", (0,)))])

@@ -66,6 +66,14 @@ def test_a_mask_that_is_inverted_is_named_with_its_fix():
     assert finding.fix == Fix("invert", (5,))
 
 
+def test_an_empty_mask_is_not_taken_for_an_inverted_one():
+    first, *others = good().images
+    empty = replace(first, images=np.full_like(first.images, 160), labels=first.labels * 0)  # the answer is everything
+    (finding,) = trial_findings(leave_one_out(Bright(examples_of(empty, *others))))
+    assert str(finding).startswith("0.png disagrees with the other examples: Dice 0 where the others have ")
+    assert finding.fix is None
+
+
 def test_an_example_that_disagrees_is_named_without_a_fix():
     images = good().images
     wrong = replace(images[2], labels=np.roll(images[2].labels, SIDE // 2, axis=2))

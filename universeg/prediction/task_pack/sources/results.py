@@ -40,5 +40,5 @@ def results(folder: Path, accept: Sequence[str]) -> Source:
         raise PackError(f"{folder}: no result is named {some(unknown)}; there are {some(known)}")
     gone = [str(one.image) for one in found if not one.image.exists()]
     if gone:
-        raise PackError(f"{folder}: images that its {REPORT} names are not there (any more): {some(gone)}")
+        raise PackError(f"{folder}: images that its {REPORT} names are no longer there: {some(gone)}")
     return Source("results of universeg predict", found, known_labels(folder, None))
