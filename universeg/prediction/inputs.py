@@ -72,9 +72,9 @@ def find_inputs(config: PredictConfig, console: Console) -> Inputs:
     if names is not None:
         read_labels_file(names)
     if config.format == "seg" and queries:
-        require_highdicom()
         if not any(is_dicom(query.files[0]) for query in queries):
             raise ImageError("no image is DICOM; --format seg is for the slices of a DICOM series")
+        require_highdicom()
     files = [weights_path(config.weights), *([] if names is None else [names]), *_support_files(pairs)]
     earlier = {} if config.overwrite else earlier_results(earlier_report(config.output))
     return Inputs(config, tuple(pairs), tuple(queries), digest([*map(str, _settings(config)), *files]), earlier)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from dicom_files import dicom
 from PIL import Image
 
 from universeg.model import ModelConfig, UniverSeg, save_model
@@ -86,7 +87,8 @@ def test_what_cannot_work_is_refused_before_torch_is_loaded(place):
 
 def test_a_missing_package_is_told_once_before_the_work(place):
     hidden = "import sys; sys.modules['highdicom'] = None\n" + CODE
-    done = ran("predict", "-i", "new", "-s", "support", "--format", "seg", code=hidden)
+    dicom(place / "new.dcm", np.zeros((8, 8), np.uint8))
+    done = ran("predict", "-i", "new.dcm", "-s", "support", "--format", "seg", code=hidden)
     assert done.stderr.count("pip install 'universeg[dicom-seg]'") == 1
     assert done.stderr.endswith("no torch\n")
     assert not (place / "results").exists()
