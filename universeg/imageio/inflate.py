@@ -3,9 +3,9 @@
 import gzip
 import zlib
 from collections.abc import Mapping
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from universeg.imageio.image import AGAIN, ImageError
 
@@ -45,9 +45,13 @@ def check_sum(compressed: bytes | memoryview) -> bool:
     return stream.eof
 
 
-def check_strips(tags: Mapping[int, Any], file: bytes) -> None:
+def check_strips(tags: Mapping[int, Any], file: IO[bytes]) -> None:
     """Raise ImageError if strips or tiles of a page with these tags are damaged, if they are compressed by Deflate."""
-    if tags.get(259) in (8, 32946):
-        starts, sizes = (tags.get(strips) or tags.get(tiles, ()) for strips, tiles in ((273, 324), (279, 325)))
-        for start, size in zip(starts, sizes, strict=False):
-            check_sum(memoryview(file)[start : start + size])
+    if tags.get(259) not in (8, 32946):
+        return
+    starts, sizes = (tags.get(strips) or tags.get(tiles, ()) for strips, tiles in ((273, 324), (279, 325)))
+    before, length = file.tell(), file.seek(0, SEEK_END)
+    for start, size in zip(starts, sizes, strict=False):
+        file.seek(start)
+        check_sum(file.read(min(size, length)))  # a damaged file may claim any size
+    file.seek(before)

@@ -139,7 +139,7 @@ def _frame(image: Image.Image, number: int, source: Any, count: int) -> Frame:
 
         return oriented(png_decode(_bytes(source)), orientation), None
     if image.format == "TIFF":
-        check_strips(image.tag_v2, _bytes(source))  # type: ignore[attr-defined]
+        check_strips(image.tag_v2, image.fp)  # type: ignore[attr-defined]
     palette = None
     if image.mode == "P":
         given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)

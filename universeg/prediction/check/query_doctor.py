@@ -1,6 +1,7 @@
 """What is probably wrong with an image to segment, against the examples, and with its answer. No torch here."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,11 @@ class QueryDoctor:
 
     def together(self) -> list[Finding]:
         """What is probably wrong with the images so far as a whole."""
-        own = [views for image in self.support if (views := _views(image)) is not None]
-        return zoom_findings([*self.seen.values()], own)
+        return zoom_findings([*self.seen.values()], self._own_views)
+
+    @cached_property
+    def _own_views(self) -> list[Views]:
+        return [views for image in self.support if (views := _views(image)) is not None]
 
     def _format(self, query: PreparedImage) -> list[Finding]:
         """Of a picture: whether it is upright where all examples lie on their side, or the reverse."""
