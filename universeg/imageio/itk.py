@@ -26,10 +26,18 @@ UNIT = re.compile(rb'^space units:\s*"([^"]*)"', re.MULTILINE)  # of the first a
 MILLIMETRES = {b"um": 1e-3, b"microns": 1e-3, b"micron": 1e-3, b"cm": 10.0, b"m": 1e3}  # of other units
 DIRECTED = re.compile(rb"^(?:space:|(?:TransformMatrix|Rotation|Orientation)\s*=)", re.MULTILINE)
 ACRONYM = re.compile(rb"^\s*AnatomicalOrientation\s*=\s*([RLAPIS]{3})\s*$", re.MULTILINE)
+SPACED = re.compile(rb"^NRRD|^\s*Element(?:Spacing|Size)\s*=", re.MULTILINE)
+NO_NUMBER = re.compile(rb"^(space directions|space origin|spacings):[^\n]*\bnan\b", re.IGNORECASE | re.MULTILINE)
+NO_DIRECTIONS = re.compile(rb"^space directions:[^(\n]*(?:\([^(\n]*){0,2}$", re.MULTILINE)  # of fewer than three axes
 LEAST_COSINE = 0.5  # of the angle between an axis and the direction that its letter names; oblique axes agree with it
 SLICER = b"\nSegmentation_"  # in the header of a segmentation of 3D Slicer, which may end where its segments end
 KINDS = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}  # of SimpleITK, by the keys of `formats`
 UNDIRECTED = "its header does not say where left and right are (it has no space or matrix of directions)"
+
+UNSPACED = "its header has no ElementSpacing; 1 mm was assumed"
+NOT_A_NUMBER = (
+    "its header has nan, which is no number, in {!r}; 1 mm, a straight axis or the position 0 was assumed there"
+)
 
 
 def metaimage(path: Path, index: int | None = None) -> RawImage:
@@ -136,13 +144,19 @@ def _check_samples(path: Path, header: bytes) -> None:
 
 
 def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:
-    """A note if the header has no directions, or letters for them that contradict its matrix, which ITK goes by.
+    """Notes if the header has no directions, no numbers for them, or letters that contradict its matrix.
+
+    ITK uses the matrix, and 1 mm, a straight axis or the position 0 for what is no number.
 
     The letters of a MetaImage name the sides at which the axes begin: RAI is the right, the front and the bottom.
     """
+    missing = tuple(NOT_A_NUMBER.format(found.group(1).decode().lower()) for found in NO_NUMBER.finditer(header))
+    if not SPACED.search(header):
+        missing += (UNSPACED,)
     letters = ACRONYM.search(header)
     if letters is None:
-        return () if DIRECTED.search(header) else (UNDIRECTED,)
+        directed = DIRECTED.search(header) and not NO_DIRECTIONS.search(header)
+        return missing if directed else (UNDIRECTED, *missing)
     directions = affine[:3, :3] / voxel_sizes(affine)
     for axis, letter in enumerate(letters.group(1).decode()):
         side, end = divmod("LRPAIS".index(letter), 2)  # L, P and I are the low ends of the axes of RAS+
@@ -150,8 +164,9 @@ def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:
             return (
                 f"its AnatomicalOrientation {letters.group(1).decode()} contradicts its TransformMatrix; the matrix"
                 " was used",
+                *missing,
             )
-    return ()
+    return missing
 
 
 def _affine(image: Any) -> Affine:

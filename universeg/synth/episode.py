@@ -125,7 +125,7 @@ def _f0_labels(
 def _f0_at_once(
     name: str, seed: int, numbers: Sequence[int], entries: int, size: int, device: torch.device, most: int
 ) -> list[tuple[Pixels, list[Pixels]]]:
-    """As `_f0_labels`, for several tasks. They are the same tasks, but those of F0-driver share their number of shapes.
+    """As `_f0_labels`, for several tasks. Those of F0 are the same. Those of F0-driver share their number of shapes.
 
     On a CPU they are made one after another, which is faster there. A task without a label is drawn again by itself.
     """
@@ -138,7 +138,7 @@ def _f0_at_once(
         if len(some) == 1:
             made.append(_f0_labels(name, seed, entries, size, some[0], device, most))
             continue
-        drawn = [_drawn_subjects(config, seed, entries, rng, device, 0) for rng in some]
+        drawn = [_drawn_subjects(config, seed, entries, rng, device, 0, together=True) for rng in some]
         images, masks, fits = f0_tasks([streams for streams, _ in drawn], config, [own for _, own in drawn], size)
         for task, (those, rng) in enumerate(zip(fits.tolist(), some, strict=True)):
             if not any(those):
@@ -156,14 +156,20 @@ def _f0_config(name: str, size: int) -> SynthConfig:
 
 
 def _drawn_subjects(
-    config: SynthConfig, seed: int, entries: int, rng: np.random.Generator, device: torch.device, attempt: int
+    config: SynthConfig,
+    seed: int,
+    entries: int,
+    rng: np.random.Generator,
+    device: torch.device,
+    attempt: int,
+    together: bool = False,
 ) -> tuple[RandomStreams, Sequence[int]]:
-    """A random task, and which of its subjects an episode has."""
+    """A random task, and which of its subjects an episode has. With `together`, new subjects share their streams."""
     if config.family == "F0":
         task, subjects = int(rng.integers(TASKS)), rng.permutation(max(SUBJECTS, entries))[:entries].tolist()
         return task_streams(config, seed, task, device), subjects
     prefix = "fresh", config.family, seed, int(rng.integers(2**62)), attempt
-    return RandomStreams(prefix, device), range(entries)
+    return RandomStreams(prefix, device, together), range(entries)
 
 
 def _some_of(labels: list[L], rng: np.random.Generator, most: int) -> list[L]:

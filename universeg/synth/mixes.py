@@ -7,6 +7,7 @@ import numpy as np
 from universeg.base.lookup import choose
 from universeg.synth.families.bands import bands
 from universeg.synth.families.chain import chain
+from universeg.synth.families.glands import glands
 from universeg.synth.families.inner import inner
 from universeg.synth.families.layers import layers
 from universeg.synth.families.lesions import lesions
@@ -17,6 +18,7 @@ from universeg.synth.families.organs import organs
 from universeg.synth.families.packing import packing
 from universeg.synth.families.projection import projection
 from universeg.synth.families.regions import regions
+from universeg.synth.families.sonogram import sonogram
 from universeg.synth.families.vessels import vessels
 from universeg.synth.scene.scene import Family
 
@@ -39,6 +41,8 @@ FAMILIES: dict[str, Family | None] = {
     "mesh": mesh,
     "lesions": lesions,
     "inner": inner,
+    "sonogram": sonogram,
+    "glands": glands,
     "mosaic": mosaic,
     "bands": bands,
 }

@@ -33,21 +33,36 @@ class RandomStreams:
     """Random numbers of one task: an independent stream for each purpose.
 
     All numbers but pixel noise come from NumPy, so they are the same on every device. Pixel noise is drawn on the
-    device. (On the CPU, torch uses only 32 bits of a seed. That is enough for noise, but too few for the anatomies of
-    millions of tasks.)
+    device; with `together` the grids of smooth noise are too. (On the CPU, torch uses only 32 bits of a seed. That is
+    enough for noise, but too few for the anatomies of millions of tasks.)
     """
 
     prefix: tuple[str | int, ...]  # identifies the task; it precedes every purpose
     device: torch.device
+    together: bool = False  # all subjects of a task share its streams: faster, but each depends on the others
 
     def rng(self, *purpose: str | int) -> np.random.Generator:
         """The generator for a purpose."""
         return rng_for(*self.prefix, *purpose)
 
-    def noise(self, side: int, *purpose: str | int) -> Tensor:
-        """Standard normal numbers (side, side) on the device."""
-        generator = torch.Generator(self.device).manual_seed(seed_for(*self.prefix, *purpose))
-        return torch.randn(side, side, generator=generator, device=self.device)
+    def rngs(self, purpose: str, subjects: Sequence[int]) -> list[np.random.Generator]:
+        """The generator of each of these subjects."""
+        if self.together:
+            return [self.rng(purpose, "subjects")] * len(subjects)
+        return [self.rng(purpose, subject) for subject in subjects]
+
+    def noise(self, side: int, subjects: Sequence[int]) -> Tensor:
+        """Standard normal numbers (B, side, side) on the device, for each of B subjects."""
+        if self.together:
+            return self._noise(side, "subjects", len(subjects))
+        return torch.cat([self._noise(side, subject, 1) for subject in subjects])
+
+    def _noise(self, side: int, whose: str | int, count: int) -> Tensor:
+        return torch.randn(count, side, side, generator=self.generator("noise", whose), device=self.device)
+
+    def generator(self, *purpose: str | int) -> torch.Generator:
+        """The generator for a purpose, of numbers that are drawn on the device."""
+        return torch.Generator(self.device).manual_seed(seed_for(*self.prefix, *purpose))
 
     def tensor(self, values: NDArray[np.generic] | Sequence[NDArray[np.generic]]) -> Tensor:
         """The values as float32 on the device; a sequence of arrays is stacked."""

@@ -105,6 +105,36 @@ def test_nrrd_without_directions_has_a_note(tmp_path, space):
     assert "does not say where left and right are" in read_image(path).notes[0]
 
 
+@pytest.mark.parametrize(("spacing", "notes"), [("", 1), ("ElementSpacing = 1 2 4\n", 0), ("ElementSize = 1 2 4\n", 0)])
+def test_a_metaimage_without_spacing_is_told(tmp_path, spacing, notes):
+    head = "ObjectType = Image\nNDims = 3\nBinaryData = True\nTransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\n"
+    head += spacing + "DimSize = {} {} {}\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n".format(*VOLUME.shape)
+    (tmp_path / "a.mha").write_bytes(head.encode() + VOLUME.astype(np.uint8).tobytes(order="F"))
+    image = read_image(tmp_path / "a.mha")
+    assert image.spacing == ((1, 2, 4) if spacing else (1, 1, 1))
+    assert len(image.notes) == notes
+    assert all("no ElementSpacing; 1 mm was assumed" in note for note in image.notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "notes"),
+    [
+        (STEPS, []),
+        ("space directions: (nan,nan,nan) (0,2,0) (0,0,4)\n", ["no number, in 'space directions'"]),
+        (STEPS.replace("(0,0,0)\n", "(nan,nan,nan)\n"), ["no number, in 'space origin'"]),
+        ("space directions: none none none\n", ["does not say where left and right are"]),
+    ],
+)
+def test_nrrd_without_numbers_for_its_place_has_a_note(tmp_path, lines, notes):
+    path = tmp_path / "a.nrrd"
+    head = NRRD + "space: right-anterior-superior\n" + lines + "\n"
+    path.write_bytes(head.encode() + VOLUME.tobytes(order="F"))
+    image = read_image(path)
+    assert np.isfinite(image.affine).all()
+    assert len(image.notes) == len(notes)
+    assert all(words in note for words, note in zip(notes, image.notes, strict=True))
+
+
 def test_previews_in_a_tiff_are_no_pages(tmp_path):
     path = tmp_path / "a.tif"
     for kind in (np.uint8, np.uint16):

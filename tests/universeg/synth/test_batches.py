@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks.synth import Operations
+from universeg.base.rng import seed_for
 from universeg.store import Task
 from universeg.synth import FAMILIES, SynthConfig, SynthTask, episode, fresh_scene, fresh_scenes
 from universeg.synth.paper.f0 import f0_tasks
@@ -74,13 +75,15 @@ def test_a_batch_of_one_task_is_the_task(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["F0", "F0-driver"])
 def test_tasks_of_the_paper_are_the_same_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Except that those of F0-driver share their number of shapes."""
+    """If those of F0-driver draw the numbers of single tasks: of each subject, and of the shapes of each task."""
     alone = fresh_scenes(2, 8, 3, 2, 32, name, most_labels=3)
     again = [fresh_scene(2, number, 2, 32, name, most_labels=3) for number in range(8, 11)]
     assert all(np.array_equal(one[0], other[0]) for one, other in zip(alone, again, strict=True)), "on a CPU"
     monkeypatch.setattr(episode, "F0_AT_ONCE", {"cpu": 2})  # two, and then one
     if name == "F0-driver":
         monkeypatch.setattr("universeg.synth.paper.f0.draw_shape_count", lambda rng, config: 12)
+        drawn = episode._drawn_subjects
+        monkeypatch.setattr(episode, "_drawn_subjects", lambda *args, together=False: drawn(*args))
         alone = [fresh_scene(2, number, 2, 32, name, most_labels=3) for number in range(8, 11)]
     at_once = fresh_scenes(2, 8, 3, 2, 32, name, most_labels=3)
     for (images, labels, key), (same_images, same_labels, same_key) in zip(at_once, alone, strict=True):
@@ -90,12 +93,30 @@ def test_tasks_of_the_paper_are_the_same_at_once(name: str, monkeypatch: pytest.
         assert all((one != other).mean() < 0.005 for one, other in zip(labels, same_labels, strict=True))
 
 
+def test_subjects_of_f0_driver_that_are_made_at_once_share_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One generator for each purpose of a task, not for each of its 20 subjects; the subjects differ all the same."""
+    monkeypatch.setattr(episode, "F0_AT_ONCE", {"cpu": 2})
+    seeds = list[tuple[str | int, ...]]()
+
+    def counted(*purpose: str | int) -> int:
+        seeds.append(purpose)
+        return seed_for(*purpose)
+
+    monkeypatch.setattr("universeg.synth.task.seed_for", counted)
+    monkeypatch.setattr("universeg.base.rng.seed_for", counted)
+    made = fresh_scenes(2, 8, 2, 20, 32, "F0-driver")
+    assert len(seeds) < 40
+    for images, _, _ in made:
+        assert len(np.unique(images, axis=0)) == 20
+        assert np.abs(np.corrcoef(images.reshape(20, -1)) - np.eye(20)).max() < 0.99
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["F0", "F0-driver"])
 def test_batches_of_the_paper_lie_in_their_bands(name: str) -> None:
     tasks, refused, config = list[SynthTask](), 0, SynthConfig.of(name, canvas=256 if name == "F0" else 128)
     for number in range(4):
-        streams = [RandomStreams((name, number, task), CPU) for task in range(5)]
+        streams = [RandomStreams((name, number, task), CPU, together=name == "F0-driver") for task in range(5)]
         images, masks, fits = f0_tasks(streams, config, [range(5)] * 5, 128)
         refused += int((~fits).sum())
         for task, those in enumerate(fits):

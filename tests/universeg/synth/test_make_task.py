@@ -32,6 +32,8 @@ EXPECTED = {
     "inner": (139.4, "all but whole", 238.3, 202.7, 0.8),
     "mosaic": (129.7, "frame 1", 31.4, 156.9, 5.9),
     "bands": (189.4, "all but middle", 213.8, 65.9, 26.8),
+    "sonogram": (68.9, "lesion", 6.0, 109.1, 1.0),
+    "glands": (140.2, "glands", 69.5, 125.4, 26.4),
 }
 
 

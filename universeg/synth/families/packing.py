@@ -24,7 +24,7 @@ def packing(draws: Draws) -> Scene:
     steps = draws.integer(3, 16)
     x, y = anatomy_coordinates(draws, POSE)
     positions = (x / 2 + 0.5) * steps + draws.uniform_each(0, 9), (y / 2 + 0.5) * steps + draws.uniform_each(0, 9)
-    level, second, other_type, core = _nearest(draws, steps, *positions)
+    level, second, other_type, core = nearest_cells(draws, steps, *positions)
     roughness = draws.log_uniform(0.01, 0.25) * smooth_noise(draws, min(2 * steps, 40))
     touching = draws.chance(0.3)
     if touching:
@@ -43,7 +43,7 @@ def packing(draws: Draws) -> Scene:
     return Scene(rendered(draws, kinds, n_background + 3, n_background), parts)
 
 
-def _nearest(draws: Draws, steps: int, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def nearest_cells(draws: Draws, steps: int, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Level of the nearest cell, level of the second one, whether the nearest is of the other type, and its nucleus."""
     period = steps + 6
     centres = draws.uniform_each(0.5 - JITTER, 0.5 + JITTER, 2, period**2)

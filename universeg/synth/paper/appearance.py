@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from universeg.synth.config import SynthConfig
-from universeg.synth.paper.noise import draw_grids, grid_points, smooth_noise
+from universeg.synth.paper.noise import draw_subject_grids, grid_points, smooth_noise
 from universeg.synth.task import RandomStreams
 
 PerShape = NDArray[np.float64]
@@ -50,12 +50,11 @@ class Look:
 
 def draw_look(streams: RandomStreams, palette: Palette, side: int, subjects: Sequence[int]) -> Look:
     """The look of these subjects of a task, on a canvas with `side` pixels."""
-    drawn = [_subject(streams.rng("appearance", s), palette) for s in subjects]
+    drawn = [_subject(rng, palette) for rng in streams.rngs("appearance", subjects)]
     means, sds = (streams.tensor(rows) for rows in zip(*drawn, strict=True))
-    noise = torch.stack([streams.noise(side, "noise", s) for s in subjects])
     shapes = [(1, points, points) for points in palette.perlin_points]
-    grids = [draw_grids(streams.rng("perlin", s), shapes, palette.perlin_sd) for s in subjects] if shapes else []
-    return Look(means, sds, noise, [streams.tensor(level) for level in zip(*grids, strict=True)])
+    perlin = draw_subject_grids(streams, "perlin", subjects, shapes, palette.perlin_sd) if shapes else []
+    return Look(means, sds, streams.noise(side, subjects), perlin)
 
 
 def rendered(look: Look, maps: Tensor) -> Tensor:

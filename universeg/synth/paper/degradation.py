@@ -53,7 +53,7 @@ def blur(n: int, sd: float, device: torch.device) -> Tensor:
 
 def draw_flaws(streams: RandomStreams, degradation: Degradation, subjects: Sequence[int]) -> Flaws:
     """The bias field and gamma of these subjects of a task."""
-    rngs = [streams.rng("degradation", s) for s in subjects]
+    rngs = streams.rngs("degradation", subjects)
     shape = (1, degradation.bias_points, degradation.bias_points)
     bias = [draw_grids(rng, [shape], degradation.bias_sd)[0] for rng in rngs]
     gamma = streams.tensor([rng.normal(0, degradation.gamma_sd, (1, 1)) for rng in rngs]).exp()

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from universeg.synth.task import RandomStreams
 
 REFERENCE_CANVAS = 256  # pixels; lengths in SynthConfig refer to a canvas of this size
 
@@ -23,6 +26,21 @@ def draw_grids(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], max_
     """A grid of normal numbers for each array shape; each has its own standard deviation, uniform in [0, max_sd]."""
     sds = rng.uniform(0, max_sd, len(shapes)).astype(np.float32)
     return [sd * rng.standard_normal(shape, np.float32) for sd, shape in zip(sds, shapes, strict=True)]
+
+
+def draw_subject_grids(
+    streams: RandomStreams, purpose: str, subjects: Sequence[int], shapes: Sequence[tuple[int, ...]], max_sd: float
+) -> list[Tensor]:
+    """As `draw_grids`, for each of B subjects: grids (B, *shape) on the device."""
+    if streams.together:
+        generator, device, count = streams.generator(purpose, "grids"), streams.device, len(subjects)
+        sds = max_sd * torch.rand(len(shapes), count, generator=generator, device=device)
+        return [
+            sd.view(-1, *[1] * len(shape)) * torch.randn(count, *shape, generator=generator, device=device)
+            for sd, shape in zip(sds, shapes, strict=True)
+        ]
+    grids = [draw_grids(rng, shapes, max_sd) for rng in streams.rngs(purpose, subjects)]
+    return [streams.tensor(level) for level in zip(*grids, strict=True)]
 
 
 def smooth_noise(grids: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:

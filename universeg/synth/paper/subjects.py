@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from universeg.synth.config import SynthConfig
-from universeg.synth.paper.noise import REFERENCE_CANVAS, draw_grids, grid_points, smooth_noise
+from universeg.synth.paper.noise import REFERENCE_CANVAS, draw_subject_grids, grid_points, smooth_noise
 from universeg.synth.paper.warp import warped
 from universeg.synth.task import RandomStreams
 
@@ -16,8 +16,7 @@ def draw_velocities(streams: RandomStreams, config: SynthConfig, subjects: Seque
     """Grids (B, 2, n, n) of random velocities, one for each spacing."""
     max_sd = streams.rng("velocity").uniform(*config.velocity_sd) * config.canvas / REFERENCE_CANVAS
     shapes = [(2, n, n) for n in grid_points(config.velocity_spacings)]
-    grids = [draw_grids(streams.rng("velocity", s), shapes, max_sd / 2) for s in subjects]
-    return [streams.tensor(level) for level in zip(*grids, strict=True)]
+    return draw_subject_grids(streams, "velocity", subjects, shapes, max_sd / 2)
 
 
 def deformations(velocities: Sequence[Tensor], config: SynthConfig) -> Tensor:
