@@ -79,11 +79,10 @@ def require_highdicom() -> None:
 
 
 def _highdicom() -> Any:
-    try:
-        import highdicom
-        import highdicom.seg
-    except ImportError as error:
-        raise ImageError(MISSING) from error
+    require_highdicom()
+    import highdicom
+    import highdicom.seg
+
     return highdicom
 
 
