@@ -32,7 +32,7 @@ def glands(draws: Draws) -> Scene:
     wall = draws.uniform(0.3, 0.7) * draws.normal_each(0.15).exp()
     lumen = level < -wall + 0.12 * smooth_noise(draws, 5 * steps)
     tissue, epithelium, inside = (draws.uniform(*limits) for limits in ((0.35, 0.75), (0.3, 0.7), (0.6, 1.1)))
-    images = torch.full_like(level, 0) + tissue + draws.normal_each(0.04)
+    images = tissue + draws.normal_each(0.04)
     images = images + draws.uniform(0.02, 0.15) * texture_crops(draws, draws.once(draw_texture))
     gaps = smooth_noise(draws, draws.integer(3, 10)) > draws.uniform(1, 2.5)
     images = torch.where(gaps, inside, images)
