@@ -65,6 +65,8 @@ TRAIN: Mapping[str, float] = {
     "mesh": 0.5,
     "lesions": 1,
     "inner": 2.5,
+    "sonogram": 2.5,
+    "glands": 1.5,
 }
 
 MIXES: Mapping[str, Mapping[str, float]] = {
