@@ -17,10 +17,10 @@ def scenes(family, count: int) -> list[Scene]:
     return [family(Draws((family.__name__, number), 6, 96, CPU)) for number in range(count)]
 
 
-def test_openings_of_glands_are_enclosed_by_walls() -> None:
+def test_the_lumen_of_glands_is_enclosed_by_epithelium() -> None:
     touched, enclosed = 0, 0
     for scene in scenes(glands, 12):
-        whole, inside, walls = (scene.parts[name] for name in ("glands", "openings", "walls"))
+        whole, inside, walls = (scene.parts[name] for name in ("glands", "lumen", "epithelium"))
         assert torch.equal(whole, inside | walls)
         assert not (inside & walls).any()
         around = (max_pool2d(inside.float(), 3, 1, 1) > 0) & ~inside
@@ -28,10 +28,10 @@ def test_openings_of_glands_are_enclosed_by_walls() -> None:
     assert enclosed / touched > 0.95
 
 
-def test_walls_of_glands_are_darker_than_their_openings() -> None:
-    """By the cells in them. In some tasks what lies in the openings hides it."""
+def test_the_epithelium_of_glands_is_darker_than_the_lumen() -> None:
+    """By the nuclei. In some tasks what lies in the lumen hides it."""
     darker = [
-        (scene.images[scene.parts["openings"]].mean() - scene.images[scene.parts["walls"]].mean()).item()
+        (scene.images[scene.parts["lumen"]].mean() - scene.images[scene.parts["epithelium"]].mean()).item()
         for scene in scenes(glands, 12)
     ]
     assert np.median(darker) > 0.15

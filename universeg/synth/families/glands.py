@@ -1,4 +1,4 @@
-"""Family `glands`: rings of cells around an opening, in tissue that holds the same cells, as in histology."""
+"""Family `glands`: rings of cells around a lumen, in tissue that holds the same cells, as in histology."""
 
 import torch
 from torch import Tensor
@@ -12,10 +12,10 @@ from universeg.synth.scene.scene import Scene
 
 
 def glands(draws: Draws) -> Scene:
-    """Labels are the glands, their openings, and their walls. Glands touch each other, or tissue lies between them.
+    """Labels are the glands, the lumen inside them, and the epithelium around it. Glands touch, or have tissue between.
 
     Nuclei are dark dots in rows along the outer border of each gland, and scattered in the tissue between glands. The
-    tissue has gaps that look like the openings.
+    tissue has gaps that look like a lumen.
     """
     steps = draws.integer(2, 6)
     x, y = anatomy_coordinates(draws, POSE)
@@ -38,17 +38,17 @@ def glands(draws: Draws) -> Scene:
     images = torch.where(gaps, inside, images)
     images = torch.where(gland, epithelium + draws.normal_each(0.04), images)
     images = torch.where(lumen, inside + draws.normal_each(0.04), images)
-    if draws.chance(0.4):  # what lies in the openings
+    if draws.chance(0.4):  # what lies in the lumen
         secretion = smooth_noise(draws, draws.integer(5, 20)) > draws.uniform(-0.5, 1.5)
         images = torch.where(lumen & secretion, draws.uniform(0.3, 1), images)
     border = draws.uniform(0.35, 0.9) * wall  # nuclei lie between it and the outside
     images = images - _nuclei(draws, level, lumen, border)
-    parts = {"glands": gland, "openings": lumen & gland, "walls": gland & ~lumen}
+    parts = {"glands": gland, "lumen": lumen & gland, "epithelium": gland & ~lumen}
     return Scene(blurred(draws, images, draws.log_uniform(0.3, 1) * draws.size / 128), parts)
 
 
 def _nuclei(draws: Draws, level: Tensor, lumen: Tensor, border: Number) -> Tensor:
-    """How much darker nuclei are: dots, dense in the outer part of the walls, sparse in the tissue, rare elsewhere."""
+    """How much darker nuclei are: dots, dense in the outer epithelium, sparse in the tissue, rare elsewhere."""
     cells = draws.integer(24, 60)
     dots = smooth_noise(draws, cells)
     outer = (level < 0) & (level > -border)
