@@ -33,7 +33,6 @@ LEAST_COSINE = 0.5  # of the angle between an axis and the direction that its le
 SLICER = b"\nSegmentation_"  # in the header of a segmentation of 3D Slicer, which may end where its segments end
 KINDS = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}  # of SimpleITK, by the keys of `formats`
 UNDIRECTED = "its header does not say where left and right are (it has no space or matrix of directions)"
-
 UNSPACED = "its header has no ElementSpacing; 1 mm was assumed"
 NOT_A_NUMBER = (
     "its header has nan, which is no number, in {!r}; 1 mm, a straight axis or the position 0 was assumed there"
@@ -108,7 +107,7 @@ def _read(path: Path, kind: str, index: int | None) -> RawImage:
     if image.GetDimension() == 2 or values.ndim == 2:
         return RawImage(values, spacing=(spacing[1], spacing[0]))
     affine = np.diag([scale] * 3 + [1.0]) @ _affine(image)
-    notes = _direction_notes(header, affine)
+    notes = (*_direction_notes(header, affine), *_missing_notes(header))
     return RawImage(values.swapaxes(0, 2), affine, is_volume=True, notes=notes, is_part=SLICER in header)
 
 
@@ -144,19 +143,13 @@ def _check_samples(path: Path, header: bytes) -> None:
 
 
 def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:
-    """Notes if the header has no directions, no numbers for them, or letters that contradict its matrix.
-
-    ITK uses the matrix, and 1 mm, a straight axis or the position 0 for what is no number.
+    """A note if the header has no directions, or letters for them that contradict its matrix, which ITK goes by.
 
     The letters of a MetaImage name the sides at which the axes begin: RAI is the right, the front and the bottom.
     """
-    missing = tuple(NOT_A_NUMBER.format(found.group(1).decode().lower()) for found in NO_NUMBER.finditer(header))
-    if not SPACED.search(header):
-        missing += (UNSPACED,)
     letters = ACRONYM.search(header)
     if letters is None:
-        directed = DIRECTED.search(header) and not NO_DIRECTIONS.search(header)
-        return missing if directed else (UNDIRECTED, *missing)
+        return () if DIRECTED.search(header) and not NO_DIRECTIONS.search(header) else (UNDIRECTED,)
     directions = affine[:3, :3] / voxel_sizes(affine)
     for axis, letter in enumerate(letters.group(1).decode()):
         side, end = divmod("LRPAIS".index(letter), 2)  # L, P and I are the low ends of the axes of RAS+
@@ -164,9 +157,14 @@ def _direction_notes(header: bytes, affine: Affine) -> tuple[str, ...]:
             return (
                 f"its AnatomicalOrientation {letters.group(1).decode()} contradicts its TransformMatrix; the matrix"
                 " was used",
-                *missing,
             )
-    return missing
+    return ()
+
+
+def _missing_notes(header: bytes) -> tuple[str, ...]:
+    """A note for each number that the header lacks and ITK replaces by 1 mm, a straight axis or the position 0."""
+    missing = [NOT_A_NUMBER.format(found.group(1).decode().lower()) for found in NO_NUMBER.finditer(header)]
+    return (*missing, *([] if SPACED.search(header) else [UNSPACED]))
 
 
 def _affine(image: Any) -> Affine:

@@ -9,7 +9,7 @@ from universeg.synth.scene.numbers import Number
 from universeg.synth.scene.pose import Pose, anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
-from universeg.synth.scene.shapes import background, draw_outline, outline_level
+from universeg.synth.scene.shapes import background, below, draw_outline, outline_level
 
 POSE = Pose(subject_rotation=0.3, subject_shift=0.3)
 
@@ -55,5 +55,5 @@ def _blobs(
         present = draws.chance_each(0.6) if n else torch.ones_like(size, dtype=torch.bool)
         lowest = torch.where(present, torch.minimum(lowest, level), lowest)
         if n == 0:
-            shadow = ((along > 0) & ((across * size).abs() < 0.8 * radius)).float()
+            shadow = below(across * size, along, 0.8 * radius)
     return lowest, shadow

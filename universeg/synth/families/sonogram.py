@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from universeg.synth.scene.fields import blurred, smooth_noise
+from universeg.synth.scene.numbers import Number
 from universeg.synth.scene.pose import Pose, anatomy_coordinates
 from universeg.synth.scene.random_draws import Draws
 from universeg.synth.scene.scene import Scene
-from universeg.synth.scene.shapes import draw_outline, outline_level
+from universeg.synth.scene.shapes import below, draw_outline, outline_level
 
 POSE = Pose(task_rotation=0.1, subject_rotation=0.1, subject_shift=0.1, subject_scale=0.1, deformation=(0.01, 0.05))
 
@@ -60,7 +61,7 @@ def _tissue(draws: Draws, depth: Tensor) -> Tensor:
     return (echoes + draws.uniform(0.1, 0.7) * draws.normal_each(0.2).exp() * streaks).exp()
 
 
-def _level(draws: Draws, x: Tensor, depth: Tensor, radius: float | Tensor, aspect: float) -> tuple[Tensor, Tensor]:
+def _level(draws: Draws, x: Tensor, depth: Tensor, radius: Number, aspect: float) -> tuple[Tensor, Tensor]:
     """The level of a blob at a place of its own in each subject, and a mask of the region behind it."""
     spread = draws.uniform(0.3, 1)
     across, along = x - spread * draws.uniform_each(-0.6, 0.6), depth + 0.15 - spread * draws.uniform_each(-0.6, 0.6)
@@ -69,11 +70,10 @@ def _level(draws: Draws, x: Tensor, depth: Tensor, radius: float | Tensor, aspec
     outline = draw_outline(draws, radius, (0.02, 0.25), 1.2)
     uneven = draws.log_uniform(0.01, 0.2) * smooth_noise(draws, draws.integer(8, 24))
     level = outline_level(across * size / flat**0.5, along * size * flat**0.5, outline) + uneven
-    behind = ((along > 0) & ((across * size).abs() < 0.8 * radius)).float()
-    return level, behind
+    return level, below(across * size, along, 0.8 * radius)
 
 
-def _with_shadows(draws: Draws, x: Tensor, depth: Tensor, echoes: Tensor, edge: float | Tensor) -> Tensor:
+def _with_shadows(draws: Draws, x: Tensor, depth: Tensor, echoes: Tensor, edge: Number) -> Tensor:
     """Dark stripes from some depth downwards, and in some subjects a bright surface with hardly any echo below it."""
     for _ in range(draws.integer(0, 3)):
         half, from_depth = draws.uniform_each(0.03, 0.25), draws.uniform_each(-1.2, 0.5)

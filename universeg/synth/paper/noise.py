@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from universeg.synth.scene.numbers import with_dims
 from universeg.synth.task import RandomStreams
 
 REFERENCE_CANVAS = 256  # pixels; lengths in SynthConfig refer to a canvas of this size
@@ -36,7 +37,7 @@ def draw_subject_grids(
         generator, device, count = streams.generator(purpose, "grids"), streams.device, len(subjects)
         sds = max_sd * torch.rand(len(shapes), count, generator=generator, device=device)
         return [
-            sd.view(-1, *[1] * len(shape)) * torch.randn(count, *shape, generator=generator, device=device)
+            with_dims(sd, 1 + len(shape)) * torch.randn(count, *shape, generator=generator, device=device)
             for sd, shape in zip(sds, shapes, strict=True)
         ]
     grids = [draw_grids(rng, shapes, max_sd) for rng in streams.rngs(purpose, subjects)]

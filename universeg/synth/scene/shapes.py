@@ -61,6 +61,11 @@ def outline_level(x: Tensor, y: Tensor, outline: Outline) -> Tensor:
     return torch.hypot(across, along).div_(radii).sub_(1)
 
 
+def below(across: Tensor, along: Tensor, half_width: Number) -> Tensor:
+    """The strip (M, H, W) of 0 and 1 below the origin, where ultrasound shows a shadow, or echoes that are stronger."""
+    return ((along > 0) & (across.abs() < half_width)).float()
+
+
 def background(draws: Draws, max_kinds: int = 5) -> tuple[Tensor, int]:
     """A background: a map of kinds (M, H, W), and their number. In half of the tasks subjects do not share it."""
     count = draws.integer(1, max_kinds)
