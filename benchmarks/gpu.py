@@ -71,6 +71,7 @@ def main(out: Path, device: str = "cuda", tiny: bool = False, processes: tuple[i
     report.say(f"{name}, torch {torch.__version__}, {os.cpu_count()} CPU cores\n")
     wrong = check_agreement(sizes, report)
     compare(sizes, report)
+    augment(sizes, report)
     synthetic(sizes, report)
     gpu_work.profile(sizes.largest(), place, out / "profile.txt")
     grow(sizes, report, out / "growth.png", processes or default_processes(tiny))
@@ -159,6 +160,16 @@ def _share(authors: Measured | None, ours: Measured | None) -> str:
         if authors and ours and authors.megabytes and ours.megabytes
         else "-"
     )
+
+
+def augment(sizes: Sizes, report: Report) -> None:
+    """The time of the paper's augmentation on the device, and of the training step that it is for."""
+    report.say("\n| augmentation of Table 4 | ms | training step, ms | share |\n| --- | ---: | ---: | ---: |")
+    for case in dict.fromkeys(sizes.cut(replace(sizes.largest(), batch=batch, support=16)) for batch in (1, 4, 64)):
+        ms = gpu_work.milliseconds(gpu_work.augmentation_of(case, sizes.device), sizes.device)
+        step = measured(case, "ours", sizes.device)
+        of_step = f"{step.ms:.2f} | {ms / step.ms:.0%}" if step else "- | -"
+        report.say(f"| {case} | {ms:.2f} | {of_step} |")
 
 
 def synthetic(sizes: Sizes, report: Report) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from benchmarks.tiled import Tiled
 from universeg.base.device import Compute
-from universeg.base.rng import seed_for
+from universeg.base.rng import rng_for, seed_for
 from universeg.model import ModelConfig, UniverSeg
 from universeg.model.fast import on_gpu
+from universeg.training.augment import Augmentation, AugmentConfig
 from universeg.training.gradients import Gradients, Inputs
 
 Form = Literal["authors", "equations", "ours"]  # tiled; ours without what is in model/fast; ours
@@ -115,6 +117,19 @@ def episodes(case: Case, device: Device) -> Inputs:
     images = torch.rand(case.batch, case.support + 1, 1, case.size, case.size, generator=generator).to(device.name)
     masks = (images > 0.5).float()
     return images[:, 0], masks[:, 0], images[:, 1:], masks[:, 1:]
+
+
+def augmentation_of(case: Case, device: Device) -> Callable[[], object]:
+    """A function that augments the episodes of a case as the paper does, with new random numbers in each call."""
+    query, truth, images, masks = episodes(case, device)
+    images, masks = torch.cat([query[:, None], images], 1), torch.cat([truth[:, None], masks], 1)
+    augmentation, calls = Augmentation(AugmentConfig().rows), count()
+
+    def augment() -> object:
+        call = next(calls)
+        return augmentation(images, masks, [rng_for("benchmark", call, item) for item in range(case.batch)])
+
+    return augment
 
 
 def milliseconds(run: Callable[[], object], device: Device) -> float:

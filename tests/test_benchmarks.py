@@ -22,6 +22,7 @@ def test_everything_is_measured_small(tmp_path, monkeypatch):
     rows = [line for line in report.splitlines() if line.startswith("|")]
     assert sum("inference" in row for row in rows) == 4
     for words in (
+        "augmentation of Table 4",
         "synthetic tasks a second",
         "T = 2 at once",
         "queries learnt a second",
